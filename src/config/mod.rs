@@ -46,7 +46,7 @@ pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use edit::{
     EditError, References, edit_cidr_collection, edit_health_check, edit_record_sets, edit_zone_members, new_zone_text,
-    without_zone, zone_file_name,
+    pin_health_check, without_zone, zone_file_name,
 };
 pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};

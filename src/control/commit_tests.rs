@@ -3,10 +3,10 @@
 use super::tests::{OTHER, TestControl, control};
 use super::*;
 use crate::model::{
-    Change as RecordChange, ChangeAction, ChangeBatch, Content, Name, RecordData, RecordType, ResourceRecordSet,
-    RoutingPolicy,
+    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, CidrCollectionId, Content, HealthCheck,
+    HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Tags,
 };
-use crate::objects::{Author, Change, CommitError, Committed, Object, ObjectId, Revision};
+use crate::objects::{Author, Change, CommitError, Committed, ErrorCode, Object, ObjectId, Revision};
 
 type Outcome = Result<Committed, CommitError>;
 
@@ -128,4 +128,132 @@ fn changes_and_loads_take_turns_and_a_caller_that_is_gone_changes_nothing() {
     assert_eq!(control.ask("two.other.test"), [""; 0]);
     assert_eq!(control.ask("three.other.test"), ["192.0.2.3"]);
     assert_eq!(control.reloads.borrow().done, 1);
+}
+
+fn check_id(control: &TestControl, name: &str) -> HealthCheckId {
+    control.control.base.checks.iter().find(|check| check.name == name).unwrap().id.clone()
+}
+
+fn check(control: &TestControl, name: &str, id: &str) -> HealthCheck {
+    let like = control.control.base.checks.first().unwrap();
+    HealthCheck { id: HealthCheckId(id.to_owned()), name: name.to_owned(), ..like.clone() }
+}
+
+const ID: &str = "11111111-1111-4111-8111-111111111111";
+const CHECKED: &str = "\
+name = 'other.test'
+[[health_check]] # of the web server
+name = 'blue'
+type = 'tcp'
+ip_address = '192.0.2.80'
+port = 80
+[[record]]
+name = 'www'
+type = 'A'
+ttl = 10
+set_identifier = 'one'
+weight = 1
+values = ['192.0.2.80']
+health_check = 'blue' # the one above
+";
+
+#[test]
+fn a_new_check_recompiles_no_zone_and_is_probed() {
+    let mut control = control(&[("other.test.toml", CHECKED)]);
+    let zone = |control: &TestControl| Arc::clone(control.reader.load().catalog().zones().next().unwrap());
+    let before = zone(&control);
+    let new = check(&control, "green", ID);
+    let id = ObjectId::HealthCheck(new.id.clone());
+    control.commit(id.clone(), None, Change::Create(Object::HealthCheck(Arc::new(new.clone())))).unwrap();
+    assert!(Arc::ptr_eq(&before, &zone(&control)));
+    assert!(control.plans.borrow().iter().any(|plan| &*plan.name == "green"));
+    let text = std::fs::read_to_string(control.directory.path().join("zones/health_checks.toml")).unwrap();
+    assert!(text.contains(&format!("id = \"{ID}\"")), "{text}");
+    let disabled = HealthCheck { disabled: true, version: 2, ..new };
+    control.commit(id.clone(), None, Change::Update(Object::HealthCheck(Arc::new(disabled)))).unwrap();
+    assert!(!control.plans.borrow().iter().any(|plan| &*plan.name == "green"));
+    control.commit(id.clone(), None, Change::Delete).unwrap();
+    assert_eq!(control.control.base.checks.len(), 1);
+    let again = control.commit(id, None, Change::Delete).unwrap_err();
+    assert!(matches!(again, CommitError::Refused(refusal) if refusal.code == ErrorCode::NoSuchHealthCheck));
+}
+
+#[test]
+fn a_check_that_records_refer_to_by_name_can_be_deleted_and_counts_as_healthy() {
+    let mut control = control(&[("other.test.toml", CHECKED)]);
+    let id = check_id(&control, "blue");
+    control.observe("blue", Observation::Fail);
+    control.commit(ObjectId::HealthCheck(id.clone()), None, Change::Delete).unwrap();
+    let text = control.text();
+    assert!(text.contains(&format!("health_check = \"{}\" # the one above", id.0)), "{text}");
+    assert!(!text.contains("[[health_check]]"), "{text}");
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
+    let control = control.killed_and_restarted_after(1);
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
+}
+
+#[test]
+fn a_collection_is_created_changed_and_deleted_only_when_it_is_empty() {
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    let locations = |blocks: &[&str]| match blocks {
+        [] => Vec::new(),
+        blocks => vec![("berlin".to_owned(), blocks.iter().map(|block| block.parse().unwrap()).collect())],
+    };
+    let collection = |version, blocks: &[&str]| {
+        Object::CidrCollection(Arc::new(CidrCollection {
+            id: CidrCollectionId(ID.to_owned()),
+            name: "offices".to_owned(),
+            locations: locations(blocks),
+            caller_reference: Some("one".to_owned()),
+            version,
+        }))
+    };
+    let id = ObjectId::CidrCollection(CidrCollectionId(ID.to_owned()));
+    control.commit(id.clone(), None, Change::Create(collection(1, &[]))).unwrap();
+    let filled = collection(2, &["10.53.1.0/24", "2001:db8::/48"]);
+    assert_eq!(control.commit(id.clone(), None, Change::Update(filled.clone())).unwrap().object, Some(filled));
+    let refused = control.commit(id.clone(), None, Change::Delete).unwrap_err();
+    assert!(
+        matches!(refused, CommitError::Refused(refusal) if refusal.code == ErrorCode::CidrCollectionInUseException)
+    );
+    control.commit(id.clone(), None, Change::Update(collection(3, &[]))).unwrap();
+    control.commit(id, None, Change::Delete).unwrap();
+    assert!(control.control.base.cidr_collections().is_empty());
+}
+
+#[test]
+fn a_zone_and_its_records_come_and_go() {
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    let new = HostedZone {
+        id: HostedZoneId("ZNEW".to_owned()),
+        name: Name::parse("new.test").unwrap(),
+        comment: Some("A \"new\" zone".to_owned()),
+        caller_reference: Some("first".to_owned()),
+        tags: Tags::from([("Owner".to_owned(), "dns".to_owned())]),
+        vpcs: Vec::new(),
+        vpc_regions: Vec::new(),
+        record_sets: Vec::new(),
+        record_groups: Vec::new(),
+    };
+    let id = ObjectId::HostedZone(new.id.clone());
+    let create = |zone: &HostedZone| Change::Create(Object::HostedZone(Arc::new(zone.clone())));
+    control.commit(id.clone(), None, create(&new)).unwrap();
+    let twin =
+        HostedZone { id: HostedZoneId("ZTWIN".to_owned()), name: Name::parse("twin.test").unwrap(), ..new.clone() };
+    let again = control.commit(ObjectId::HostedZone(twin.id.clone()), None, create(&twin)).unwrap_err();
+    assert!(matches!(again, CommitError::Refused(refusal) if refusal.code == ErrorCode::HostedZoneAlreadyExists));
+    control.commit(id.clone(), None, upsert("www.new.test.", "192.0.2.90")).unwrap();
+    assert_eq!(control.ask("www.new.test"), ["192.0.2.90"]);
+    let renamed = HostedZone { comment: None, ..new };
+    let updated = control.commit(id.clone(), None, Change::Update(Object::HostedZone(Arc::new(renamed)))).unwrap();
+    let Some(Object::HostedZone(zone)) = updated.object else { panic!("it is a zone") };
+    assert!(zone.comment.is_none() && zone.record_sets.contains(&set("www.new.test.", "192.0.2.90")));
+    let refused = control.commit(id.clone(), None, Change::Delete).unwrap_err();
+    assert!(matches!(refused, CommitError::Refused(refusal) if refusal.code == ErrorCode::HostedZoneNotEmpty));
+    let changes = vec![RecordChange { action: ChangeAction::Delete, record_set: set("www.new.test.", "192.0.2.90") }];
+    let empty = Change::RecordSets(ChangeBatch { comment: None, changes });
+    control.commit(id.clone(), None, empty).unwrap();
+    control.commit(id, None, Change::Delete).unwrap();
+    assert_eq!(control.ask("www.new.test"), [""; 0]);
+    assert!(!control.directory.path().join("zones/new.test.toml").exists());
 }

@@ -68,10 +68,10 @@ values = ['192.0.2.80']
 pub(super) struct TestControl {
     pub(super) directory: tempfile::TempDir,
     source: SettingsSource,
-    control: Control,
-    reader: Reader,
+    pub(super) control: Control,
+    pub(super) reader: Reader,
     health: HealthReader,
-    plans: watch::Receiver<Arc<[ProbePlan]>>,
+    pub(super) plans: watch::Receiver<Arc<[ProbePlan]>>,
     pending: watch::Receiver<usize>,
     jobs: mpsc::UnboundedReceiver<Job>,
     keeping: StateWriterThread,
@@ -154,7 +154,7 @@ impl TestControl {
         start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"))
     }
 
-    fn observe(&mut self, check: &str, observation: Observation) {
+    pub(super) fn observe(&mut self, check: &str, observation: Observation) {
         self.observe_after(check, observation, Duration::from_millis(1));
     }
 

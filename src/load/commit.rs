@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::config::{LoadPhase, TextOrigin};
 use crate::health::Slots;
-use crate::objects::{self, Commit, CommitError, Committed, Object, ObjectId, Revision};
+use crate::objects::{self, Change, Commit, CommitError, Committed, Object, ObjectId, Revision};
 use crate::store::{Contents, MemoryRoom, ReplaceError, SettingsSource, TextPrint};
 use crate::world::Catalog;
 
@@ -60,9 +60,9 @@ pub(crate) struct CommittedConfig {
 /// Makes a change.
 pub(crate) fn commit(settings: &SettingsSource, sources: &dyn Sources, request: CommitRequest) -> CommitOutcome {
     let CommitRequest { generation, mut base, slots, commit } = request;
-    let mut loaded = None;
+    let (mut loaded, mut is_pinned) = (None, false);
     for _ in 0..TRIES {
-        if !is_current(&base, sources, &commit.id) {
+        if is_pinned || !is_current(&base, sources, &commit.id) {
             let request =
                 LoadRequest { generation, base: base.clone(), slots: slots.clone(), trigger: Trigger::Edited };
             let outcome = load(settings, sources, request, LoadPhase::Reload);
@@ -75,6 +75,13 @@ pub(crate) fn commit(settings: &SettingsSource, sources: &dyn Sources, request: 
                 return CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) };
             }
         }
+        match pin_references(sources, &base, &commit) {
+            Ok(pinned) => is_pinned = pinned,
+            Err(error) => return CommitOutcome { generation, loaded, result: Err(error) },
+        }
+        if is_pinned {
+            continue;
+        }
         match commit_once(sources, &base, &slots, &commit) {
             Err(CommitOnceError::Changed) => {}
             Err(CommitOnceError::Not(error)) => return CommitOutcome { generation, loaded, result: Err(error) },
@@ -83,6 +90,21 @@ pub(crate) fn commit(settings: &SettingsSource, sources: &dyn Sources, request: 
     }
     let why = "another program saves the file all the time; nothing is changed".to_owned();
     CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) }
+}
+
+/// Before a health check is deleted, references to its name become references to its id, which mean
+/// the same before and are legal afterwards. Returns whether a file was changed.
+fn pin_references(sources: &dyn Sources, base: &LoadedConfig, commit: &Commit) -> Result<bool, CommitError> {
+    let (ObjectId::HealthCheck(id), Change::Delete) = (&commit.id, &commit.change) else { return Ok(false) };
+    let pinned = base.pinned(id)?;
+    for (read, text) in &pinned {
+        match sources.replace(&read.path, &read.text, text) {
+            // What was saved meanwhile is loaded, and pinned then.
+            Ok(()) | Err(ReplaceError::Changed) => {}
+            Err(error) => return Err(CommitError::Unavailable(format!("{}: {error}", read.path.display()))),
+        }
+    }
+    Ok(!pinned.is_empty())
 }
 
 enum CommitOnceError {

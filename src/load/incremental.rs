@@ -36,7 +36,7 @@ impl Load<'_> {
         let Plan { unchanged: mut files, mut changed, is_redefined } = self.plan(texts, origin);
         let common = if is_redefined { self.definitions(&files, &changed)? } else { Arc::clone(&self.base.common) };
         let tables = self.tables(&common);
-        changed.extend(self.stale(&mut files, is_redefined)?);
+        changed.extend(self.stale(&mut files, &common)?);
         let slots = self.slots.clone().for_checks(&common.health_checks);
         let compiler = ZoneCompiler {
             settings: self.settings,
@@ -88,9 +88,14 @@ impl Load<'_> {
 
     /// Removes the files from `files` that must be read again although their text is unchanged, and
     /// returns them with their text. `None` if a text is lost.
-    fn stale(&self, files: &mut Vec<Arc<LoadedFile>>, is_redefined: bool) -> Option<Vec<ChangedFile>> {
+    fn stale(&self, files: &mut Vec<Arc<LoadedFile>>, common: &Arc<SharedDefinitions>) -> Option<Vec<ChangedFile>> {
         let has_new_settings = *self.base.settings != *self.settings;
-        let may_be_stale = |file: &LoadedFile| has_new_settings || (is_redefined && file.relies_on_others());
+        let is_redefined = !Arc::ptr_eq(common, &self.base.common);
+        let is_extended = is_redefined && common.extends(&self.base.common);
+        // A new definition concerns only files with a reference to nothing, which is a warning.
+        let is_concerned = |file: &LoadedFile| !is_extended || !file.warnings.is_empty();
+        let may_be_stale =
+            |file: &LoadedFile| has_new_settings || (is_redefined && file.relies_on_others() && is_concerned(file));
         let is_stale = |file: &mut Arc<LoadedFile>| !file.is_unavailable() && may_be_stale(file);
         let read_again = |file: Arc<LoadedFile>| {
             let source = self.base.source_of(&file).ok()?;

@@ -8,11 +8,18 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, EditError, References, SharedDefinitions, SourceFile, TextOrigin};
-use crate::model::{Change as RecordChange, ChangeBatch, HealthCheckId, HostedZone, ResourceRecordSet, RoutingPolicy};
+use crate::model::{
+    Change as RecordChange, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone, ResourceRecordSet,
+    RoutingPolicy,
+};
 use crate::objects::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Transition, decide};
 use crate::store::ReplaceError;
 
 use super::{LoadedConfig, Sources};
+
+/// The files of health checks and CIDR collections that programs create.
+const HEALTH_CHECKS: &str = "health_checks.toml";
+const CIDR_COLLECTIONS: &str = "cidr_collections.toml";
 
 /// A change that can be written.
 #[derive(Debug)]
@@ -38,7 +45,7 @@ impl LoadedConfig {
                 let text = config::new_zone_text(zone, &self.settings.dns, &self.references());
                 (self.new_zone_file(zone), None, Some(text))
             }
-            _ => return Err(unavailable("this change cannot be written to zone files yet")),
+            (before, after) => self.definition_text(id, before.as_ref(), after.as_ref())?,
         };
         let after = text.map(|text| SourceFile::new(file.clone(), text));
         let prepared = Prepared { transition, file, before, after };
@@ -59,6 +66,18 @@ impl LoadedConfig {
             }
         }
         Ok(batch)
+    }
+
+    /// The files that refer to a health check by its name, and their texts with its id.
+    pub(super) fn pinned(&self, id: &HealthCheckId) -> Result<Vec<(SourceFile, String)>, CommitError> {
+        let Some(check) = self.checks.iter().find(|check| check.id == *id) else { return Ok(Vec::new()) };
+        let mut pinned = Vec::new();
+        for file in self.files.iter().filter(|file| file.relies_on_others()) {
+            let source = self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", file.path.display())))?;
+            let text = config::pin_health_check(&source, check).map_err(|why| not_editable(&file.path, &why))?;
+            pinned.extend(text.map(|text| (source, text)));
+        }
+        Ok(pinned)
     }
 
     fn references(&self) -> References<'_> {
@@ -96,6 +115,35 @@ impl LoadedConfig {
         let directory = &self.settings.zones.directory;
         let plain = directory.join(config::zone_file_name(&zone.name, None));
         if plain.exists() { directory.join(config::zone_file_name(&zone.name, Some(&zone.id))) } else { plain }
+    }
+
+    /// The file of a health check or CIDR collection, its text, and its text after the change.
+    fn definition_text(
+        &self,
+        id: &ObjectId,
+        before: Option<&Object>,
+        after: Option<&Object>,
+    ) -> Result<(PathBuf, Option<SourceFile>, Option<String>), CommitError> {
+        let defining = if before.is_some() {
+            Some(self.defining_file(id).ok_or_else(|| unavailable("no file defines the object"))?)
+        } else {
+            None
+        };
+        let name = if matches!(id, ObjectId::HealthCheck(_)) { HEALTH_CHECKS } else { CIDR_COLLECTIONS };
+        let path = defining.map_or_else(|| self.settings.zones.directory.join(name), |read| read.path);
+        let read = match self.file(&path) {
+            Some(file) => Some(self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", path.display())))?),
+            None => None,
+        };
+        let source = read.clone().unwrap_or_else(|| SourceFile::new(path.clone(), ""));
+        let edited = match (before, after) {
+            (Some(Object::HealthCheck(_)), _) | (None, Some(Object::HealthCheck(_))) => {
+                config::edit_health_check(&source, check(before), check(after), &self.references())
+            }
+            _ => config::edit_cidr_collection(&source, collection(before), collection(after)),
+        };
+        let text = edited.map_err(|why| not_editable(&path, &why))?;
+        Ok((path, read, Some(text)))
     }
 
     /// The source of the file that defines a health check or CIDR collection.
@@ -152,6 +200,20 @@ impl Prepared {
             (Some(before), None) => sources.remove(&self.file, &before.text),
             (None, None) => Ok(()),
         }
+    }
+}
+
+fn check(object: Option<&Object>) -> Option<&HealthCheck> {
+    match object {
+        Some(Object::HealthCheck(check)) => Some(check),
+        _ => None,
+    }
+}
+
+fn collection(object: Option<&Object>) -> Option<&CidrCollection> {
+    match object {
+        Some(Object::CidrCollection(collection)) => Some(collection),
+        _ => None,
     }
 }
 

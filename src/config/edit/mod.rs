@@ -11,6 +11,7 @@ mod document;
 mod file_name;
 mod health_check;
 mod members;
+mod pin;
 mod record;
 mod tables;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use collection::edit_cidr_collection;
 use document::{parse, push, remove_all, table_at};
 pub use file_name::zone_file_name;
 pub use health_check::edit_health_check;
+pub use pin::pin_health_check;
 pub use without_zone::without_zone;
 pub use zone::{edit_zone_members, new_zone_text};
 

@@ -129,6 +129,15 @@ impl Registries {
         (!is_faulty).then_some(children)
     }
 
+    /// Whether every name and id of `before` means the same here.
+    pub(super) fn extend(&self, before: &Registries) -> bool {
+        let extends = |now: &Registry, before: &Registry| {
+            let is_same = |(name, owner): (&String, &Owner)| now.find(name).is_some_and(|known| known.id == owner.id);
+            before.names.iter().chain(&before.ids).all(is_same)
+        };
+        extends(&self.checks, &before.checks) && extends(&self.collections, &before.collections)
+    }
+
     /// The id of the check that a record or a check refers to. `None` for an error.
     ///
     /// An id that no check has is that of a deleted check, which counts as healthy. Route 53 lets a

@@ -138,6 +138,13 @@ impl SharedDefinitions {
         diagnostics.iter().all(|diagnostics| !diagnostics.has_error_since(0)).then_some(shared)
     }
 
+    /// Whether every reference to `before` means the same here: there may be more definitions, and
+    /// health checks may have other members.
+    pub fn extends(&self, before: &SharedDefinitions) -> bool {
+        let known = |collection: &CidrCollection| self.cidr_collections.contains(collection);
+        self.known.extend(&before.known) && before.cidr_collections.iter().all(known)
+    }
+
     /// Reads a file's zone; `None` when the file has an error, which
     /// [`read_zones`](super::read_zones) reports. The caller checks that no other file has the same
     /// zone.
