@@ -383,6 +383,11 @@ pub(super) const RATE_LIMIT: Keys = Keys {
             "Whether responses over the limit are only counted and logged. Default: false.",
         ),
         optional("allow", Shape::Strings, "Networks without a limit. Loopback never has one. Default: none."),
+        optional(
+            "tcp_time",
+            Shape::Duration(Bounds::milliseconds(0, 1000)),
+            "The server's time per second that one address can use over TCP; beyond it, its connections are closed. 0 sets no limit. Default: \"5ms\".",
+        ),
     ],
 };
 

@@ -1,5 +1,7 @@
 //! `[rate_limit]`: how many responses over UDP one source gets.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 
 use super::document::Diagnostics;
@@ -21,12 +23,22 @@ pub struct RateLimitSettings {
     pub dry_run: bool,
     /// Networks without a limit.
     pub allow: Vec<IpNet>,
+    /// The server's time per second that one address can use over TCP. Zero sets no limit.
+    pub tcp_time: Duration,
 }
 
 impl Default for RateLimitSettings {
     /// A limit that one resolver in front of a lab does not reach.
     fn default() -> RateLimitSettings {
-        RateLimitSettings { enabled: true, rate: 200, instant: 500, slip: 1, dry_run: false, allow: Vec::new() }
+        RateLimitSettings {
+            enabled: true,
+            rate: 200,
+            instant: 500,
+            slip: 1,
+            dry_run: false,
+            allow: Vec::new(),
+            tcp_time: Duration::from_millis(5),
+        }
     }
 }
 
@@ -40,5 +52,6 @@ pub(super) fn read_rate_limit(table: &Table<'_>, diagnostics: &mut Diagnostics<'
     let mut is = |key: &str, default: bool| table.boolean(key, diagnostics).map_or(default, |boolean| boolean.value);
     let (enabled, dry_run) = (is("enabled", default.enabled), is("dry_run", default.dry_run));
     let allow = bounded(table, "allow", "network", diagnostics, value::network);
-    RateLimitSettings { enabled, rate, instant, slip, dry_run, allow }
+    let tcp_time = table.duration("tcp_time", diagnostics).map_or(default.tcp_time, |time| time.value);
+    RateLimitSettings { enabled, rate, instant, slip, dry_run, allow, tcp_time }
 }

@@ -577,7 +577,7 @@ mod tests {
     fn every_setting_is_read() {
         let text = r#"
             dns = { listen = ["[::1]:53"], workers = 2, udp_payload_max = 4096, nsid = "lab" }
-            rate_limit = { enabled = false, rate = 50, instant = 125, slip = 2, dry_run = true, allow = ["10.0.0.0/8"] }
+            rate_limit = { enabled = false, rate = 50, instant = 125, slip = 2, dry_run = true, allow = ["10.0.0.0/8"], tcp_time = "20ms" }
             cookies = { enabled = false, secrets_file = "secrets", require_above = 600 }
             zones.watch = false
             health.wait_for_first_result = "250ms"
@@ -605,7 +605,9 @@ mod tests {
         assert_eq!((settings.dns.workers, settings.dns.udp_payload_max), (2, 4096));
         assert_eq!(settings.dns.nsid.as_deref(), Some(&b"lab"[..]));
         let allow = vec!["10.0.0.0/8".parse().unwrap()];
-        let limits = RateLimitSettings { enabled: false, rate: 50, instant: 125, slip: 2, dry_run: true, allow };
+        let tcp_time = Duration::from_millis(20);
+        let limits =
+            RateLimitSettings { enabled: false, rate: 50, instant: 125, slip: 2, dry_run: true, allow, tcp_time };
         assert_eq!(settings.rate_limit, limits);
         let secrets_file = Some("secrets".into());
         assert_eq!(settings.cookies, CookieSettings { enabled: false, secrets_file, require_above: Some(600) });

@@ -53,8 +53,9 @@ pub(super) async fn open(
 
 /// The counters of response rate limiting, if it is on.
 fn rate_limit(settings: &Settings) -> anyhow::Result<Option<RateLimit>> {
-    let config::RateLimitSettings { enabled, rate, instant, slip, dry_run, allow } = settings.rate_limit.clone();
-    let new = || RateLimit::new(RateLimitSettings { rate, instant, slip, dry_run, allow });
+    let config::RateLimitSettings { enabled, rate, instant, slip, dry_run, allow, tcp_time } =
+        settings.rate_limit.clone();
+    let new = || RateLimit::new(RateLimitSettings { rate, instant, slip, dry_run, allow, tcp_time });
     enabled.then(new).transpose().map_err(|_| anyhow!("the system has no random numbers"))
 }
 

@@ -19,6 +19,8 @@ const OPTION_NSID: u16 = 3;
 const OPTION_CLIENT_SUBNET: u16 = 8;
 /// RFC 7873.
 const OPTION_COOKIE: u16 = 10;
+/// RFC 7828.
+const OPTION_KEEPALIVE: u16 = 11;
 
 /// A client cookie, and a server cookie of RFC 9018.
 pub(super) const COOKIE_OCTETS: usize = 8 + 16;
@@ -60,6 +62,8 @@ pub struct RequestOptions<'p> {
     pub client_subnet: Option<SubnetOption<'p>>,
     /// The cookie option, if present. The first of several counts (RFC 7873 section 5.2).
     pub cookie: Option<CookieOption<'p>>,
+    /// Whether the client asks how long a TCP connection may be idle (RFC 7828).
+    pub keepalive: bool,
 }
 
 /// An option with content that its RFC does not allow, or whose length exceeds the OPT record.
@@ -78,6 +82,7 @@ impl<'p> RequestOptions<'p> {
                 OPTION_CLIENT_SUBNET if self.client_subnet.is_none() => {
                     self.client_subnet = Some(SubnetOption::read(data).ok_or(MalformedOption)?);
                 }
+                OPTION_KEEPALIVE => self.keepalive = true,
                 OPTION_COOKIE if self.cookie.is_none() => {
                     self.cookie = Some(CookieOption::read(data).ok_or(MalformedOption)?);
                 }
@@ -199,6 +204,8 @@ pub enum ResponseOption<'o> {
     ClientSubnet(SubnetOption<'o>, PrefixLength),
     /// The client cookie as received and a server cookie.
     Cookie(&'o [u8; COOKIE_OCTETS]),
+    /// How long a TCP connection may be idle, in units of 100 ms (RFC 7828 section 3.1).
+    Keepalive([u8; 2]),
     /// The server identifier.
     Nsid(&'o [u8]),
 }
@@ -209,6 +216,7 @@ impl<'o> ResponseOption<'o> {
         match self {
             ResponseOption::ClientSubnet(..) => OPTION_CLIENT_SUBNET,
             ResponseOption::Cookie(_) => OPTION_COOKIE,
+            ResponseOption::Keepalive(_) => OPTION_KEEPALIVE,
             ResponseOption::Nsid(_) => OPTION_NSID,
         }
     }
@@ -228,10 +236,11 @@ impl<'o> ResponseOption<'o> {
         }
     }
 
-    fn source(&self) -> &'o [u8] {
+    fn source(&self) -> &[u8] {
         match self {
             ResponseOption::ClientSubnet(subnet, _) => subnet.data,
             ResponseOption::Cookie(cookie) => cookie.as_slice(),
+            ResponseOption::Keepalive(timeout) => timeout,
             ResponseOption::Nsid(identifier) => identifier,
         }
     }
@@ -244,6 +253,8 @@ pub struct OptionValues<'o> {
     pub scope: PrefixLength,
     /// The client cookie and a server cookie, if the request has a cookie and cookies are on.
     pub cookie: Option<&'o [u8; COOKIE_OCTETS]>,
+    /// How long the connection may be idle, in units of 100 ms; `None` over UDP.
+    pub idle_timeout: Option<u16>,
     /// The server identifier; empty if the server has none.
     pub nsid: &'o [u8],
 }
@@ -255,7 +266,7 @@ pub struct ResponseOptions<'o>(ArrayVec<ResponseOption<'o>, { ResponseOptions::M
 
 impl<'o> ResponseOptions<'o> {
     /// The number of options, if all are present: one of each kind.
-    const MOST: usize = 3;
+    const MOST: usize = 4;
 
     /// The options of the response to a request with these options.
     #[inline]
@@ -266,6 +277,9 @@ impl<'o> ResponseOptions<'o> {
         }
         if let Some(subnet) = request.client_subnet {
             options.0.push(ResponseOption::ClientSubnet(subnet, values.scope));
+        }
+        if let (true, Some(timeout)) = (request.keepalive, values.idle_timeout) {
+            options.0.push(ResponseOption::Keepalive(timeout.to_be_bytes()));
         }
         if request.nsid && !values.nsid.is_empty() {
             options.0.push(ResponseOption::Nsid(values.nsid));
@@ -332,7 +346,7 @@ mod tests {
         let data = b"\xff\xfe\0\x02hi\0\x03\0\0\0\x08\0\x04\0\0\0\0\0\x08\0\x04\0\x01\0\0";
         assert_eq!(options.read(data), Ok(()));
         let first = SubnetOption { data: &[0; 4] };
-        assert_eq!(options, RequestOptions { nsid: true, client_subnet: Some(first), cookie: None });
+        assert_eq!(options, RequestOptions { nsid: true, client_subnet: Some(first), ..RequestOptions::default() });
         for cut in [1, 3, 4, 5, 9, 12] {
             assert_eq!(RequestOptions::default().read(&data[..cut]), Err(MalformedOption), "{cut}");
         }
@@ -350,13 +364,19 @@ mod tests {
     #[test]
     fn the_least_important_option_is_the_last() {
         let subnet = Some(SubnetOption { data: &[0; 4] });
-        let request = RequestOptions { nsid: true, client_subnet: subnet, cookie: None };
-        let values = OptionValues { scope: PrefixLength(24), nsid: b"lab-1", cookie: Some(&[0; COOKIE_OCTETS]) };
+        let request =
+            RequestOptions { nsid: true, client_subnet: subnet, keepalive: true, ..RequestOptions::default() };
+        let values = OptionValues {
+            scope: PrefixLength(24),
+            nsid: b"lab-1",
+            cookie: Some(&[0; COOKIE_OCTETS]),
+            idle_timeout: Some(100),
+        };
         let options = ResponseOptions::to(&request, &values);
         let codes = |count| options.first(count).map(ResponseOption::code).collect::<Vec<_>>();
-        assert_eq!(codes(options.len()), [OPTION_COOKIE, OPTION_CLIENT_SUBNET, OPTION_NSID]);
+        assert_eq!(codes(options.len()), [OPTION_COOKIE, OPTION_CLIENT_SUBNET, OPTION_KEEPALIVE, OPTION_NSID]);
         assert_eq!((codes(1), codes(0)), (vec![OPTION_COOKIE], vec![]));
-        let values = OptionValues { nsid: b"", cookie: None, ..values };
+        let values = OptionValues { nsid: b"", cookie: None, idle_timeout: None, ..values };
         assert_eq!(ResponseOptions::to(&request, &values).len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 use super::cookie::{CheckedCookie, CookieChecker, Cookies};
@@ -11,7 +11,7 @@ use super::decode::{Decoded, ErrorCode, MIN_PAYLOAD_OCTETS, Request, decode};
 use super::edns::{ClientSubnetUse, OptionValues, ResponseOptions};
 use super::encode::{Encoded, Frame, encode_answer, encode_error, encode_truncated, udp_limit};
 use super::prefetch::Prefetch;
-use super::rate_limit::{RateLimit, RateLimiter, Verdict};
+use super::rate_limit::{RateLimit, RateLimiter, TimeLeft, Verdict};
 use crate::answer::{Accounting, Answer, ClientSubnet, Dice, Query, QueryName, Timestamp, Untraced, resolve_into};
 use crate::geo::Located;
 use crate::model::{PrefixLength, QueryType};
@@ -67,6 +67,8 @@ pub struct Responder {
     prefetch: Prefetch,
     rate_limiter: Option<RateLimiter>,
     cookies: Option<CookieChecker>,
+    /// How long TCP connections may be idle, in units of 100 ms; `None` for UDP workers.
+    idle_timeout: Option<u16>,
     /// The query log and dnstap, if enabled. Without them it costs one branch.
     query_logger: Option<Box<QueryLogger>>,
 }
@@ -131,6 +133,7 @@ impl Responder {
     pub fn counting(settings: ResponderSettings, seed: u64, stats: Arc<Stats>) -> Responder {
         let udp_payload_max = settings.udp_payload_max.clamp(MIN_PAYLOAD_OCTETS, MAX_UDP_OCTETS as u16);
         Responder {
+            idle_timeout: None,
             cookies: settings.cookies.as_ref().map(Cookies::worker),
             rate_limiter: settings.rate_limit.as_ref().map(RateLimit::worker),
             settings: ResponderSettings { udp_payload_max, ..settings },
@@ -149,6 +152,13 @@ impl Responder {
         Responder { query_logger, ..self }
     }
 
+    /// The same responder for TCP connections that may be idle for this long.
+    #[must_use]
+    pub(super) fn with_idle_timeout(self, timeout: Duration) -> Responder {
+        let idle_timeout = u16::try_from(timeout.as_millis() / 100).unwrap_or(u16::MAX);
+        Responder { idle_timeout: Some(idle_timeout), ..self }
+    }
+
     /// Reads the clock for the following queries, one or a batch.
     pub(super) fn begin(&mut self) -> BatchStart {
         let began = Instant::now();
@@ -159,9 +169,21 @@ impl Responder {
         BatchStart { began, at }
     }
 
-    /// Records that `queries` queries were answered since `start`.
-    pub(super) fn end(&self, transport: Transport, start: BatchStart, queries: usize) {
-        self.stats.count_duration(transport, start.began.elapsed(), queries as u64);
+    /// Records that `queries` queries were answered since `start`, and returns the time since then.
+    pub(super) fn end(&self, transport: Transport, start: BatchStart, queries: usize) -> Duration {
+        let took = start.began.elapsed();
+        self.stats.count_duration(transport, took, queries as u64);
+        took
+    }
+
+    /// Counts time that `requestor` has used over TCP. Returns whether it may use more.
+    pub(super) fn may_go_on(&self, requestor: &Requestor, used: Duration, at: Timestamp) -> bool {
+        let Some(limiter) = &self.rate_limiter else { return true };
+        let left = limiter.use_time(requestor, used, at);
+        if left != TimeLeft::Some {
+            self.stats.count_out_of_time();
+        }
+        left != TimeLeft::None
     }
 
     /// The query logger, if dnstap is enabled: it gets whole messages.
@@ -294,7 +316,7 @@ impl Responder {
         match &admitted.decoded {
             Decoded::Dropped => None,
             Decoded::Error(request, code) => {
-                let frame = frame(&self.settings, request, admitted, transport, PrefixLength::ZERO);
+                let frame = frame(&self.settings, self.idle_timeout, request, admitted, transport, PrefixLength::ZERO);
                 let encoded = encode_error(request, *code, &frame, out);
                 Some(Response { encoded, qtype: qtype_of(request), response_code: *code as u8 })
             }
@@ -310,7 +332,7 @@ impl Responder {
                 };
                 let mut answer = Answer::default();
                 resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer, accounting);
-                let frame = frame(&self.settings, request, admitted, transport, answer.scope);
+                let frame = frame(&self.settings, self.idle_timeout, request, admitted, transport, answer.scope);
                 let encoded = encode_answer(request, &answer, &frame, &mut self.dice, out);
                 Some(Response { encoded, qtype: *qtype, response_code: answer.rcode as u8 })
             }
@@ -369,6 +391,7 @@ fn log(
 #[inline(always)]
 fn frame<'s>(
     settings: &'s ResponderSettings,
+    idle_timeout: Option<u16>,
     request: &Request<'s>,
     admitted: &'s Admitted<'_>,
     transport: Transport,
@@ -376,12 +399,12 @@ fn frame<'s>(
 ) -> Frame<'s> {
     let payload_size = settings.udp_payload_max;
     let most_octets = match transport {
+        Transport::Tcp => MAX_TCP_OCTETS,
         Transport::Udp if admitted.has_valid_cookie() => udp_limit(request.edns.as_ref(), payload_size),
         Transport::Udp => udp_limit(request.edns.as_ref(), payload_size.min(settings.udp_max_without_cookie)),
-        Transport::Tcp => MAX_TCP_OCTETS,
     };
     let cookie = admitted.cookie.as_ref().map(|cookie| &cookie.octets);
-    let values = OptionValues { scope, cookie, nsid: settings.nsid.as_deref().unwrap_or_default() };
+    let values = OptionValues { scope, cookie, idle_timeout, nsid: settings.nsid.as_deref().unwrap_or_default() };
     let options = match &request.edns {
         Some(edns) => ResponseOptions::to(&edns.options, &values),
         None => ResponseOptions::default(),

@@ -259,6 +259,25 @@ fn many_clients_are_answered_by_several_workers() {
     serving.stop();
 }
 
+/// RFC 7828: the client asks how long its connection may be idle. Over UDP the option is ignored.
+#[test]
+fn a_client_over_tcp_learns_the_idle_timeout() {
+    const KEEPALIVE: u16 = 11;
+    let (_serving, address, _publisher) = start(TcpLimits::default());
+    let mut asked = query(1, "www.lab.test.", HickoryType::A);
+    let timeout = |response: &Message| match response.edns.as_ref()?.option(EdnsCode::Keepalive) {
+        Some(EdnsOption::Unknown(KEEPALIVE, timeout)) => Some(timeout.clone()),
+        _ => None,
+    };
+    asked.set_edns(Edns::new());
+    assert_eq!(timeout(&ask_tcp(&mut connect(address), &asked.to_vec().unwrap())), None);
+    asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Unknown(KEEPALIVE, Vec::new()));
+    let packet = asked.to_vec().unwrap();
+    assert_eq!(timeout(&ask_tcp(&mut connect(address), &packet)), Some(100u16.to_be_bytes().to_vec()));
+    let over_udp = Message::from_vec(&ask_udp(address, &packet, LONG).unwrap()).unwrap();
+    assert_eq!((timeout(&over_udp), over_udp.answers.len()), (None, 3));
+}
+
 #[test]
 fn what_is_truncated_over_udp_is_whole_over_tcp() {
     let (serving, address, _publisher) = start(TcpLimits::default());

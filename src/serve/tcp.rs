@@ -7,7 +7,8 @@
 //! Clients can make the server hold `most_connections` buffers of one query each, and for clients
 //! that do not read, the rest of one response. A connection that does not deliver a complete query
 //! within `idle_timeout` is closed. When all slots are in use, a new connection replaces the one
-//! that has been idle longest. Only an answered query counts as activity: empty messages, invalid
+//! that has been idle longest. A client that uses more than its time per second is disconnected
+//! (`rate_limit`). Only an answered query counts as activity: empty messages, invalid
 //! packets and responses do not keep a connection open.
 
 use std::cell::{Cell, RefCell};
@@ -37,6 +38,8 @@ const LENGTH_OCTETS: usize = 2;
 const MAX_QUERY_OCTETS: usize = 4096;
 /// How often an idle thread releases an outdated world.
 const LET_GO_INTERVAL: Duration = Duration::from_secs(1);
+/// What a connection costs besides its queries: the handshake, its task, its end.
+const CONNECTION_TIME: Duration = Duration::from_micros(20);
 /// Pause after an error of accept, for example when no file descriptors are left.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(20);
 /// How often a stopping server checks whether all connections are closed.
@@ -88,7 +91,7 @@ pub(super) async fn serve(
 ) {
     let server = Rc::new(TcpServer {
         limits,
-        responder: RefCell::new(responder),
+        responder: RefCell::new(responder.with_idle_timeout(limits.idle_timeout)),
         worlds: RefCell::new(reader.cached()),
         out: RefCell::new(vec![0; LENGTH_OCTETS + MAX_TCP_OCTETS].into()),
         connections: RefCell::default(),
@@ -129,7 +132,10 @@ async fn accept(listener: TcpListener, server: Rc<TcpServer>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some(slot) = ConnectionSlot::take(&server, Requestor::new(peer, Transport::Tcp)) {
+                let requestor = Requestor::new(peer, Transport::Tcp);
+                if server.has_time_for_connection(&requestor)
+                    && let Some(slot) = ConnectionSlot::take(&server, requestor)
+                {
                     spawn_local(serve_connection(stream, slot));
                 }
             }
@@ -222,27 +228,44 @@ impl TcpServer {
     /// there is no response.
     fn answer_now(&self, stream: &TcpStream, query: &[u8], requestor: Requestor) -> io::Result<Option<Vec<u8>>> {
         let out = &mut *self.out.borrow_mut();
-        let (length, message) = out.split_at_mut(LENGTH_OCTETS);
+        let message = &mut out[LENGTH_OCTETS..];
         let mut worlds = self.worlds.borrow_mut();
         let responder = &mut *self.responder.borrow_mut();
         let start = responder.begin();
         let received = Received::new(query, requestor, start.at);
         let octets = responder.respond(worlds.load(), &received, message);
-        responder.end(Transport::Tcp, start, 1);
         if let Some(query_logger) = responder.dnstap() {
             let server = stream.local_addr().ok();
             query_logger.exchange(&Exchange { requestor, server, query, response: &message[..octets] });
         }
-        let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
-            return Ok(None);
-        };
-        length.copy_from_slice(&octets_on_wire.to_be_bytes());
-        let response = &out[..LENGTH_OCTETS + octets];
-        match stream.try_write(response) {
-            Ok(written) => Ok(Some(response[written..].to_vec())),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(response.to_vec())),
-            Err(error) => Err(error),
+        let written = write_now(stream, out, octets);
+        let took = responder.end(Transport::Tcp, start, 1);
+        match responder.may_go_on(&requestor, took, start.at) {
+            true => written,
+            false => Err(io::ErrorKind::QuotaExceeded.into()),
         }
+    }
+
+    /// Whether this client has time for another connection.
+    fn has_time_for_connection(&self, requestor: &Requestor) -> bool {
+        let responder = &mut *self.responder.borrow_mut();
+        let at = responder.begin().at;
+        responder.may_go_on(requestor, CONNECTION_TIME, at)
+    }
+}
+
+/// Writes a response of so many octets, which is in `out` behind the space for its length, as far as
+/// the socket accepts it now. Returns the rest, or `None` if there is no response.
+fn write_now(stream: &TcpStream, out: &mut [u8], octets: usize) -> io::Result<Option<Vec<u8>>> {
+    let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
+        return Ok(None);
+    };
+    out[..LENGTH_OCTETS].copy_from_slice(&octets_on_wire.to_be_bytes());
+    let response = &out[..LENGTH_OCTETS + octets];
+    match stream.try_write(response) {
+        Ok(written) => Ok(Some(response[written..].to_vec())),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(response.to_vec())),
+        Err(error) => Err(error),
     }
 }
 

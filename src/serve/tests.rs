@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use std::time::Duration;
+
 use hickory_proto::op::{Edns as HickoryEdns, Message, MessageType, OpCode, Query as HickoryQuery, ResponseCode};
 use hickory_proto::rr::rdata::opt::{ClientSubnet as HickorySubnet, EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name as HickoryName, RecordType as HickoryType};
@@ -176,7 +178,8 @@ fn responses(settings: ResponderSettings, packet: &[u8], transport: Transport, t
 }
 
 fn limited(slip: u32) -> ResponderSettings {
-    let limits = RateLimitSettings { rate: 10, instant: 10, slip, dry_run: false, allow: Vec::new() };
+    let limits =
+        RateLimitSettings { rate: 10, instant: 10, slip, dry_run: false, allow: Vec::new(), tcp_time: Duration::ZERO };
     ResponderSettings { rate_limit: Some(RateLimit::new(limits).unwrap()), ..settings() }
 }
 

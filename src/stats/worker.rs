@@ -27,6 +27,7 @@ pub struct Stats {
     dropped: AtomicU64,
     failures: AtomicU64,
     rate_limited: [AtomicU64; RateLimited::COUNT],
+    out_of_time: AtomicU64,
     /// By transport.
     durations: [Histogram; Transport::COUNT],
 }
@@ -69,6 +70,8 @@ pub struct Totals {
     pub failures: u64,
     /// UDP responses over the limit of their source, in the order of [`RateLimited::ALL`].
     pub rate_limited: [u64; RateLimited::COUNT],
+    /// TCP connections of clients that had used all their time.
+    pub out_of_time: u64,
     /// Time to answer over UDP, from receiving the packet to passing the response to the system.
     pub udp_durations: Durations,
     /// The same over TCP.
@@ -103,6 +106,7 @@ impl Stats {
             dropped: AtomicU64::default(),
             failures: AtomicU64::default(),
             rate_limited: Default::default(),
+            out_of_time: AtomicU64::default(),
             durations: Default::default(),
         }
     }
@@ -160,6 +164,11 @@ impl Stats {
         increment(&self.rate_limited[outcome as usize]);
     }
 
+    /// Counts a TCP connection of a client that had used all its time.
+    pub fn count_out_of_time(&self) {
+        increment(&self.out_of_time);
+    }
+
     /// Counts messages with this duration each.
     pub fn count_duration(&self, transport: Transport, took: Duration, messages: u64) {
         self.durations[transport as usize].add(took, messages);
@@ -177,6 +186,7 @@ impl Stats {
             truncated: self.truncated.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            out_of_time: self.out_of_time.load(Ordering::Relaxed),
             rate_limited: self.rate_limited.each_ref().map(|counter| counter.load(Ordering::Relaxed)),
             udp_durations: self.durations[Transport::Udp as usize].read(),
             tcp_durations: self.durations[Transport::Tcp as usize].read(),
@@ -238,6 +248,7 @@ impl AddAssign for Totals {
         self.truncated += other.truncated;
         self.dropped += other.dropped;
         self.failures += other.failures;
+        self.out_of_time += other.out_of_time;
         self.rate_limited.iter_mut().zip(other.rate_limited).for_each(|(sum, count)| *sum += count);
         self.udp_durations += other.udp_durations;
         self.tcp_durations += other.tcp_durations;

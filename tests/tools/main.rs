@@ -92,6 +92,8 @@ const TESTS: &[Test] = &[
     #[cfg(target_os = "linux")]
     test!(rate_limit::a_source_over_its_limit_is_sent_to_tcp_and_another_is_answered, NAMESPACES, DIG),
     #[cfg(target_os = "linux")]
+    test!(rate_limit::a_client_that_uses_more_than_its_time_over_tcp_is_disconnected, NAMESPACES, DIG),
+    #[cfg(target_os = "linux")]
     test!(system_calls::a_worker_receives_and_sends_and_does_nothing_else, STRACE),
     test!(terminal::a_watch_fills_the_terminal_follows_its_size_and_gives_it_back, TMUX),
     test!(terminal::health_checks_are_shown_live_on_a_screen_too, TMUX),

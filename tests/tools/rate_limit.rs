@@ -7,7 +7,7 @@ use crate::server::{Lab, text};
 const ZONE: &str = "name = 'lab.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 60\nvalues = ['192.0.2.1']\n";
 const SETTINGS: &str = "[dns]\nlisten = ['192.0.2.53:53']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n\
     [admin]\nlisten = 'off'\n\
-    [rate_limit]\nrate = 1\ninstant = 10\n";
+    [rate_limit]\nrate = 1\ninstant = 10\ntcp_time = '1ms'\n";
 
 /// Starts the server of `Lab` as `$SERVER …` in a namespace where 192.0.2.0/24 and 198.51.100.0/24
 /// are addresses of this machine, and runs `script`. Returns its output and the log.
@@ -55,4 +55,22 @@ pub(crate) fn a_source_over_its_limit_is_sent_to_tcp_and_another_is_answered() {
     assert!(cookie.contains("BADCOOKIE, retrying") && is_whole(&&cookie), "{output}");
     assert!(is_whole(&&lines("tcp:")[0]) && is_whole(&&lines("other:")[0]), "{output}");
     assert!(output.contains("UDP responses, most of them probably to 192.0.2.7/32"), "{output}");
+}
+
+pub(crate) fn a_client_that_uses_more_than_its_time_over_tcp_is_disconnected() {
+    let lab = Lab::new(&[("lab.toml", ZONE)]);
+    lab.write("fiftythree.toml", SETTINGS);
+    // Each connection counts as 20 µs, of 1000 a second; the connections of bash come from 192.0.2.53.
+    let digs = "
+        ask() { dig +tcp +tries=1 +time=2 @192.0.2.53 www.lab.test A +short \"$@\" | grep -q '^192' && echo answered; }
+        (while :; do exec 3<>/dev/tcp/192.0.2.53/53; exec 3>&-; done) 2>/dev/null & flood=$!
+        sleep 1
+        for number in $(seq 10); do echo flood: $(ask -b 192.0.2.53); done
+        echo other: $(ask -b 198.51.100.7)
+        kill $flood
+        sleep 4
+        echo later: $(ask -b 192.0.2.53)";
+    let output = in_namespace(&lab, digs);
+    assert!(output.matches("flood:\n").count() >= 5, "{output}");
+    assert!(output.contains("other: answered") && output.contains("later: answered"), "{output}");
 }

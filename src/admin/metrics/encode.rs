@@ -66,6 +66,7 @@ impl Picture {
         for (outcome, count) in RateLimited::ALL.into_iter().zip(&totals.rate_limited) {
             rate_limited.sample(&[outcome.as_str()], count)?;
         }
+        page.counter(&families::DNS_OUT_OF_TIME)?.sample(&[], &totals.out_of_time)?;
         let mut durations = page.histogram(&families::DNS_DURATION)?;
         for (transport, durations_of) in Transport::ALL.iter().zip([&totals.udp_durations, &totals.tcp_durations]) {
             let bounds = Durations::bounds().chain([f64::INFINITY]);

@@ -25,6 +25,7 @@ pub(super) const ALL: &[&Family] = &[
     &DNS_IGNORED,
     &DNS_FAILURES,
     &DNS_RATE_LIMITED,
+    &DNS_OUT_OF_TIME,
     &DNS_DURATION,
     &LOG_DROPPED,
     &QUERY_LOG_LINES,
@@ -110,6 +111,11 @@ pub(super) const DNS_RATE_LIMITED: Family = counter(
     "fiftythree_dns_rate_limited_total",
     &["outcome"],
     "UDP responses over the limit of their source: truncated (sent with the TC bit), badcookie (sent without records, to a client with a cookie), dropped (not sent), dry_run (sent as usual).",
+);
+pub(super) const DNS_OUT_OF_TIME: Family = counter(
+    "fiftythree_dns_tcp_out_of_time_total",
+    &[],
+    "TCP connections that were closed, because their client had used all its time per second.",
 );
 pub(super) const DNS_DURATION: Family = histogram(
     "fiftythree_dns_request_duration_seconds",

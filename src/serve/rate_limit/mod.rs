@@ -9,7 +9,9 @@ mod report;
 mod sources;
 mod table;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -22,6 +24,11 @@ use crate::stats::Meters;
 
 /// 4 MiB of counters.
 const BUCKETS: usize = 1 << 17;
+/// 64 KiB. Clients over TCP are real, so they are few.
+const TCP_BUCKETS: usize = 1 << 11;
+/// The longest time that one use over TCP counts for. A thread that has to wait for its turn on a
+/// busy machine takes longer, for which its client is not to blame.
+const LONGEST_USE: Duration = Duration::from_micros(500);
 
 /// Settings for response rate limiting.
 #[derive(Clone, Debug)]
@@ -36,6 +43,9 @@ pub struct RateLimitSettings {
     pub dry_run: bool,
     /// Networks without a limit.
     pub allow: Vec<IpNet>,
+    /// How much of the server's time per second one address can use over TCP, and how much at once.
+    /// Zero sets no limit.
+    pub tcp_time: Duration,
 }
 
 /// Response rate limiting, shared by all workers.
@@ -45,6 +55,8 @@ pub struct RateLimit(Arc<Shared>);
 struct Shared {
     settings: RateLimitSettings,
     sources: Sources<BUCKETS>,
+    /// Microseconds used over TCP, if they are limited.
+    tcp_sources: Option<Sources<TCP_BUCKETS>>,
     reports: Reports,
 }
 
@@ -71,6 +83,24 @@ pub(super) enum Verdict {
     DryRun,
 }
 
+/// Whether a source may use more time over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeLeft {
+    Some,
+    /// It has used all its time.
+    None,
+    /// It has used all its time, but rate limiting only counts.
+    DryRun,
+}
+
+impl Shared {
+    /// A flood cannot come from loopback, and a lab or a proxy on this machine uses it.
+    #[inline(always)]
+    fn is_exempt(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.settings.allow.iter().any(|network| network.contains(&address))
+    }
+}
+
 impl RateLimit {
     /// Counters with secret hash keys.
     ///
@@ -78,7 +108,9 @@ impl RateLimit {
     /// If the system has no random numbers.
     pub fn new(settings: RateLimitSettings) -> Result<RateLimit, ring::error::Unspecified> {
         let sources = Sources::new(Limits { rate: settings.rate, instant: settings.instant })?;
-        Ok(RateLimit(Arc::new(Shared { settings, sources, reports: Reports::default() })))
+        let tcp_us = u32::try_from(settings.tcp_time.as_micros()).unwrap_or(u32::MAX);
+        let tcp_sources = (tcp_us > 0).then(|| Sources::new(Limits { rate: tcp_us, instant: tcp_us })).transpose()?;
+        Ok(RateLimit(Arc::new(Shared { settings, sources, tcp_sources, reports: Reports::default() })))
     }
 
     /// The part of another worker.
@@ -105,8 +137,7 @@ impl RateLimiter {
     #[inline(always)]
     pub(super) fn verdict(&mut self, requestor: &Requestor, at: Timestamp) -> Verdict {
         let (address, shared) = (requestor.address(), &*self.shared);
-        // A flood cannot come from loopback, and a lab or a proxy on this machine uses it.
-        if address.is_loopback() || shared.settings.allow.iter().any(|network| network.contains(&address)) {
+        if shared.is_exempt(address) {
             return Verdict::Send;
         }
         // All packets of a batch have the same time.
@@ -116,6 +147,22 @@ impl RateLimiter {
         match shared.sources.charge(address, 1, self.now.1) {
             Ok(()) => Verdict::Send,
             Err(network) => self.over_the_limit(network),
+        }
+    }
+
+    /// Counts time that `requestor` has used over TCP. If it has used all its time, it should be
+    /// disconnected.
+    pub(super) fn use_time(&self, requestor: &Requestor, used: Duration, at: Timestamp) -> TimeLeft {
+        let shared = &*self.shared;
+        let Some(sources) = shared.tcp_sources.as_ref().filter(|_| !shared.is_exempt(requestor.address())) else {
+            return TimeLeft::Some;
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "at most LONGEST_USE")]
+        let microseconds = used.min(LONGEST_USE).as_micros() as u32 + 1;
+        match sources.charge(requestor.address(), microseconds, sources.table().tick(at)) {
+            Ok(()) => TimeLeft::Some,
+            Err(_) if shared.settings.dry_run => TimeLeft::DryRun,
+            Err(_) => TimeLeft::None,
         }
     }
 
@@ -135,9 +182,17 @@ impl RateLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::requestor::Transport;
 
     fn settings() -> RateLimitSettings {
-        RateLimitSettings { rate: 10, instant: 10, slip: 1, dry_run: false, allow: Vec::new() }
+        RateLimitSettings {
+            rate: 10,
+            instant: 10,
+            slip: 1,
+            dry_run: false,
+            allow: Vec::new(),
+            tcp_time: Duration::from_millis(5),
+        }
     }
 
     /// The verdicts about `packets` packets from this address at one moment.
@@ -161,6 +216,32 @@ mod tests {
     fn a_dry_run_sends_everything() {
         let verdicts = verdicts(RateLimitSettings { dry_run: true, ..settings() }, "192.0.2.1", 70);
         assert_eq!(verdicts, [[Verdict::Send; 10].as_slice(), &[Verdict::DryRun; 60]].concat());
+    }
+
+    #[test]
+    fn a_source_has_so_much_time_a_second_over_tcp() {
+        let allow = vec!["198.51.100.0/24".parse().unwrap()];
+        let limiter = RateLimit::new(RateLimitSettings { allow, ..settings() }).unwrap().worker();
+        let use_time = |address: &str, used: u64, second: u64| {
+            let requestor = Requestor::new(format!("{address}:4242").parse().unwrap(), Transport::Tcp);
+            limiter.use_time(&requestor, Duration::from_micros(used), Timestamp(Duration::from_secs(second)))
+        };
+        // 24 µs and one for the rest of a microsecond.
+        let uses = |address, second| (0..1000).take_while(|_| use_time(address, 24, second) == TimeLeft::Some).count();
+        assert_eq!(uses("192.0.2.1", 1000), 200);
+        assert_eq!(uses("192.0.2.2", 1000), 200);
+        assert_eq!((uses("127.0.0.1", 1000), uses("198.51.100.1", 1000)), (1000, 1000));
+        // After a second 1/e of the time is still used.
+        assert!((120..=130).contains(&uses("192.0.2.1", 1001)));
+        assert_eq!(uses("192.0.2.1", 1020), 200);
+        // A thread that had to wait is not the client's fault.
+        assert_eq!(use_time("192.0.2.3", 1_000_000, 1000), TimeLeft::Some);
+        let unlimited = RateLimitSettings { tcp_time: Duration::ZERO, ..settings() };
+        assert!(RateLimit::new(unlimited).unwrap().0.tcp_sources.is_none());
+        let dry_run = RateLimit::new(RateLimitSettings { dry_run: true, ..settings() }).unwrap().worker();
+        let requestor = Requestor::at("192.0.2.1".parse().unwrap());
+        let last = (0..100).map(|_| dry_run.use_time(&requestor, LONGEST_USE, Timestamp::default())).last();
+        assert_eq!(last, Some(TimeLeft::DryRun));
     }
 
     #[test]
