@@ -9,21 +9,25 @@
 //! - [`change_batch`]: a ChangeBatch as the `aws` command line writes it, as JSON.
 
 mod access;
+mod batch_shape;
 mod caller;
 pub(crate) mod change_batch;
 mod errors;
 mod health_check;
 pub(crate) mod ids;
 mod keys;
+mod listing;
 mod operation;
 mod operations;
 mod other_services;
+mod record_set_xml;
 mod reply;
 mod request;
 mod router;
 mod signature;
 mod time;
 mod uri;
+mod value_problem;
 mod xml;
 
 use std::net::IpAddr;
@@ -42,7 +46,7 @@ use crate::http::{self, Class, Front, Limits, Peer, Tls};
 pub(crate) use access::Access;
 use errors::{ApiError, Code};
 pub(crate) use keys::{KEY_ID_VARIABLE, Keys};
-pub(crate) use operations::{ChangeLog, Context};
+pub(crate) use operations::Context;
 use reply::RequestId;
 use request::Outcome;
 use xml::Element;

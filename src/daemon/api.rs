@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 
-use crate::api::{self, Access, Api, ChangeLog, Context, Keys};
+use crate::api::{self, Access, Api, Context, Keys};
 use crate::config::{self, ApiSettings, Settings};
 use crate::control::HealthReader;
 use crate::http::{self, Tls};
@@ -58,7 +58,7 @@ impl ApiListeners {
         let address = listeners[0].local_addr().context("a listener has no address")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let context = Context { objects: Arc::new(wiring.objects()), change_log: ChangeLog::new(insync_delay), health };
+        let context = Context::new(Arc::new(wiring.objects()), health, insync_delay);
         let api = Arc::new(Api { access, context, now: super::now });
         // A listener without connections would answer nothing.
         let connections = (api::CONNECTIONS / listeners.len()).max(2);

@@ -7,10 +7,14 @@
 
 mod change;
 mod decide;
+#[cfg(test)]
+mod memory;
 mod refusal;
 mod store;
 
 pub(crate) use change::{Change, Object, ObjectId, Revision, ZoneSummary};
 pub(crate) use decide::{Snapshot, Transition, current, decide};
+#[cfg(test)]
+pub(crate) use memory::MemoryObjects;
 pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
 pub(crate) use store::{Author, Commit, Committed, ObjectStore};

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use super::{ApiError, Code};
+use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::ids;
 use crate::api::time::iso_8601;
 use crate::api::xml::Writer;
@@ -27,7 +27,7 @@ pub(super) struct ChangeInfo {
 /// A change is in the answers before it is acknowledged. With a delay, GetChange nevertheless says
 /// PENDING that long, so that programs can be tested with a change that takes time.
 #[derive(Debug, Default)]
-pub(crate) struct ChangeLog {
+pub(super) struct ChangeLog {
     insync_delay: Duration,
     known: Mutex<Known>,
 }
@@ -40,7 +40,7 @@ struct Known {
 
 impl ChangeLog {
     /// An empty log of changes that are PENDING this long.
-    pub(crate) fn new(insync_delay: Duration) -> ChangeLog {
+    pub(super) fn new(insync_delay: Duration) -> ChangeLog {
         ChangeLog { insync_delay, ..ChangeLog::default() }
     }
 
@@ -69,6 +69,12 @@ impl ChangeLog {
         // Nothing is half done when a thread panics.
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// GetChange.
+pub(super) fn get(context: &Context, request: &Request) -> Outcome {
+    let info = context.change_log.get(request.id("Id"))?;
+    Ok(request.response(|xml| info.write(xml)))
 }
 
 impl ChangeInfo {

@@ -5,31 +5,49 @@
 
 mod change_log;
 mod cidr_collections;
+#[cfg(test)]
+mod fixture;
 mod geo_locations;
 mod health_check_status;
 mod health_checks;
+mod limits;
+mod record_sets;
 mod store;
+mod tags;
 mod test_dns_answer;
+mod vpcs;
+mod zones;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-pub(crate) use change_log::ChangeLog;
+use change_log::ChangeLog;
 
 use super::errors::{ApiError, Code};
+use super::listing::Listings;
 use super::operation::Operation;
-use super::request::{Outcome, Request};
+use super::request::{Outcome, Request, Response};
 use crate::control::HealthReader;
 use crate::objects::ObjectStore;
 
 /// What operations use besides the request.
 pub(crate) struct Context {
     /// The hosted zones, health checks and CIDR collections.
-    pub(crate) objects: Arc<dyn ObjectStore>,
+    objects: Arc<dyn ObjectStore>,
     /// The last changes, for GetChange.
-    pub(crate) change_log: ChangeLog,
+    change_log: ChangeLog,
     /// The results of health checks, and the world that answers queries.
-    pub(crate) health: HealthReader,
+    health: HealthReader,
+    /// The order of the record sets that were listed last.
+    listings: Listings,
+}
+
+impl Context {
+    /// Operations on these objects. GetChange says PENDING for `insync_delay`.
+    pub(crate) fn new(objects: Arc<dyn ObjectStore>, health: HealthReader, insync_delay: Duration) -> Context {
+        Context { objects, change_log: ChangeLog::new(insync_delay), health, listings: Listings::default() }
+    }
 }
 
 /// An operation that is running.
@@ -41,11 +59,20 @@ type Handler = for<'r> fn(&'r Context, &'r Request) -> Running<'r>;
 /// The function of an operation; `None` if this server does not have it yet.
 fn handler(operation: Operation) -> Option<Handler> {
     Some(match operation {
+        Operation::AssociateVPCWithHostedZone => |context, request| Box::pin(vpcs::associate(context, request)),
         Operation::ChangeCidrCollection => |context, request| Box::pin(cidr_collections::change(context, request)),
+        Operation::ChangeResourceRecordSets => |context, request| Box::pin(record_sets::change(context, request)),
+        Operation::ChangeTagsForResource => |context, request| Box::pin(tags::change(context, request)),
         Operation::CreateCidrCollection => |context, request| Box::pin(cidr_collections::create(context, request)),
         Operation::CreateHealthCheck => |context, request| Box::pin(health_checks::create(context, request)),
+        Operation::CreateHostedZone => |context, request| Box::pin(zones::create(context, request)),
         Operation::DeleteCidrCollection => |context, request| Box::pin(cidr_collections::delete(context, request)),
         Operation::DeleteHealthCheck => |context, request| Box::pin(health_checks::delete(context, request)),
+        Operation::DeleteHostedZone => |context, request| Box::pin(zones::delete(context, request)),
+        Operation::DisassociateVPCFromHostedZone => |context, request| Box::pin(vpcs::disassociate(context, request)),
+        Operation::GetAccountLimit => |context, request| now(limits::of_account(context, request)),
+        Operation::GetChange => |context, request| now(change_log::get(context, request)),
+        Operation::GetDNSSEC => |context, request| now(zones::dnssec(context, request)),
         Operation::GetGeoLocation => |_, request| now(geo_locations::get(request)),
         Operation::GetHealthCheck => |context, request| now(health_checks::get(context, request)),
         Operation::GetHealthCheckCount => |context, request| now(health_checks::count(context, request)),
@@ -53,13 +80,23 @@ fn handler(operation: Operation) -> Option<Handler> {
             |context, request| now(health_check_status::last_failure_reason(context, request))
         }
         Operation::GetHealthCheckStatus => |context, request| now(health_check_status::status(context, request)),
+        Operation::GetHostedZone => |context, request| Box::pin(zones::get(context, request)),
+        Operation::GetHostedZoneCount => |context, request| now(zones::count(context, request)),
+        Operation::GetHostedZoneLimit => |context, request| now(limits::of_zone(context, request)),
         Operation::ListCidrBlocks => |context, request| now(cidr_collections::list_blocks(context, request)),
         Operation::ListCidrCollections => |context, request| now(cidr_collections::list(context, request)),
         Operation::ListCidrLocations => |context, request| now(cidr_collections::list_locations(context, request)),
         Operation::ListGeoLocations => |_, request| now(geo_locations::list(request)),
         Operation::ListHealthChecks => |context, request| now(health_checks::list(context, request)),
+        Operation::ListHostedZones => |context, request| now(zones::list(context, request)),
+        Operation::ListHostedZonesByName => |context, request| now(zones::list_by_name(context, request)),
+        Operation::ListHostedZonesByVPC => |context, request| now(vpcs::list_zones(context, request)),
+        Operation::ListResourceRecordSets => |context, request| Box::pin(record_sets::list(context, request)),
+        Operation::ListTagsForResource => |context, request| now(tags::list(context, request)),
+        Operation::ListTagsForResources => |context, request| now(tags::list_several(context, request)),
         Operation::TestDNSAnswer => |context, request| now(test_dns_answer::test(context, request)),
         Operation::UpdateHealthCheck => |context, request| Box::pin(health_checks::update(context, request)),
+        Operation::UpdateHostedZoneComment => |context, request| Box::pin(zones::update_comment(context, request)),
         _ => return None,
     })
 }
@@ -86,3 +123,6 @@ pub(super) async fn run(context: &Context, request: &Request) -> Outcome {
     }
     outcome
 }
+
+#[cfg(test)]
+mod tests;

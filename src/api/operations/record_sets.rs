@@ -1,0 +1,76 @@
+//! ChangeResourceRecordSets and ListResourceRecordSets.
+
+use std::sync::Arc;
+
+use super::store::zone_id;
+use super::{ApiError, Code, Context, Outcome, Request};
+use crate::api::batch_shape::BadChanges;
+use crate::api::listing::{Listing, start_of};
+use crate::api::{record_set_xml, value_problem};
+use crate::model::{HostedZoneId, Name, RecordType};
+use crate::objects::Change;
+
+/// The default and the largest page.
+const PAGE: usize = 100;
+const LARGEST_PAGE: usize = 300;
+
+/// All changes are made or none (API ChangeResourceRecordSets).
+pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
+    let id = request.id("Id");
+    let shape = record_set_xml::batch(request.body()?)?;
+    context.zone_summary(request, id)?;
+    let batch = shape.read(Some(&HostedZoneId(id.to_owned())))?;
+    let comment = batch.comment.clone();
+    context.commit(request, zone_id(id), Change::RecordSets(batch)).await?;
+    let info = context.change_log.add(comment.as_deref())?;
+    Ok(request.response(|xml| info.write(xml)))
+}
+
+/// What has not the form of a change is reported first.
+impl From<BadChanges> for ApiError {
+    fn from(errors: BadChanges) -> ApiError {
+        let BadChanges { input, data } = errors;
+        if input.is_empty() {
+            return ApiError::new(Code::InvalidChangeBatch, format!("[{}]", data.join(", ")));
+        }
+        ApiError::invalid_input(input.join(", "))
+    }
+}
+
+/// From the first record set at or after `name`, `type` and `identifier`.
+pub(super) async fn list(context: &Context, request: &Request) -> Outcome {
+    let id = request.id("Id");
+    let size = request.page_size("maxitems", PAGE, LARGEST_PAGE)?;
+    let start = start(request)?;
+    let (revision, zone) = context.zone(request, id).await?;
+    let listing = context.listings.of(revision, &zone);
+    let first = listing.position(&start);
+    let page = listing.page(first, size.get());
+    let next = listing.page(first + page.len(), 1).first();
+    let set = |at: &u32| &zone.record_sets[usize::try_from(*at).expect("a zone has fewer record sets")];
+    Ok(request.response(|xml| {
+        xml.list("ResourceRecordSets", "ResourceRecordSet", page, |xml, at| {
+            record_set_xml::write(xml, set(at), &zone.id);
+        });
+        xml.element("IsTruncated", next.is_some());
+        if let Some(next) = next.map(set) {
+            xml.element("NextRecordName", &next.name);
+            xml.element("NextRecordType", next.record_type);
+            xml.optional("NextRecordIdentifier", next.set_identifier.as_ref());
+        }
+        xml.element("MaxItems", size);
+    }))
+}
+
+/// Where a page starts. A type needs a name, and an identifier needs both.
+fn start(request: &Request) -> Result<Vec<u8>, ApiError> {
+    let [name, record_type, identifier] = ["name", "type", "identifier"].map(|parameter| request.query(parameter));
+    let invalid = || ApiError::invalid_input("The input is not valid");
+    if (record_type.is_some() && name.is_none()) || (identifier.is_some() && record_type.is_none()) {
+        return Err(invalid());
+    }
+    let Some(name) = name else { return Ok(Vec::new()) };
+    let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
+    let record_type = record_type.map(|text| text.parse::<RecordType>().map_err(|_| invalid())).transpose()?;
+    Ok(start_of(&name, record_type, identifier))
+}

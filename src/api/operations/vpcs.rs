@@ -1,0 +1,119 @@
+//! The VPCs of private hosted zones.
+
+use super::{ApiError, Code, Context, Outcome, Request};
+use crate::api::caller::ACCOUNT;
+use crate::api::xml::{Element, Members, Writer};
+use crate::model::{HostedZone, Region, VpcId};
+
+/// The default and the largest page.
+const PAGE: usize = 100;
+/// The longest id of a VPC in the settings.
+const MAX_ID_CHARACTERS: usize = 64;
+/// The longest comment (API AssociateVPCComment); it is not kept.
+const MAX_COMMENT_CHARACTERS: usize = 256;
+
+/// Adds a VPC to a private zone.
+pub(super) async fn associate(context: &Context, request: &Request) -> Outcome {
+    let (vpc, region, comment) = vpc_of(request)?;
+    let update = |mut zone: HostedZone| {
+        if !zone.vpcs.contains(&vpc) {
+            zone.vpcs.push(vpc.clone());
+        }
+        zone.vpc_regions.retain(|(other, _)| *other != vpc);
+        zone.vpc_regions.extend(region.map(|region| (vpc.clone(), region)));
+        Ok(zone)
+    };
+    context.update_zone(request, request.id("Id"), update).await?;
+    let info = context.change_log.add(comment)?;
+    Ok(request.response(|xml| info.write(xml)))
+}
+
+/// Removes a VPC from a private zone.
+pub(super) async fn disassociate(context: &Context, request: &Request) -> Outcome {
+    let (vpc, _, comment) = vpc_of(request)?;
+    let update = |mut zone: HostedZone| {
+        if !zone.vpcs.contains(&vpc) {
+            let message = format!("The VPC: {} is not associated with the hosted zone: {}", vpc.0, zone.id.0);
+            return Err(ApiError::new(Code::VPCAssociationNotFound, message));
+        }
+        zone.vpcs.retain(|other| *other != vpc);
+        zone.vpc_regions.retain(|(other, _)| *other != vpc);
+        Ok(zone)
+    };
+    context.update_zone(request, request.id("Id"), update).await?;
+    let info = context.change_log.add(comment)?;
+    Ok(request.response(|xml| info.write(xml)))
+}
+
+fn vpc_of(request: &Request) -> Result<(VpcId, Option<Region>, Option<&str>), ApiError> {
+    let members = Members::of(request.body()?, &["VPC", "Comment"])?;
+    let (vpc, region) = read(members.required_child("VPC")?)?;
+    Ok((vpc, region, members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?))
+}
+
+/// ListHostedZonesByVPC: the zones of a VPC, by id.
+pub(super) fn list_zones(context: &Context, request: &Request) -> Outcome {
+    let required = |parameter: &str| {
+        let missing = || ApiError::invalid_input(format!("Missing required parameter '{parameter}'"));
+        request.query(parameter).ok_or_else(missing)
+    };
+    let vpc = vpc_id(required("vpcid")?)?;
+    region(required("vpcregion")?)?;
+    let size = request.page_size("maxitems", PAGE, PAGE)?;
+    let token = request.query("nexttoken");
+    let is_token = |text: &str| text.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit());
+    if token.is_some_and(|token| !is_token(token)) {
+        return Err(ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid."));
+    }
+    let mut zones = context.zones(request);
+    zones.retain(|zone| zone.vpcs.contains(&vpc) && token.is_none_or(|token| *zone.id.0 >= *token));
+    zones.sort_by(|one, other| one.id.cmp(&other.id));
+    let next = zones.get(size.get()).map(|zone| zone.id.0.clone());
+    Ok(request.response(|xml| {
+        xml.list("HostedZoneSummaries", "HostedZoneSummary", zones.iter().take(size.get()), |xml, zone| {
+            xml.element("HostedZoneId", &zone.id.0);
+            xml.element("Name", &zone.name);
+            xml.parent("Owner", |xml| xml.element("OwningAccount", ACCOUNT));
+        });
+        xml.element("MaxItems", size);
+        xml.optional("NextToken", next);
+    }))
+}
+
+/// The element VPC.
+pub(super) fn read(element: &Element) -> Result<(VpcId, Option<Region>), ApiError> {
+    let members = Members::of(element, &["VPCRegion", "VPCId"])?;
+    let id = members.text("VPCId")?.ok_or_else(invalid_vpc)?;
+    Ok((vpc_id(id)?, members.text("VPCRegion")?.map(region).transpose()?))
+}
+
+/// The element VPC of a zone.
+pub(super) fn write(xml: &mut Writer, element: &str, vpc: &VpcId, zone: &HostedZone) {
+    let region = zone.vpc_regions.iter().find(|(other, _)| other == vpc).map(|(_, region)| region);
+    xml.parent(element, |xml| {
+        xml.optional("VPCRegion", region);
+        xml.element("VPCId", &vpc.0);
+    });
+}
+
+/// An id as AWS makes them, or one of the settings.
+fn vpc_id(text: &str) -> Result<VpcId, ApiError> {
+    let is_legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+    let is_id = text.starts_with("vpc-") && text.len() <= MAX_ID_CHARACTERS && text.bytes().all(is_legal);
+    is_id.then(|| VpcId(text.to_owned())).ok_or_else(invalid_vpc)
+}
+
+fn region(name: &str) -> Result<Region, ApiError> {
+    Region::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Region::all().map(Region::name).collect();
+        ApiError::invalid_input(format!(
+            "Invalid XML ; cvc-enumeration-valid: Value '{name}' is not facet-valid with respect to enumeration '[{}]'. \
+             It must be a value from the enumeration.",
+            known.join(", ")
+        ))
+    })
+}
+
+fn invalid_vpc() -> ApiError {
+    ApiError::new(Code::InvalidVPCId, "The VPC ID is invalid.")
+}

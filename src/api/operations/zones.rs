@@ -1,0 +1,291 @@
+//! Hosted zones: create, read, list, comment, delete, count.
+
+use super::store::zone_id;
+use super::{ApiError, Code, Context, Outcome, Request, vpcs};
+use crate::api::listing::reversed;
+use crate::api::request::PageSize;
+use crate::api::xml::{Members, Writer};
+use crate::api::{ids, value_problem};
+use crate::model::{Content, HostedZone, HostedZoneId, Name, NameError, RecordData, RecordType};
+use crate::objects::{Change, Object, ZoneSummary};
+
+/// The default and the largest page.
+const PAGE: usize = 100;
+/// The longest caller reference (API Nonce).
+const MAX_REFERENCE_CHARACTERS: usize = 128;
+/// The longest comment (API ResourceDescription).
+const MAX_COMMENT_CHARACTERS: usize = 256;
+/// The longest name with escapes (API DNSName).
+const MAX_NAME_CHARACTERS: usize = 1024;
+
+/// A zone with a VPC is private.
+pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
+    let zone = new_zone(request)?;
+    if !request.caller.sees_zone(&zone.name.to_string()) {
+        return Err(request.caller.denied(request.operation, "hostedzone/*"));
+    }
+    let id = zone_id(&zone.id.0);
+    let committed = context.commit(request, id, Change::Create(Object::HostedZone(zone.into()))).await?;
+    let Some(Object::HostedZone(zone)) = committed.object else {
+        return Err(ApiError::new(Code::InternalFailure, "there is no hosted zone after its creation"));
+    };
+    let info = context.change_log.add(None)?;
+    let response = request.response(|xml| {
+        write(xml, &ZoneOutline::of(&zone));
+        info.write(xml);
+        match zone.vpcs.first() {
+            None => write_name_servers(xml, &zone),
+            Some(vpc) => vpcs::write(xml, "VPC", vpc, &zone),
+        }
+    });
+    Ok(response.at(request.url_of(&format!("hostedzone/{}", zone.id.0))))
+}
+
+fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
+    let names = ["Name", "VPC", "CallerReference", "HostedZoneConfig", "DelegationSetId"];
+    let members = Members::of(request.body()?, &names)?;
+    let written = members.sized_text("Name", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
+    let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
+    let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
+    let vpc = members.child("VPC").map(vpcs::read).transpose()?;
+    let mut comment = None;
+    if let Some(config) = members.child("HostedZoneConfig") {
+        let config = Members::of(config, &["Comment", "PrivateZone"])?;
+        comment = config.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?.filter(|comment| !comment.is_empty());
+        if config.boolean("PrivateZone")? == Some(true) && vpc.is_none() {
+            return Err(ApiError::invalid_input(
+                "When you're creating a private hosted zone (when you specify true for PrivateZone), you must also \
+                 specify values for VPCId and VPCRegion.",
+            ));
+        }
+    }
+    if let Some(id) = members.text("DelegationSetId")? {
+        return Err(no_such_delegation_set(id));
+    }
+    let (vpcs, vpc_regions) = match vpc {
+        Some((vpc, region)) => (vec![vpc.clone()], region.map(|region| (vpc, region)).into_iter().collect()),
+        None => (Vec::new(), Vec::new()),
+    };
+    Ok(HostedZone {
+        id: HostedZoneId(ids::hosted_zone()?),
+        name: zone_name(written)?,
+        comment: comment.map(str::to_owned),
+        vpcs,
+        vpc_regions,
+        caller_reference: Some(reference.to_owned()),
+        tags: Default::default(),
+        record_sets: Vec::new(),
+        record_groups: Vec::new(),
+    })
+}
+
+/// Developer Guide, "DNS domain name format": no `*` as the leftmost label. The root is not served.
+fn zone_name(text: &str) -> Result<Name, ApiError> {
+    let invalid = |error| ApiError::new(Code::InvalidDomainName, value_problem::of_name(text, &error));
+    let name = Name::parse(text).map_err(invalid)?;
+    if name == Name::root() {
+        return Err(invalid(NameError::Empty));
+    }
+    if name.is_wildcard() {
+        return Err(invalid(NameError::UnsupportedCharacter('*')));
+    }
+    Ok(name)
+}
+
+pub(super) async fn get(context: &Context, request: &Request) -> Outcome {
+    let (_, zone) = context.zone(request, request.id("Id")).await?;
+    Ok(request.response(|xml| {
+        write(xml, &ZoneOutline::of(&zone));
+        if zone.is_private() {
+            xml.parent("VPCs", |xml| zone.vpcs.iter().for_each(|vpc| vpcs::write(xml, "VPC", vpc, &zone)));
+        } else {
+            write_name_servers(xml, &zone);
+        }
+    }))
+}
+
+/// By id, from `marker` on.
+pub(super) fn list(context: &Context, request: &Request) -> Outcome {
+    let size = request.page_size("maxitems", PAGE, PAGE)?;
+    if let Some(id) = request.query("delegationsetid") {
+        return Err(no_such_delegation_set(id));
+    }
+    let only_private = match request.query("hostedzonetype") {
+        None => false,
+        Some("PrivateHostedZone") => true,
+        Some(other) => return Err(ApiError::invalid_input(format!("'{other}' is not a valid hosted zone type"))),
+    };
+    let marker = request.query("marker").map(bare_id);
+    let mut zones = context.zones(request);
+    zones.retain(|zone| !only_private || !zone.vpcs.is_empty());
+    zones.sort_by(|one, other| one.id.cmp(&other.id));
+    let first = marker.map_or(0, |marker| zones.partition_point(|zone| *zone.id.0 < *marker));
+    let page = Page::of(&zones, first, size);
+    Ok(request.response(|xml| {
+        page.write(xml);
+        xml.element("Marker", marker.unwrap_or_default());
+        xml.element("IsTruncated", page.next.is_some());
+        xml.optional("NextMarker", page.next.map(|zone| &zone.id.0));
+        xml.element("MaxItems", size);
+    }))
+}
+
+/// By name with reversed labels, then by id, from `dnsname` and `hostedzoneid` on. These are a start,
+/// and not a filter (API ListHostedZonesByName).
+pub(super) fn list_by_name(context: &Context, request: &Request) -> Outcome {
+    let size = request.page_size("maxitems", PAGE, PAGE)?;
+    let (written, id) = (request.query("dnsname"), request.query("hostedzoneid").map(bare_id));
+    if id.is_some() && written.is_none() {
+        return Err(ApiError::invalid_input("HostedZoneId requires DNSName"));
+    }
+    let start = match written {
+        Some(text) => {
+            let invalid = |error| ApiError::new(Code::InvalidDomainName, value_problem::of_name(text, &error));
+            (reversed(&Name::parse(text).map_err(invalid)?), id.unwrap_or_default().to_owned())
+        }
+        None => (Vec::new(), String::new()),
+    };
+    let mut zones = context.zones(request);
+    let key = |zone: &ZoneSummary| (reversed(&zone.name), zone.id.0.clone());
+    zones.sort_by_cached_key(key);
+    let first = zones.partition_point(|zone| key(zone) < start);
+    let page = Page::of(&zones, first, size);
+    Ok(request.response(|xml| {
+        page.write(xml);
+        xml.optional("DNSName", written);
+        xml.optional("HostedZoneId", id);
+        xml.element("IsTruncated", page.next.is_some());
+        xml.optional("NextDNSName", page.next.map(|zone| &zone.name));
+        xml.optional("NextHostedZoneId", page.next.map(|zone| &zone.id.0));
+        xml.element("MaxItems", size);
+    }))
+}
+
+/// Without a comment the zone has none afterwards.
+pub(super) async fn update_comment(context: &Context, request: &Request) -> Outcome {
+    let members = Members::of(request.body()?, &["Comment"])?;
+    let comment = members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?.filter(|comment| !comment.is_empty());
+    let update = |zone| Ok(HostedZone { comment: comment.map(str::to_owned), ..zone });
+    let zone = context.update_zone(request, request.id("Id"), update).await?;
+    Ok(request.response(|xml| write(xml, &ZoneOutline::of(&zone))))
+}
+
+pub(super) async fn delete(context: &Context, request: &Request) -> Outcome {
+    let id = request.id("Id");
+    context.zone_summary(request, id)?;
+    context.commit(request, zone_id(id), Change::Delete).await?;
+    let info = context.change_log.add(None)?;
+    Ok(request.response(|xml| info.write(xml)))
+}
+
+pub(super) fn count(context: &Context, request: &Request) -> Outcome {
+    let count = context.zones(request).len();
+    Ok(request.response(|xml| xml.element("HostedZoneCount", count)))
+}
+
+/// No zone is signed yet. Terraform's provider looks for the sentence about private zones.
+pub(super) fn dnssec(context: &Context, request: &Request) -> Outcome {
+    let zone = context.zone_summary(request, request.id("Id"))?;
+    if !zone.vpcs.is_empty() {
+        return Err(ApiError::new(Code::InvalidArgument, "Operation is unsupported for private hosted zones."));
+    }
+    Ok(request.response(|xml| {
+        xml.parent("Status", |xml| xml.element("ServeSignature", "NOT_SIGNING"));
+        xml.parent("KeySigningKeys", |_| ());
+    }))
+}
+
+/// Some clients send ids with their prefix.
+fn bare_id(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
+}
+
+fn no_such_delegation_set(id: &str) -> ApiError {
+    let message = format!("There is no reusable delegation set with the id {}.", bare_id(id));
+    ApiError::new(Code::NoSuchDelegationSet, message)
+}
+
+/// A page of zones, and the first zone of the next one.
+struct Page<'z> {
+    zones: &'z [ZoneSummary],
+    next: Option<&'z ZoneSummary>,
+}
+
+impl Page<'_> {
+    fn of(zones: &[ZoneSummary], first: usize, size: PageSize) -> Page<'_> {
+        let rest = &zones[first..];
+        Page { zones: &rest[..size.get().min(rest.len())], next: rest.get(size.get()) }
+    }
+
+    fn write(&self, xml: &mut Writer) {
+        xml.parent("HostedZones", |xml| self.zones.iter().for_each(|zone| write(xml, &ZoneOutline::from(zone))));
+    }
+}
+
+/// What the element HostedZone says.
+struct ZoneOutline<'z> {
+    id: &'z HostedZoneId,
+    name: &'z Name,
+    caller_reference: Option<&'z str>,
+    comment: Option<&'z str>,
+    is_private: bool,
+    record_sets: usize,
+}
+
+impl ZoneOutline<'_> {
+    fn of(zone: &HostedZone) -> ZoneOutline<'_> {
+        ZoneOutline {
+            id: &zone.id,
+            name: &zone.name,
+            caller_reference: zone.caller_reference.as_deref(),
+            comment: zone.comment.as_deref(),
+            is_private: zone.is_private(),
+            record_sets: zone.record_sets.len(),
+        }
+    }
+}
+
+impl<'z> From<&'z ZoneSummary> for ZoneOutline<'z> {
+    fn from(zone: &'z ZoneSummary) -> ZoneOutline<'z> {
+        ZoneOutline {
+            id: &zone.id,
+            name: &zone.name,
+            caller_reference: zone.caller_reference.as_deref(),
+            comment: zone.comment.as_deref(),
+            is_private: !zone.vpcs.is_empty(),
+            record_sets: zone.record_sets,
+        }
+    }
+}
+
+/// The element HostedZone.
+fn write(xml: &mut Writer, zone: &ZoneOutline<'_>) {
+    xml.parent("HostedZone", |xml| {
+        xml.element("Id", format_args!("/hostedzone/{}", zone.id.0));
+        xml.element("Name", zone.name);
+        // Required by the API; a zone that was written by hand has none.
+        xml.element("CallerReference", zone.caller_reference.unwrap_or(&zone.id.0));
+        xml.parent("Config", |xml| {
+            xml.optional("Comment", zone.comment);
+            xml.element("PrivateZone", zone.is_private);
+        });
+        xml.element("ResourceRecordSetCount", zone.record_sets);
+    });
+}
+
+/// The element DelegationSet: the targets of the NS set of the zone itself, without the last dot.
+fn write_name_servers(xml: &mut Writer, zone: &HostedZone) {
+    let ns = zone.record_sets.iter().find(|set| set.record_type == RecordType::Ns && set.name == zone.name);
+    let values = match ns.map(|set| &set.content) {
+        Some(Content::Records { values, .. }) => values.as_slice(),
+        _ => &[],
+    };
+    xml.parent("DelegationSet", |xml| {
+        xml.parent("NameServers", |xml| {
+            for name in values.iter().filter_map(RecordData::target) {
+                let text = name.to_string();
+                xml.element("NameServer", text.strip_suffix('.').unwrap_or(&text));
+            }
+        });
+    });
+}

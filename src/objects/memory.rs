@@ -1,0 +1,144 @@
+//! An engine that keeps objects in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use super::{
+    Commit, CommitError, Committed, ErrorCode, Object, ObjectId, ObjectStore, Refusal, Revision, Snapshot, ZoneSummary,
+    current, decide,
+};
+use crate::model::{
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HostedZone, HostedZoneId, Name, RecordData, RecordType,
+    ResourceRecordSet, RoutingPolicy,
+};
+
+/// Objects in memory.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryObjects {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    zones: BTreeMap<HostedZoneId, Arc<HostedZone>>,
+    checks: Vec<HealthCheck>,
+    collections: Vec<CidrCollection>,
+    revisions: HashMap<ObjectId, Revision>,
+    last_revision: u128,
+}
+
+impl MemoryObjects {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no change panics")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for MemoryObjects {
+    fn zones(&self) -> Vec<ZoneSummary> {
+        Snapshot::zones(&*self.state())
+    }
+
+    fn health_checks(&self) -> Arc<[HealthCheck]> {
+        self.state().checks.clone().into()
+    }
+
+    fn cidr_collections(&self) -> Vec<CidrCollection> {
+        self.state().collections.clone()
+    }
+
+    async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError> {
+        let state = self.state();
+        let object = current(&*state, id)?;
+        Ok((state.revisions[id], object))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let Commit { id, expected, change, .. } = commit;
+        let mut state = self.state();
+        if expected.is_some_and(|expected| state.revisions.get(&id) != Some(&expected)) {
+            return Err(CommitError::Conflict);
+        }
+        let object = decide(&*state, &id, &change)?.after;
+        let revision = state.put(id, object.clone());
+        Ok(Committed { revision, object })
+    }
+}
+
+impl State {
+    fn put(&mut self, id: ObjectId, object: Option<Object>) -> Option<Revision> {
+        match &id {
+            ObjectId::HostedZone(id) => drop(self.zones.remove(id)),
+            ObjectId::HealthCheck(id) => self.checks.retain(|check| check.id != *id),
+            ObjectId::CidrCollection(id) => self.collections.retain(|collection| collection.id != *id),
+        }
+        self.revisions.remove(&id);
+        match object? {
+            Object::HostedZone(zone) => drop(self.zones.insert(zone.id.clone(), zone)),
+            Object::HealthCheck(check) => self.checks.push((*check).clone()),
+            Object::CidrCollection(collection) => self.collections.push((*collection).clone()),
+        }
+        self.last_revision += 1;
+        let revision = Revision(self.last_revision);
+        self.revisions.insert(id, revision);
+        Some(revision)
+    }
+}
+
+impl Snapshot for State {
+    fn zone(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, CommitError> {
+        let message = || format!("No hosted zone found with ID: {}", id.0);
+        let zone = self.zones.get(id).cloned();
+        zone.ok_or_else(|| Refusal::new(ErrorCode::NoSuchHostedZone, message()).into())
+    }
+
+    fn zones(&self) -> Vec<ZoneSummary> {
+        self.zones.values().map(|zone| ZoneSummary::of(zone)).collect()
+    }
+
+    fn health_checks(&self) -> &[HealthCheck] {
+        &self.checks
+    }
+
+    fn cidr_collections(&self) -> &[CidrCollection] {
+        &self.collections
+    }
+
+    fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError> {
+        let sets = self.zones.values().flat_map(|zone| &zone.record_sets);
+        let used = sets.filter_map(|set| match &set.routing_policy {
+            RoutingPolicy::IpBased { collection: used, location } if used == collection => {
+                Some(location.clone().unwrap_or_else(|| "*".to_owned()))
+            }
+            _ => None,
+        });
+        Ok(used.collect())
+    }
+
+    fn default_record_sets(&self, zone: &HostedZone) -> Vec<ResourceRecordSet> {
+        let soa = format!("ns1.{0} hostmaster.{0} 1 7200 900 1209600 86400", zone.name);
+        let (soa, ns) = ((RecordType::Soa, 900, soa), (RecordType::Ns, 172_800, format!("ns1.{}", zone.name)));
+        let is_missing = |record_type: RecordType| {
+            !zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == record_type)
+        };
+        let missing = [soa, ns].into_iter().filter(|(record_type, ..)| is_missing(*record_type));
+        missing.map(|(record_type, ttl, value)| default_set(&zone.name, record_type, ttl, &value)).collect()
+    }
+
+    fn udp_payload_max(&self) -> u16 {
+        1232
+    }
+}
+
+fn default_set(name: &Name, record_type: RecordType, ttl: u32, value: &str) -> ResourceRecordSet {
+    ResourceRecordSet {
+        name: name.clone(),
+        record_type,
+        set_identifier: None,
+        routing_policy: RoutingPolicy::Simple,
+        content: Content::Records { ttl, values: vec![RecordData::parse(record_type, value).expect("names print")] },
+        health_check: None,
+    }
+}
