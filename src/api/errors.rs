@@ -1,4 +1,4 @@
-//! Errors of the API: codes, their HTTP statuses, and the envelope that carries them.
+//! Errors of the API: their codes, and the HTTP status of each.
 
 use axum::http::StatusCode;
 
@@ -7,7 +7,6 @@ macro_rules! codes {
     ($($code:ident $status:literal,)*) => {
         /// The code of an error.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[expect(clippy::enum_variant_names, reason = "the names are those of the API")]
         pub(crate) enum Code {
             $(#[allow(missing_docs)] $code,)*
         }
