@@ -188,6 +188,18 @@ const MAX_NSID_OCTETS: usize = 128;
 const WAIT_FOR_FIRST_RESULT: Duration = Duration::from_secs(10);
 
 impl Settings {
+    /// The directories of zone files: the zones directory, and that of new zones if it is another.
+    pub fn zone_directories(&self) -> Vec<&Path> {
+        let (main, new) = (self.zones.directory.as_path(), self.new_zones_directory());
+        if main == new { vec![main] } else { vec![main, new] }
+    }
+
+    /// The directory for the files of new zones, checks and collections.
+    pub fn new_zones_directory(&self) -> &Path {
+        let new = self.api.as_ref().and_then(|api| api.zones_directory.as_deref());
+        new.unwrap_or(&self.zones.directory)
+    }
+
     /// The defaults for a server without a settings file, the same as for an empty
     /// `config/fiftythree.toml`.
     pub fn built_in() -> Settings {

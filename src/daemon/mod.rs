@@ -21,6 +21,7 @@ mod webhook;
 mod wiring;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -233,6 +234,10 @@ async fn prepare_unless_stopped(
 async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result<Prepared> {
     let claimed = settings.clone();
     let claim = with_files(move || claim_state(&claimed)).await??;
+    if settings.api.is_some() {
+        let new_zones = settings.new_zones_directory().to_owned();
+        with_files(move || make_new_zones_directory(&new_zones)).await?;
+    }
     let files = settings.health.certificate_authorities.clone();
     let authorities = with_files(move || Authorities::read(&files)).await?;
     let authorities = authorities.context("cannot read the certificate authorities of health checks")?;
@@ -254,6 +259,14 @@ fn claim_state(settings: &Settings) -> anyhow::Result<StateLock> {
         tracing::warn!("{error}");
     }
     Ok(claim)
+}
+
+/// Zones are served also if none can be created.
+fn make_new_zones_directory(directory: &Path) {
+    let made = files::operate(directory, || Ok(store::make_writable_directory(directory)));
+    if let Err(problem) = made.unwrap_or_else(|error| Err(error.to_string())) {
+        tracing::error!("the API cannot create zones: {problem}");
+    }
 }
 
 /// The saved state of the last run, and the state writer of this one.

@@ -17,22 +17,23 @@ const FEW_FILES: usize = 64;
 /// the message says why.
 pub(super) fn keep(
     base: &LoadedConfig,
-    directory: &Path,
+    directories: &[&Path],
     files: &[Arc<LoadedFile>],
     phase: LoadPhase,
 ) -> Option<String> {
     let kept = match phase {
         LoadPhase::Start if files.len() > FEW_FILES => return None,
-        LoadPhase::Start => base.source_cache.keep(directory, &served(files)),
+        LoadPhase::Start => base.source_cache.keep(directories, &served(files)),
         LoadPhase::Reload => {
             let is_there = |path: &&Path| files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
-            let is_gone = |path: &&Path| path.parent() == Some(directory) && !is_there(path);
+            let is_gone =
+                |path: &&Path| path.parent().is_some_and(|parent| directories.contains(&parent)) && !is_there(path);
             let gone: Vec<&Path> = base.files.iter().map(|file| &*file.path).filter(is_gone).collect();
             let holds = |(one, other): (&Arc<LoadedFile>, &Arc<LoadedFile>)| {
                 Arc::ptr_eq(one, other) || (one.path == other.path && one.claims_what(other))
             };
             let is_indexed = base.files.len() == files.len() && base.files.iter().zip(files).all(holds);
-            let index = if is_indexed { Ok(()) } else { base.source_cache.keep_index(directory, &served(files)) };
+            let index = if is_indexed { Ok(()) } else { base.source_cache.keep_index(directories, &served(files)) };
             base.source_cache.keep_changes(&gone).and(index)
         }
     };

@@ -152,7 +152,7 @@ impl LoadedConfig {
     /// Makes the served sources durable. This takes a while if there are many. Sources that are not
     /// durable yet, or cannot be written, stay in memory.
     pub(crate) fn keep_sources(&self) -> Result<(), NotKept> {
-        self.source_cache.keep(&self.settings.zones.directory, &served(&self.files))
+        self.source_cache.keep(&self.settings.zone_directories(), &served(&self.files))
     }
 
     /// All zones that are served, as the API lists them.

@@ -65,6 +65,10 @@ pub(super) struct LoadedZone {
 }
 
 impl StandIn for Arc<LoadedFile> {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn is_blank(&self) -> bool {
         self.is_blank
     }

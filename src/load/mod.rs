@@ -271,7 +271,7 @@ impl Load<'_> {
     ) -> Loaded {
         background::yield_point();
         let (base, settings) = (self.base, self.settings);
-        let state_warning = durable::keep(base, &settings.zones.directory, &zones.files, self.phase);
+        let state_warning = durable::keep(base, &settings.zone_directories(), &zones.files, self.phase);
         let (frozen, left_out) = (zones.frozen.clone(), zones.left_out.clone());
         let after = self.config_with(zones, sentinels, located);
         let summary = Summary {

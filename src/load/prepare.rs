@@ -112,7 +112,7 @@ impl LoadedConfig {
 
     /// The file of a new zone. A file that is there already keeps its name.
     fn new_zone_file(&self, zone: &HostedZone) -> PathBuf {
-        let directory = &self.settings.zones.directory;
+        let directory = self.settings.new_zones_directory();
         let plain = directory.join(config::zone_file_name(&zone.name, None));
         if plain.exists() { directory.join(config::zone_file_name(&zone.name, Some(&zone.id))) } else { plain }
     }
@@ -130,7 +130,7 @@ impl LoadedConfig {
             None
         };
         let name = if matches!(id, ObjectId::HealthCheck(_)) { HEALTH_CHECKS } else { CIDR_COLLECTIONS };
-        let path = defining.map_or_else(|| self.settings.zones.directory.join(name), |read| read.path);
+        let path = defining.map_or_else(|| self.settings.new_zones_directory().join(name), |read| read.path);
         let read = match self.file(&path) {
             Some(file) => Some(self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", path.display())))?),
             None => None,

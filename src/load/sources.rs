@@ -15,7 +15,12 @@ pub(crate) trait Sources: Send + Sync {
     /// cannot be read now.
     fn zone_files(&self, directory: &Path) -> Result<Vec<(PathBuf, Option<Stamp>)>, String>;
 
-    /// The stamp of a file; `None` if it does not exist.
+    /// Whether it lists directories; otherwise it has the same files for any directory.
+    fn lists_directories(&self) -> bool {
+        true
+    }
+
+    /// The stamp of a file or directory; `None` if it does not exist.
     fn stamp(&self, path: &Path) -> Option<Stamp>;
 
     /// Whether a file is being written.
@@ -74,6 +79,10 @@ impl Sources for FileSources {
         Ok(background::yielding(paths).map(|path| (path.clone(), Stamp::of(&path))).collect())
     }
 
+    fn lists_directories(&self) -> bool {
+        self.named.is_empty()
+    }
+
     fn stamp(&self, path: &Path) -> Option<Stamp> {
         Stamp::of(path)
     }
@@ -109,11 +118,18 @@ impl Sources for FileSources {
 
 /// A replacement for a file that cannot be read now.
 pub(super) trait StandIn: Clone {
+    /// Its path.
+    fn path(&self) -> &Path;
+
     /// Whether it is empty.
     fn is_blank(&self) -> bool;
 }
 
 impl StandIn for SourceFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn is_blank(&self) -> bool {
         self.text.trim().is_empty()
     }
@@ -146,7 +162,7 @@ pub(super) struct ZoneTexts<S> {
 
 /// What was served before a load, as far as it replaces what cannot be read now.
 pub(super) struct Previous<'p, S> {
-    /// Everything that was served from the directory.
+    /// Everything that was served from the directories.
     pub(super) served: &'p [S],
     /// The replacement of a file that cannot be read now: its state served so far, or the source of
     /// the last run.
@@ -155,53 +171,55 @@ pub(super) struct Previous<'p, S> {
     pub(super) unchanged: &'p dyn Fn(&Path, Stamp) -> Option<S>,
 }
 
-/// Reads the zone files of `directory`. A file for which there is no memory counts as one that
+/// Reads the zone files of these directories: the zones directory, and that of new zones if it is
+/// another one, which may not exist yet. A file for which there is no memory counts as one that
 /// cannot be read now.
 pub(super) fn read_zone_files<S: StandIn>(
     sources: &dyn Sources,
-    directory: &Path,
+    directories: &[&Path],
     previous: &Previous<'_, S>,
     room: &mut MemoryRoom,
 ) -> ZoneTexts<S> {
-    let listed = match sources.zone_files(directory) {
-        Ok(listed) if listed.is_empty() && !previous.served.is_empty() => {
-            let problem = "the zones directory is empty, but zones are being served";
-            return ZoneTexts::all_as_before(previous.served, directory, problem);
-        }
-        Ok(listed) => listed,
-        Err(error) => {
-            let problem = format!("the zones directory cannot be read: {error}");
-            return ZoneTexts::all_as_before(previous.served, directory, &problem);
-        }
-    };
     let mut texts = ZoneTexts::default();
-    for (path, stamp) in listed {
-        background::yield_point();
-        if let Some(before) = stamp.and_then(|stamp| (previous.unchanged)(&path, stamp)) {
-            texts.files.push(Current::Before(before));
+    let count = if sources.lists_directories() { directories.len() } else { 1 };
+    for (at, directory) in directories.iter().enumerate().take(count) {
+        let is_in = |other: &Path, file: &S| file.path().parent() == Some(other);
+        let is_here = |file: &&S| match at {
+            0 => !directories[1..].iter().any(|other| is_in(other, file)),
+            _ => is_in(directory, file),
+        };
+        let is_serving = previous.served.iter().any(|file| is_here(&file));
+        if at > 0 && !is_serving && sources.stamp(directory).is_none() {
             continue;
         }
-        if let Err(problem) = room.admit(stamp.map_or(0, |stamp| stamp.size())) {
-            texts.stand_in(&path, &problem, (previous.of)(&path));
-            continue;
-        }
-        match sources.text(&path) {
-            // Removed since the directory was listed.
-            Ok(Contents::Absent) => {}
-            Ok(Contents::InProgress) => {
-                texts.files.extend((previous.of)(&path).map(Current::Before));
-                texts.in_progress.push(path);
+        match list(sources, directory, is_serving) {
+            Ok(listed) => texts.read(listed, sources, previous, room),
+            Err(problem) => {
+                let served = previous.served.iter().filter(is_here).cloned();
+                texts.all_as_before(served.map(Current::Before).collect(), directory, &problem);
             }
-            Ok(Contents::Text { source, stamp, state }) => {
-                if state == WriteState::Quiet {
-                    texts.quiet.push(path.clone());
-                }
-                texts.add(source, stamp, previous.of);
-            }
-            Err(problem) => texts.stand_in(&path, &problem, (previous.of)(&path)),
         }
     }
+    texts.files.sort_by(|one, other| path_of(one).cmp(path_of(other)));
     texts
+}
+
+/// A directory that was emptied at once is not believed.
+fn list(sources: &dyn Sources, directory: &Path, is_serving: bool) -> Result<Vec<(PathBuf, Option<Stamp>)>, String> {
+    match sources.zone_files(directory) {
+        Ok(listed) if listed.is_empty() && is_serving => {
+            Err("the zones directory is empty, but zones are being served".to_owned())
+        }
+        Ok(listed) => Ok(listed),
+        Err(error) => Err(format!("the zones directory cannot be read: {error}")),
+    }
+}
+
+fn path_of<S: StandIn>(current: &Current<S>) -> &Path {
+    match current {
+        Current::Read(source, _) => &source.path,
+        Current::Before(before) => before.path(),
+    }
 }
 
 impl<S> Default for ZoneTexts<S> {
@@ -212,11 +230,47 @@ impl<S> Default for ZoneTexts<S> {
 }
 
 impl<S: StandIn> ZoneTexts<S> {
-    fn all_as_before(served: &[S], directory: &Path, problem: &str) -> ZoneTexts<S> {
-        let diagnostics = vec![unreadable(directory, problem, !served.is_empty())];
-        let missing = if served.is_empty() { vec![directory.to_path_buf()] } else { Vec::new() };
-        let files = served.iter().cloned().map(Current::Before).collect();
-        ZoneTexts { files, diagnostics, missing, ..ZoneTexts::default() }
+    fn read(
+        &mut self,
+        listed: Vec<(PathBuf, Option<Stamp>)>,
+        sources: &dyn Sources,
+        previous: &Previous<'_, S>,
+        room: &mut MemoryRoom,
+    ) {
+        for (path, stamp) in listed {
+            background::yield_point();
+            if let Some(before) = stamp.and_then(|stamp| (previous.unchanged)(&path, stamp)) {
+                self.files.push(Current::Before(before));
+                continue;
+            }
+            if let Err(problem) = room.admit(stamp.map_or(0, |stamp| stamp.size())) {
+                self.stand_in(&path, &problem, (previous.of)(&path));
+                continue;
+            }
+            match sources.text(&path) {
+                // Removed since the directory was listed.
+                Ok(Contents::Absent) => {}
+                Ok(Contents::InProgress) => {
+                    self.files.extend((previous.of)(&path).map(Current::Before));
+                    self.in_progress.push(path);
+                }
+                Ok(Contents::Text { source, stamp, state }) => {
+                    if state == WriteState::Quiet {
+                        self.quiet.push(path.clone());
+                    }
+                    self.add(source, stamp, previous.of);
+                }
+                Err(problem) => self.stand_in(&path, &problem, (previous.of)(&path)),
+            }
+        }
+    }
+
+    fn all_as_before(&mut self, served: Vec<Current<S>>, directory: &Path, problem: &str) {
+        self.diagnostics.push(unreadable(directory, problem, !served.is_empty()));
+        if served.is_empty() {
+            self.missing.push(directory.to_path_buf());
+        }
+        self.files.extend(served);
     }
 
     /// An empty file does not remove its zone: many editors begin a save by truncating the file.
@@ -263,7 +317,7 @@ mod tests {
     fn read_within(room: &mut MemoryRoom, directory: &Path, served: &[SourceFile]) -> ZoneTexts<SourceFile> {
         let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
         let previous = Previous { served, of: &of, unchanged: &|_, _| None };
-        read_zone_files(&FileSources::default(), directory, &previous, room)
+        read_zone_files(&FileSources::default(), &[directory], &previous, room)
     }
 
     fn texts(read: &ZoneTexts<SourceFile>) -> Vec<String> {
@@ -331,6 +385,33 @@ mod tests {
         write(directory.path(), "b.toml", "b");
         let found = read(directory.path(), &[SourceFile::new(directory.path().join("a.toml"), "a")]);
         assert_eq!((texts(&found), found.diagnostics.len()), (vec!["b".to_owned()], 0));
+    }
+
+    #[test]
+    fn the_directory_of_new_zones_is_read_too_and_guarded_like_the_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let (main, extra) = (directory.path().join("b"), directory.path().join("a"));
+        fs::create_dir(&main).unwrap();
+        let one = SourceFile::new(write(&main, "one.toml", "1"), "1");
+        let read = |served: &[SourceFile]| {
+            let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
+            let previous = Previous { served, of: &of, unchanged: &|_, _| None };
+            let directories = [main.as_path(), &extra];
+            read_zone_files(&FileSources::default(), &directories, &previous, &mut MemoryRoom::unlimited())
+        };
+        let found = read(&[]);
+        assert_eq!((texts(&found), found.diagnostics.len()), (vec!["1".to_owned()], 0), "it need not exist yet");
+        fs::create_dir(&extra).unwrap();
+        let two = SourceFile::new(write(&extra, "two.toml", "2"), "2");
+        assert_eq!(texts(&read(std::slice::from_ref(&one))), ["2", "1"]);
+        fs::remove_file(&two.path).unwrap();
+        let found = read(&[one.clone(), two.clone()]);
+        assert_eq!((texts(&found), found.diagnostics.len()), (vec!["2".to_owned(), "1".to_owned()], 1));
+        fs::remove_dir(&extra).unwrap();
+        fs::remove_file(&one.path).unwrap();
+        let found = read(&[one.clone(), two]);
+        assert_eq!((texts(&found), found.diagnostics.len()), (vec!["2".to_owned(), "1".to_owned()], 2));
+        assert_eq!(texts(&read(&[one])), ["1"], "and it need not exist any more");
     }
 
     #[test]

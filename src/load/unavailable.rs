@@ -90,7 +90,7 @@ pub(super) fn placeholders<'b>(
 /// empty. Returns their placeholders.
 pub(super) fn unreadable(
     source_cache: &SourceCache,
-    zones: &Path,
+    zones: &[&Path],
     texts: &mut ZoneTexts<SourceFile>,
 ) -> Vec<Arc<LoadedFile>> {
     let is_blank = |file: &Current<_>| matches!(file, Current::Read(source, _) if source.is_blank());

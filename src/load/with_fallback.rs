@@ -116,7 +116,7 @@ impl Load<'_> {
             return served.filter(|file| file.is_unavailable()).map(|file| file.served()).collect();
         }
         let source_cache = &self.base.source_cache;
-        let known = source_cache.served_before(&self.settings.zones.directory);
+        let known = source_cache.served_before(&self.settings.zone_directories());
         let mut known: HashMap<PathBuf, ServedFile> = known.into_iter().map(|file| (file.path.clone(), file)).collect();
         let mut served = |text: &Current<Arc<LoadedFile>>| match text {
             Current::Before(file) => Some(file.served()),
@@ -134,7 +134,7 @@ impl Load<'_> {
     /// to the new one.
     fn last_good(&self) -> Vec<SourceFile> {
         match self.phase {
-            LoadPhase::Start => self.base.source_cache.copies(&self.settings.zones.directory),
+            LoadPhase::Start => self.base.source_cache.copies(&self.settings.zone_directories()),
             LoadPhase::Reload if is_new_directory(self.base, self.settings) => Vec::new(),
             LoadPhase::Reload => self.base.files.iter().filter_map(|file| self.base.source_of(file).ok()).collect(),
         }

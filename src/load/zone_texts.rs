@@ -21,12 +21,13 @@ pub(super) fn texts_at_start(
     base: &LoadedConfig,
     findings: &mut Findings,
 ) -> Texts {
-    let directory = &settings.zones.directory;
+    let directories = settings.zone_directories();
     let copy = |path: &Path| base.source_cache.copy_of(path);
     let previous = Previous { served: &[], of: &copy, unchanged: &|_, _| None };
     // Nothing is served yet, so the load is tried even if memory is short.
-    let mut texts: ZoneTexts<SourceFile> = read_zone_files(sources, directory, &previous, &mut MemoryRoom::unlimited());
-    let placeholders = unavailable::unreadable(&base.source_cache, directory, &mut texts);
+    let mut texts: ZoneTexts<SourceFile> =
+        read_zone_files(sources, &directories, &previous, &mut MemoryRoom::unlimited());
+    let placeholders = unavailable::unreadable(&base.source_cache, &directories, &mut texts);
     match texts.missing.as_slice() {
         [] => findings.add(&texts.diagnostics, &[]),
         _ => findings.refuse(&texts.diagnostics, &[]),
@@ -52,13 +53,19 @@ pub(super) fn texts_now(
     let directory = &settings.zones.directory;
     let is_new = is_new_directory(base, settings);
     let before = |path: &Path| base.file(path).map(Arc::clone);
+    let is_in_new_zones = |path: &Path| path.parent() == Some(settings.new_zones_directory());
+    let is_elsewhere = |path: &Path| path.parent() != Some(directory);
+    // What is served from the old zones directory does not replace files of a new one.
+    let is_kept = |file: &&Arc<LoadedFile>| is_elsewhere(&file.path) && is_in_new_zones(&file.path);
+    let kept: Vec<_> = base.files.iter().filter(|_| is_new).filter(is_kept).cloned().collect();
     let previous = Previous {
-        served: if is_new { &[] } else { &base.files },
+        served: if is_new { &kept } else { &base.files },
         of: &before,
         unchanged: &|path, stamp| before(path).filter(|file| file.stamp == Some(stamp)),
     };
-    let mut texts = read_zone_files(sources, directory, &previous, room);
-    if is_new && texts.files.is_empty() && texts.diagnostics.is_empty() {
+    let mut texts = read_zone_files(sources, &settings.zone_directories(), &previous, room);
+    let is_empty = texts.files.iter().all(|text| is_elsewhere(path_of(text)));
+    if is_new && is_empty && texts.diagnostics.is_empty() {
         texts.diagnostics.push(Diagnostic::error(directory, "the new zones directory is empty"));
         texts.missing.push(directory.clone());
     }

@@ -21,6 +21,7 @@ mod state_writer;
 mod symlinks;
 mod watch;
 mod watched_files;
+mod writable;
 mod writers;
 mod zone_index;
 
@@ -41,4 +42,5 @@ pub(crate) use state_writer::{AllLines, Done, NotDurable, StateWriter, StateWrit
 pub(crate) use symlinks::disclosure_of;
 pub(crate) use watch::Watcher;
 pub(crate) use watched_files::{Fingerprint, Stamp, Targets, zone_files};
+pub(crate) use writable::make_writable_directory;
 pub(crate) use writers::{STILL, WriteState, Writers};

@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_directory_or_a_pipe_is_an_error_at_once_and_never_being_written() {
         let directory = tempfile::tempdir().unwrap();
-        let targets = Targets { directory: directory.path().to_path_buf(), files: vec![] };
+        let targets = Targets { zones: vec![directory.path().to_path_buf()], files: vec![] };
         let writers = Writers::of(targets.clone(), Fingerprint::of(&targets));
         let path = |name: &str| directory.path().join(name);
         fs::create_dir(path("directory.toml")).unwrap();

@@ -57,7 +57,7 @@ impl SettingsSource {
     /// The files to watch.
     pub(crate) fn targets(&self, settings: &Settings) -> Targets {
         Targets {
-            directory: settings.zones.directory.clone(),
+            zones: settings.zone_directories().into_iter().map(Path::to_path_buf).collect(),
             files: self.file.iter().chain(&settings.location.geoip).cloned().collect(),
         }
     }

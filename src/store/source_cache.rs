@@ -76,9 +76,10 @@ impl SourceCache {
         self.state.as_ref().is_some_and(|state| state.last_good.has(path))
     }
 
-    /// The copies of all files of `zones` in the state directory.
-    pub(crate) fn copies(&self, zones: &Path) -> Vec<SourceFile> {
-        self.state.as_ref().map_or_else(Vec::new, |state| state.last_good.all(zones))
+    /// The copies of all files in the directories `zones`.
+    pub(crate) fn copies(&self, zones: &[&Path]) -> Vec<SourceFile> {
+        let copies = |state: &State| zones.iter().flat_map(|zones| state.last_good.all(zones)).collect();
+        self.state.as_ref().map_or_else(Vec::new, copies)
     }
 
     /// Holds sources that are about to be served.
@@ -91,22 +92,23 @@ impl SourceCache {
         self.unkept().remove(path);
     }
 
-    /// The files of `zones` that the last run served, and their zones.
-    pub(crate) fn served_before(&self, zones: &Path) -> Vec<ServedFile> {
-        self.state.as_ref().map_or_else(Vec::new, |state| state.zone_index.read(zones))
+    /// The files in `zones` that the last run served, and their zones.
+    pub(crate) fn served_before(&self, zones: &[&Path]) -> Vec<ServedFile> {
+        let served = |state: &State| zones.iter().flat_map(|zones| state.zone_index.read(zones)).collect();
+        self.state.as_ref().map_or_else(Vec::new, served)
     }
 
     /// Makes the held sources durable and releases them. `served` are all files served from
     /// `zones`; the copies of other files are removed.
-    pub(crate) fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
+    pub(crate) fn keep(&self, zones: &[&Path], served: &[ServedFile]) -> Result<(), NotKept> {
         let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
         last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
             let held = self.held();
             let paths: Vec<&Path> = served.iter().map(|file| &*file.path).collect();
-            last_good.keep(zones, &held, &paths)?;
+            zones.iter().try_for_each(|zones| last_good.keep(zones, &held, &paths).map(drop))?;
             self.let_go(held);
-            zone_index.keep(zones, served)
+            zones.iter().try_for_each(|zones| zone_index.keep(zones, served))
         })
     }
 
@@ -125,9 +127,9 @@ impl SourceCache {
     }
 
     /// Durably records which zones the files in `zones` hold.
-    pub(crate) fn keep_index(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
+    pub(crate) fn keep_index(&self, zones: &[&Path], served: &[ServedFile]) -> Result<(), NotKept> {
         let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
-        last_good.while_responsive(|| zone_index.keep(zones, served))
+        last_good.while_responsive(|| zones.iter().try_for_each(|zones| zone_index.keep(zones, served)))
     }
 
     fn held(&self) -> Vec<SourceFile> {
@@ -180,8 +182,8 @@ mod tests {
         source_cache.hold([SourceFile::new(path.clone(), "served")]);
         assert_eq!(read().as_deref(), Ok("served"));
         let served = [ServedFile { path: path.clone(), zone: None }];
-        source_cache.keep(zones.path(), &served).unwrap();
-        assert_eq!(source_cache.served_before(zones.path()), served);
+        source_cache.keep(&[zones.path()], &served).unwrap();
+        assert_eq!(source_cache.served_before(&[zones.path()]), served);
         assert!(source_cache.unkept().is_empty());
         assert_eq!(read().as_deref(), Ok("served"));
         fs::remove_dir_all(state.path()).unwrap();
@@ -199,7 +201,7 @@ mod tests {
         let path = Path::new("/zones/a.toml");
         source_cache.hold([SourceFile::new(path, "served")]);
         let served = [ServedFile { path: path.to_path_buf(), zone: None }];
-        assert!(source_cache.keep(Path::new("/zones"), &served).is_err());
+        assert!(source_cache.keep(&[Path::new("/zones")], &served).is_err());
         assert!(source_cache.read(path, TextPrint::of("served")).is_ok());
     }
 }

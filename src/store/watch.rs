@@ -152,7 +152,8 @@ impl Watch {
             targets.directories().map(|path| (path.to_path_buf(), identity(path))).collect();
         let watcher = notify::recommended_watcher(self.listener(Concern::of(&targets)));
         let watching = watcher.and_then(|mut watcher| {
-            for directory in directories.keys() {
+            // That of new zones may not exist yet; `listen_again` sees it appear.
+            for directory in directories.iter().filter(|(_, identity)| identity.is_some()).map(|(path, _)| path) {
                 files::operate(directory, || Ok(watcher.watch(directory, RecursiveMode::NonRecursive)))??;
             }
             Ok(watcher)
@@ -209,8 +210,8 @@ impl UnsettledEdits {
 
 /// Which events concern the targets.
 struct Concern {
-    /// The zones directory, where any name counts, because editors use temporary names.
-    zones: PathBuf,
+    /// The directories of zone files, where any name counts, because editors use temporary names.
+    zones: Vec<PathBuf>,
     /// The names of individual files.
     files: Vec<OsString>,
     /// The subscribed directories: some systems report only the directory of an event.
@@ -223,7 +224,7 @@ impl Concern {
         // Events have absolute paths.
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Concern {
-            zones: whole(&targets.directory),
+            zones: targets.zones.iter().map(|zones| whole(zones)).collect(),
             files: names.map(OsStr::to_owned).collect(),
             directories: targets.directories().map(whole).collect(),
         }
@@ -244,7 +245,7 @@ impl Concern {
 
     fn may_be(&self, path: &Path) -> bool {
         let is_named = |name: &OsStr| is_zone_file(name) || self.files.iter().any(|file| file == name);
-        path.starts_with(&self.zones)
+        self.zones.iter().any(|zones| path.starts_with(zones))
             || path.file_name().is_none_or(is_named)
             || self.directories.iter().any(|directory| directory == path)
     }
@@ -262,7 +263,7 @@ mod tests {
 
     fn watch(directory: &Path) -> (Watcher, Receiver<()>) {
         let (sender, changes) = mpsc::channel();
-        let targets = Targets { directory: directory.to_path_buf(), files: vec![] };
+        let targets = Targets { zones: vec![directory.to_path_buf()], files: vec![] };
         let seen = Fingerprint::of(&targets);
         let watcher = Watcher::start(Writers::of(targets, seen), move || sender.send(()).unwrap()).unwrap();
         (watcher, changes)
@@ -307,7 +308,7 @@ mod tests {
     #[test]
     fn what_grows_beside_the_targets_wakes_nobody() {
         let files = vec!["/etc/53/fiftythree.toml".into(), "/var/geo.mmdb".into()];
-        let concern = Concern::of(&Targets { directory: "/etc/53/zones".into(), files });
+        let concern = Concern::of(&Targets { zones: vec!["/etc/53/zones".into()], files });
         let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
@@ -346,7 +347,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("a.toml");
         fs::write(&file, "read").unwrap();
-        let targets = Targets { directory: directory.path().to_path_buf(), files: vec![] };
+        let targets = Targets { zones: vec![directory.path().to_path_buf()], files: vec![] };
         let seen = Fingerprint::of(&targets);
         fs::write(&file, "written since").unwrap();
         let (sender, changes) = mpsc::channel();
@@ -359,7 +360,7 @@ mod tests {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(other.path().join("a.toml"), "who knows when").unwrap();
         let (watcher, changes) = watch(one.path());
-        watcher.retarget(Targets { directory: other.path().to_path_buf(), files: vec![] });
+        watcher.retarget(Targets { zones: vec![other.path().to_path_buf()], files: vec![] });
         changes.recv_timeout(PATIENCE).unwrap();
     }
 }

@@ -16,8 +16,8 @@ const REST: Duration = Duration::from_secs(3);
 /// The files to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Targets {
-    /// The zones directory; every zone file in it is watched.
-    pub(crate) directory: PathBuf,
+    /// The directories of zone files; every zone file in them is watched.
+    pub(crate) zones: Vec<PathBuf>,
     /// Individual files: the settings, the geo databases.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -27,28 +27,30 @@ impl Targets {
     /// file.
     pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
         let of_files = self.files.iter().filter_map(|file| file.parent());
-        std::iter::once(self.directory.as_path()).chain(of_files)
+        self.zones.iter().map(PathBuf::as_path).chain(of_files)
     }
 
     /// Whether this path is a target.
     pub(super) fn contain(&self, path: &Path) -> bool {
-        path.parent() == Some(&self.directory) || self.files.iter().any(|file| file == path)
+        path.parent().is_some_and(|parent| self.zones.iter().any(|zones| zones == parent))
+            || self.files.iter().any(|file| file == path)
     }
 
     /// The target that an event names. Events have absolute paths.
     pub(super) fn named(&self, path: &Path) -> Option<PathBuf> {
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let name = path.file_name()?;
-        if is_zone_file(name) && path.parent() == Some(&whole(&self.directory)) {
-            return Some(self.directory.join(name));
+        let is_in = |zones: &&PathBuf| path.parent() == Some(&whole(zones));
+        if let Some(zones) = self.zones.iter().find(is_in).filter(|_| is_zone_file(name)) {
+            return Some(zones.join(name));
         }
         self.files.iter().find(|file| whole(file) == path).cloned()
     }
 
     /// The paths of all targets that exist.
     pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> + use<> {
-        let zones = zone_files(&self.directory).unwrap_or_default();
-        self.files.clone().into_iter().chain(zones)
+        let zones = self.zones.iter().flat_map(|zones| zone_files(zones).unwrap_or_default());
+        self.files.clone().into_iter().chain(zones.collect::<Vec<_>>())
     }
 }
 

@@ -320,7 +320,7 @@ mod tests {
         fn new(files: &[&str]) -> Watched {
             let directory = tempfile::tempdir().unwrap();
             files.iter().for_each(|name| fs::write(directory.path().join(name), "before").unwrap());
-            let targets = Targets { directory: directory.path().to_owned(), files: Vec::new() };
+            let targets = Targets { zones: vec![directory.path().to_owned()], files: Vec::new() };
             let writers = Writers::of(targets.clone(), Fingerprint::of(&targets));
             Watched { directory, writers, now: Instant::now() }
         }

@@ -66,7 +66,8 @@ impl ZoneIndex {
         files.filter(|file| file.path.parent() == Some(zones)).collect()
     }
 
-    /// Replaces the entries of the files in `zones` with `served`. Durable on return.
+    /// Replaces the entries of the files in `zones` with those of `served` that are in it. Durable on
+    /// return.
     pub(super) fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         self.write(zones, served).map_err(|error| NotKept::new(&self.path, error))
     }
@@ -76,7 +77,8 @@ impl ZoneIndex {
         // Entries of other zones directories are kept.
         let mut kept = lines::read(&before, HEADER).0;
         kept.retain(|line| parse(line).is_some_and(|line| line.file.parent() != Some(zones)));
-        kept.extend(background::yielding(served).filter_map(|file| serde_json::to_string(&FileLine::from(file)).ok()));
+        let served = background::yielding(served).filter(|file| file.path.parent() == Some(zones));
+        kept.extend(served.filter_map(|file| serde_json::to_string(&FileLine::from(file)).ok()));
         kept.sort_unstable();
         let text = lines::text(HEADER, kept);
         if text.as_bytes() == before {

@@ -51,6 +51,8 @@ mod state;
 mod webhook;
 /// Files that are edited while they are served.
 mod writing;
+/// The directory of new zones.
+mod zones_directory;
 
 // User interfaces.
 
