@@ -1009,7 +1009,7 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional(
             "routing_control_arn",
             Shape::String,
-            "What the API calls a manual check. Default: made from the name of the check.",
+            "What the API calls a manual check. Default: made from the id of the check.",
         ),
         optional(
             "deleted",

@@ -120,7 +120,7 @@ pub enum InsufficientDataHealthStatus {
 pub struct ManualCheck {
     /// The status.
     pub state: RoutingControlState,
-    /// What the API calls the check; without one it is made from the name (API RoutingControlArn).
+    /// What the API calls the check; without one it is made from the id (API RoutingControlArn).
     pub routing_control_arn: Option<String>,
 }
 

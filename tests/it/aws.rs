@@ -56,6 +56,10 @@ impl Client {
         self.send("GET", path, &[], "")
     }
 
+    pub(crate) fn post(&self, path: &str, body: &str) -> Reply {
+        self.send("POST", path, &[], body)
+    }
+
     /// Sends a signed request; `path` is what comes after `/2013-04-01`, with its query.
     pub(crate) fn send(&self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Reply {
         exchange(&self.address, self.request(method, path, more, body.as_bytes()).as_slice())

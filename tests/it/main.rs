@@ -21,6 +21,8 @@ mod scenarios;
 
 // The running server.
 
+/// Health checks, CIDR collections and TestDNSAnswer over the Route 53 API.
+mod api_checks;
 /// The front of the Route 53 API: signatures, trust, hostile requests.
 mod api_front;
 /// A client that signs requests for the Route 53 API.

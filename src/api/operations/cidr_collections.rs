@@ -123,8 +123,7 @@ struct Page<'i, T> {
 }
 
 impl<'i, T> Page<'i, T> {
-    /// The items in a sorted list. The token names an item that may be gone; then the page begins
-    /// where it would be if the list is in the order of keys, else the token is an error.
+    /// The items from the one that the token names.
     fn of(request: &Request, items: &'i [T], key: impl Fn(&T) -> String) -> Result<Page<'i, T>, ApiError> {
         let size = request.page_size("maxresults", PAGE, PAGE)?;
         let first = match request.query("nexttoken").filter(|token| !token.is_empty()) {
@@ -258,4 +257,78 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Err(ApiError::invalid_input(format!(
         "Invalid XML ; cvc-pattern-valid: Value '{name}' is not facet-valid with respect to pattern '[0-9A-Za-z_\\-]+'."
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collection(locations: &[(&str, &[&str])]) -> CidrCollection {
+        let blocks = |blocks: &[&str]| blocks.iter().map(|block| block.parse().unwrap()).collect();
+        CidrCollection {
+            id: CidrCollectionId("c".to_owned()),
+            name: "offices".to_owned(),
+            caller_reference: None,
+            version: 1,
+            locations: locations.iter().map(|(name, list)| (name.to_string(), blocks(list))).collect(),
+        }
+    }
+
+    /// Changes such as `PUT berlin 192.0.2.0/24 198.51.100.0/24`.
+    fn change(before: &CidrCollection, version: Option<u64>, changes: &[&str]) -> Result<CidrCollection, ApiError> {
+        let element = |line: &&str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let blocks: String = words[2..].iter().map(|block| format!("<Cidr>{block}</Cidr>")).collect();
+            let text = format!(
+                "<member><LocationName>{}</LocationName><Action>{}</Action><CidrList>{blocks}</CidrList></member>",
+                words[1], words[0]
+            );
+            LocationChange::read(&Element::read(text.as_bytes()).unwrap())
+        };
+        changed(before.clone(), version, &changes.iter().map(element).collect::<Result<Vec<_>, _>>()?)
+    }
+
+    #[test]
+    fn blocks_come_and_go_and_take_their_location_with_them() {
+        let before = collection(&[("berlin", &["192.0.2.0/24"])]);
+        let after = change(&before, Some(1), &["PUT berlin 192.0.2.0/24 198.51.100.0/24", "PUT paris 2001:db8::/32"]);
+        let expected = [("berlin", &["192.0.2.0/24", "198.51.100.0/24"][..]), ("paris", &["2001:db8::/32"])];
+        let after = after.unwrap();
+        assert_eq!(after, CidrCollection { version: 2, ..collection(&expected) });
+        let after = change(&after, None, &["DELETE_IF_EXISTS berlin 192.0.2.0/24 198.51.100.0/24 10.0.0.0/8"]).unwrap();
+        assert_eq!(after, CidrCollection { version: 3, ..collection(&[("paris", &["2001:db8::/32"])]) });
+        assert!(change(&after, None, &["DELETE_IF_EXISTS rome 10.0.0.0/8"]).is_ok());
+    }
+
+    #[test]
+    fn a_block_is_in_one_location_and_moves_in_one_request() {
+        let before = collection(&[("berlin", &["192.0.2.0/24"])]);
+        let error = change(&before, None, &["PUT paris 192.0.2.0/24"]).unwrap_err();
+        assert_eq!(error.code(), Code::CidrBlockInUseException);
+        let moves = ["PUT paris 192.0.2.0/24", "DELETE_IF_EXISTS berlin 192.0.2.0/24"];
+        let after = change(&before, None, &moves).unwrap();
+        assert_eq!(after.locations, collection(&[("paris", &["192.0.2.0/24"])]).locations);
+        let swapped = change(&before, None, &[moves[1], moves[0]]).unwrap();
+        assert_eq!(swapped, after);
+    }
+
+    #[test]
+    fn versions_blocks_and_names_are_checked() {
+        let before = collection(&[]);
+        let error = change(&before, Some(2), &["PUT a 10.0.0.0/8"]).unwrap_err();
+        assert_eq!(error.code(), Code::CidrCollectionVersionMismatchException);
+        for bad in [
+            "PUT a 10.0.0.1/8",
+            "PUT a 0.0.0.0/0",
+            "PUT a 192.0.2.0/25",
+            "PUT a 2001:db8::/49",
+            "PUT a 192.0.2.1",
+            "PUT a",
+            "PUT * 10.0.0.0/8",
+            "PUT a_name_that_is_long 10.0.0.0/8",
+            "DELETE a 10.0.0.0/8",
+        ] {
+            assert_eq!(change(&before, None, &[bad]).unwrap_err().code(), Code::InvalidInput, "{bad}");
+        }
+    }
 }

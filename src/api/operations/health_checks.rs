@@ -128,3 +128,30 @@ pub(super) async fn delete(context: &Context, request: &Request) -> Outcome {
     context.commit(request, id, Change::Delete).await?;
     Ok(request.response(|_| {}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HealthCheckKind, ManualCheck, RoutingControlState};
+
+    #[test]
+    fn a_name_is_the_caller_reference_if_that_is_free() {
+        let kind = HealthCheckKind::Manual(ManualCheck { state: RoutingControlState::On, routing_control_arn: None });
+        let taken = HealthCheck {
+            id: HealthCheckId("id-of-blue".to_owned()),
+            name: "blue".to_owned(),
+            caller_reference: None,
+            version: 1,
+            tags: Tags::new(),
+            inverted: false,
+            disabled: false,
+            kind,
+        };
+        let id = HealthCheckId("0123abcd-0000-4000-8000-000000000000".to_owned());
+        let name = |reference: &str| free_name(reference, &id, std::slice::from_ref(&taken));
+        assert_eq!(name("green"), "green");
+        assert_eq!(name("blue"), "blue-0123abcd");
+        assert_eq!(name("id-of-blue"), "id-of-blue-0123abcd");
+        assert_eq!(name("a\nb"), "check-0123abcd");
+    }
+}

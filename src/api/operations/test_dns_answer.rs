@@ -133,3 +133,84 @@ fn name_server(zone_view: &ZoneView<'_>) -> String {
     let first = records.iter().next().map(|data| RecordData::from_wire(records.record_type, data.whole(zone.name())));
     first.map_or_else(String::new, |data| data.to_text().trim_end_matches('.').to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::fixture::{lab, member, primary, secondary, set, world};
+    use crate::model::HostedZone;
+
+    fn zone() -> HostedZone {
+        let many: Vec<String> = (0..200).map(|number| format!("192.0.2.{number}")).collect();
+        let large = format!("large 60 A {}", many.join(" | "));
+        let simple = ["www 60 A 192.0.2.1", "alias 60 CNAME www.lab.test.", "sub 60 NS ns.sub.lab.test.", &large];
+        let failover = [
+            member("blue", primary(), Some(0), "app 60 A 192.0.2.11"),
+            member("green", secondary(), None, "app 60 A 192.0.2.12"),
+        ];
+        lab(simple.into_iter().map(set).chain(failover))
+    }
+
+    fn tested(unhealthy: &[u32], name: &str, record_type: &str) -> Tested {
+        let asked = asked(name, record_type, &|_| None).unwrap();
+        answer(&world(&[zone()], unhealthy), &HostedZoneId("ZLAB".to_owned()), &asked, 1232).unwrap()
+    }
+
+    #[test]
+    fn the_answer_is_that_of_the_server() {
+        assert_eq!(
+            tested(&[], "www.lab.test", "A"),
+            Tested {
+                name_server: "ns1.lab.test".to_owned(),
+                response_code: Rcode::NoError,
+                values: vec!["192.0.2.1".to_owned()],
+                transport: Transport::Udp,
+            }
+        );
+        assert_eq!(tested(&[], "alias.lab.test.", "A").values, ["www.lab.test.", "192.0.2.1"]);
+        assert_eq!(tested(&[], "app.lab.test", "A").values, ["192.0.2.11"]);
+        assert_eq!(tested(&[0], "app.lab.test", "A").values, ["192.0.2.12"]);
+        let large = tested(&[], "large.lab.test", "A");
+        assert_eq!((large.values.len(), large.transport), (200, Transport::Tcp));
+    }
+
+    #[test]
+    fn without_data_there_are_no_values() {
+        for (name, record_type, response_code) in [
+            ("www.lab.test", "AAAA", Rcode::NoError),
+            ("a.sub.lab.test", "A", Rcode::NoError),
+            ("none.lab.test", "A", Rcode::NxDomain),
+            ("www.example.com", "A", Rcode::Refused),
+        ] {
+            let tested = tested(&[], name, record_type);
+            assert_eq!((tested.response_code, tested.values), (response_code, vec![]), "{name}");
+        }
+        let unknown = HostedZoneId("ZOTHER".to_owned());
+        let asked = asked("www.lab.test", "A", &|_| None).unwrap();
+        assert_eq!(answer(&world(&[zone()], &[]), &unknown, &asked, 1232), None);
+    }
+
+    #[test]
+    fn the_client_subnet_has_the_masks_of_route_53() {
+        let asked = |pairs: &[(&str, &'static str)]| {
+            let pairs: Vec<(String, &'static str)> =
+                pairs.iter().map(|(name, text)| (name.to_string(), *text)).collect();
+            asked("www.lab.test", "A", &|name: &str| {
+                pairs.iter().find(|(known, _)| known == name).map(|(_, text)| *text)
+            })
+        };
+        let subnet = |address: &str, source_prefix| {
+            Some(ClientSubnet { address: address.parse().unwrap(), source_prefix: PrefixLength(source_prefix) })
+        };
+        let ip = "edns0clientsubnetip";
+        let mask = "edns0clientsubnetmask";
+        assert_eq!(asked(&[(ip, "192.0.2.77")]).unwrap().client_subnet, subnet("192.0.2.0", 24));
+        assert_eq!(asked(&[(ip, "2001:db8::1")]).unwrap().client_subnet, subnet("2001:db8::", 64));
+        assert_eq!(asked(&[(ip, "192.0.2.77"), (mask, "32")]).unwrap().client_subnet, subnet("192.0.2.77", 32));
+        assert_eq!(asked(&[(ip, "192.0.2.77"), (mask, "0")]).unwrap().client_subnet, None);
+        assert_eq!(asked(&[("resolverip", "192.0.2.9")]).unwrap().resolver.to_string(), "192.0.2.9");
+        for bad in [&[(ip, "192.0.2.77"), (mask, "33")][..], &[(mask, "24")], &[(ip, "x")], &[("resolverip", "x")]] {
+            assert!(asked(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -263,7 +263,11 @@ pub(crate) fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answe
         Transport::Udp => (0..5).find_map(|_| ask_udp(server, &bytes)).expect("no answer over UDP"),
         Transport::Tcp => ask_tcp(server, &bytes),
     };
-    let reply = Message::from_vec(&reply).unwrap();
+    read_answer(&reply, &question)
+}
+
+fn read_answer(reply: &[u8], question: &Message) -> Answer {
+    let reply = Message::from_vec(reply).unwrap();
     assert_eq!(reply.metadata.id, question.metadata.id);
     let addresses = reply.answers.iter().filter_map(|record| match &record.data {
         RData::A(address) => Some(Ipv4Addr::from(*address).to_string()),
@@ -273,7 +277,7 @@ pub(crate) fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answe
 }
 
 /// Sends a query over UDP with this client subnet.
-pub(crate) fn ask_from(server: SocketAddr, name: &str, record_type: RecordType, subnet: Option<&str>) {
+pub(crate) fn ask_from(server: SocketAddr, name: &str, record_type: RecordType, subnet: Option<&str>) -> Answer {
     let mut question = Message::query();
     question.add_query(Query::query(Name::from_ascii(name).unwrap(), record_type));
     if let Some(subnet) = subnet {
@@ -286,7 +290,9 @@ pub(crate) fn ask_from(server: SocketAddr, name: &str, record_type: RecordType, 
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.send_to(&question.to_vec().unwrap(), server).unwrap();
-    assert!(socket.recv(&mut [0; 4096]).unwrap() > 12);
+    let mut reply = [0; 4096];
+    let octets = socket.recv(&mut reply).unwrap();
+    read_answer(&reply[..octets], &question)
 }
 
 fn ask_udp(server: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
