@@ -59,7 +59,6 @@
 
 mod admin;
 pub mod answer;
-#[allow(dead_code, unused_imports)] // until all operations are there
 mod api;
 mod background;
 mod causes;

@@ -1,11 +1,9 @@
 //! ChangeResourceRecordSets and ListResourceRecordSets.
 
-use std::sync::Arc;
-
 use super::store::zone_id;
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::batch_shape::BadChanges;
-use crate::api::listing::{Listing, start_of};
+use crate::api::listing::start_of;
 use crate::api::{record_set_xml, value_problem};
 use crate::model::{HostedZoneId, Name, RecordType};
 use crate::objects::Change;
