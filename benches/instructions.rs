@@ -15,9 +15,15 @@
 mod support;
 
 use std::env;
+use std::net::Ipv4Addr;
 use std::process::Command;
+use std::time::Duration;
 
-use fiftythree::serve::MAX_UDP_OCTETS;
+use fiftythree::answer::Timestamp;
+use fiftythree::cookie_secrets::{CookieSecret, CookieSecrets};
+use fiftythree::serve::{
+    Cookies, MAX_UDP_OCTETS, RateLimit, RateLimitSettings, Received, Requestor, Responder, ResponderSettings,
+};
 use support::{TYPE_A, city, query, received, responder, zones};
 
 /// The number of networks affects instructions only by a few steps of a search; it affects time
@@ -33,8 +39,14 @@ const ANSWERS: usize = 10_000;
 /// A group of a hundred over a large collection; its clients come from all over the collection.
 const LARGE: &str = "g7";
 
+/// A query for a plain name, from one of so many sources that are no loopback.
+const LIMITED: &str = "limited";
+const SOURCES: u32 = 100_000;
+/// The same with a valid cookie, from one source.
+const COOKIE: &str = "cookie";
+
 /// Queries other than the policies.
-const OTHERS: [(&str, &str); 7] = [
+const OTHERS: [(&str, &str); 9] = [
     ("nobody", "a name that is not there"),
     ("x.wild", "wildcard"),
     ("docs", "CNAME to an address"),
@@ -42,6 +54,8 @@ const OTHERS: [(&str, &str); 7] = [
     ("h7", "one of many plain names"),
     ("ns1", "the name server's address"),
     (LARGE, "IP-based, of 100 over 100 000 networks"),
+    (LIMITED, "one of many plain names, with rate limiting"),
+    (COOKIE, "one of many plain names, with a valid cookie"),
 ];
 
 fn main() {
@@ -89,6 +103,11 @@ fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn answer(name: &str, clients: Clients, answers: usize) {
+    match name {
+        LIMITED => return answer_limited(clients, answers),
+        COOKIE => return answer_with_cookie(answers),
+        _ => {}
+    }
     let (zone, networks) = match name {
         LARGE => (zones::large_collection(10), zones::COLLECTION_NETWORKS / 17 * 16),
         _ => (zones::every_policy(NAMES), NETWORKS),
@@ -108,6 +127,58 @@ fn answer(name: &str, clients: Clients, answers: usize) {
     for packet in packets.iter().cycle().take(answers) {
         let octets = responder.respond(&world, &received(packet), &mut out);
         assert!(octets > packet.len(), "an answer is longer than its question");
+    }
+}
+
+/// Answers within the limit of their source, from one source or from all of them in turn. Time
+/// passes as at 10 000 queries a second.
+fn answer_limited(clients: Clients, answers: usize) {
+    let limits = RateLimitSettings {
+        rate: 100_000,
+        instant: 100_000,
+        slip: 1,
+        dry_run: false,
+        allow: Vec::new(),
+        tcp_time: Duration::ZERO,
+    };
+    let rate_limit = Some(RateLimit::new(limits).expect("the system has random numbers"));
+    let mut responder = Responder::new(ResponderSettings { rate_limit, ..ResponderSettings::default() }, 53);
+    let world = support::world("", &[zones::every_policy(NAMES)], Vec::new());
+    let packet = query(&format!("h7.{}", zones::ZONE), TYPE_A, None);
+    let mut out = [0; MAX_UDP_OCTETS];
+    for number in (0..u32::MAX).take(answers) {
+        let source = match clients {
+            Clients::Same => 7,
+            // Coprime to their number, so it comes to all of them.
+            Clients::Random => number.wrapping_mul(7919) % SOURCES,
+        };
+        let at = Timestamp(Duration::from_micros(u64::from(number / 64) * 6400));
+        let requestor = Requestor::at(Ipv4Addr::from_bits(0x0a00_0000 + source * 61).into());
+        let octets = responder.respond(&world, &Received::new(&packet, requestor, at), &mut out);
+        assert!(octets > packet.len(), "an answer is longer than its question");
+    }
+}
+
+fn answer_with_cookie(answers: usize) {
+    let secret = CookieSecret::generate().expect("the system has random numbers");
+    let cookies = Some(Cookies::new(CookieSecrets::of(secret)));
+    let mut responder = Responder::new(ResponderSettings { cookies, ..ResponderSettings::default() }, 53);
+    let world = support::world("", &[zones::every_policy(NAMES)], Vec::new());
+    let with = |cookie: &[u8]| {
+        let mut packet = query(&format!("h7.{}", zones::ZONE), TYPE_A, None);
+        let octets = u8::try_from(cookie.len()).expect("a cookie is short");
+        packet.truncate(packet.len() - 2);
+        packet.extend([0, 4 + octets, 0, 10, 0, octets]);
+        packet.extend(cookie);
+        packet
+    };
+    let mut out = [0; MAX_UDP_OCTETS];
+    let octets = responder.respond(&world, &received(&with(&[7; 8])), &mut out);
+    // The cookie is the last option, and OPT the last record.
+    let packet = with(&out[octets - 24..octets]);
+    for _ in 0..answers {
+        let octets = responder.respond(&world, &received(&packet), &mut out);
+        assert!(out[..octets].ends_with(&packet[packet.len() - 24..]), "a valid cookie comes back");
     }
 }
 
