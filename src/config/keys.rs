@@ -349,6 +349,11 @@ pub(super) const DNS: Keys = Keys {
             "The name server identifier (RFC 5001), sent to clients that request it. Default: none.",
         ),
         optional(
+            "chaos",
+            Shape::Boolean,
+            "Whether TXT queries of class CHAOS are answered: version.bind and version.server with the version, id.server and hostname.bind with `nsid`. Default: false, they are refused.",
+        ),
+        optional(
             "name_servers",
             Shape::Tables(&NAME_SERVER),
             "The name servers in the NS and SOA records of zones that have no NS records of their own. Default: ns1.<zone> with the listen addresses.",

@@ -71,6 +71,8 @@ pub struct DnsSettings {
     pub udp_payload_max: u16,
     /// The name server identifier (RFC 5001).
     pub nsid: Option<Vec<u8>>,
+    /// Whether queries of class CHAOS for the version and the identifier are answered.
+    pub chaos: bool,
     /// The name servers of zones without NS records of their own. Empty means `ns1.<zone>` with the
     /// listen addresses.
     pub name_servers: Vec<NameServer>,
@@ -282,6 +284,7 @@ impl Settings {
                 workers: 0,
                 udp_payload_max: UDP_PAYLOAD_MAX,
                 nsid: None,
+                chaos: false,
                 name_servers: Vec::new(),
             },
             cookies: CookieSettings::default(),
@@ -439,6 +442,7 @@ fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, diagnostics: &mut Diagnost
     set(&mut dns.workers, table.integer("workers", diagnostics).and_then(small).map(usize::from));
     set(&mut dns.udp_payload_max, table.integer("udp_payload_max", diagnostics).and_then(small));
     dns.nsid = read_nsid(table, diagnostics);
+    set(&mut dns.chaos, table.boolean("chaos", diagnostics).map(|chaos| chaos.value));
     dns.name_servers = read_name_servers(table, diagnostics);
 }
 
@@ -588,7 +592,7 @@ mod tests {
     #[test]
     fn every_setting_is_read() {
         let text = r#"
-            dns = { listen = ["[::1]:53"], workers = 2, udp_payload_max = 4096, nsid = "lab" }
+            dns = { listen = ["[::1]:53"], workers = 2, udp_payload_max = 4096, nsid = "lab", chaos = true }
             rate_limit = { enabled = false, rate = 50, instant = 125, slip = 2, dry_run = true, allow = ["10.0.0.0/8"], tcp_time = "20ms" }
             cookies = { enabled = false, secrets_file = "secrets", require_above = 600 }
             zones.watch = false
@@ -615,7 +619,7 @@ mod tests {
         "#;
         let settings = read("fiftythree.toml", text);
         assert_eq!((settings.dns.workers, settings.dns.udp_payload_max), (2, 4096));
-        assert_eq!(settings.dns.nsid.as_deref(), Some(&b"lab"[..]));
+        assert_eq!((settings.dns.nsid.as_deref(), settings.dns.chaos), (Some(&b"lab"[..]), true));
         let allow = vec!["10.0.0.0/8".parse().unwrap()];
         let tcp_time = Duration::from_millis(20);
         let limits =

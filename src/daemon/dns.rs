@@ -35,6 +35,7 @@ pub(super) async fn open(
             config::ClientSubnetUse::Use => serve::ClientSubnetUse::Use,
             config::ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
         },
+        chaos: settings.dns.chaos,
         rate_limit: rate_limit.clone(),
         cookies,
         udp_max_without_cookie: settings.cookies.require_above.unwrap_or(u16::MAX),

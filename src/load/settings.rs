@@ -64,6 +64,7 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         dns.workers "dns.workers",
         dns.udp_payload_max "dns.udp_payload_max",
         dns.nsid "dns.nsid",
+        dns.chaos "dns.chaos",
         zones.watch "zones.watch",
         location.use_client_subnet "location.client_subnet",
         health.certificate_authorities "health.certificate_authorities",

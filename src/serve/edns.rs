@@ -21,6 +21,8 @@ const OPTION_CLIENT_SUBNET: u16 = 8;
 const OPTION_COOKIE: u16 = 10;
 /// RFC 7828.
 const OPTION_KEEPALIVE: u16 = 11;
+/// RFC 8914.
+const OPTION_EXTENDED_ERROR: u16 = 15;
 
 /// A client cookie, and a server cookie of RFC 9018.
 pub(super) const COOKIE_OCTETS: usize = 8 + 16;
@@ -197,6 +199,18 @@ impl<'p> CookieOption<'p> {
     }
 }
 
+/// Why there is no answer (RFC 8914 section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum ExtendedError {
+    /// The server has no zone with this name (4.21).
+    NotAuthoritative = 20,
+    /// The server does not do what the query asks for (4.22).
+    NotSupported = 21,
+    /// The server has the zone, but its file is not usable (4.25).
+    InvalidData = 24,
+}
+
 /// An option of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseOption<'o> {
@@ -206,6 +220,8 @@ pub enum ResponseOption<'o> {
     Cookie(&'o [u8; COOKIE_OCTETS]),
     /// How long a TCP connection may be idle, in units of 100 ms (RFC 7828 section 3.1).
     Keepalive([u8; 2]),
+    /// INFO-CODE (RFC 8914 section 2), without a text.
+    ExtendedError([u8; 2]),
     /// The server identifier.
     Nsid(&'o [u8]),
 }
@@ -217,6 +233,7 @@ impl<'o> ResponseOption<'o> {
             ResponseOption::ClientSubnet(..) => OPTION_CLIENT_SUBNET,
             ResponseOption::Cookie(_) => OPTION_COOKIE,
             ResponseOption::Keepalive(_) => OPTION_KEEPALIVE,
+            ResponseOption::ExtendedError(_) => OPTION_EXTENDED_ERROR,
             ResponseOption::Nsid(_) => OPTION_NSID,
         }
     }
@@ -240,7 +257,7 @@ impl<'o> ResponseOption<'o> {
         match self {
             ResponseOption::ClientSubnet(subnet, _) => subnet.data,
             ResponseOption::Cookie(cookie) => cookie.as_slice(),
-            ResponseOption::Keepalive(timeout) => timeout,
+            ResponseOption::Keepalive(two) | ResponseOption::ExtendedError(two) => two,
             ResponseOption::Nsid(identifier) => identifier,
         }
     }
@@ -255,6 +272,8 @@ pub struct OptionValues<'o> {
     pub cookie: Option<&'o [u8; COOKIE_OCTETS]>,
     /// How long the connection may be idle, in units of 100 ms; `None` over UDP.
     pub idle_timeout: Option<u16>,
+    /// Why there is no answer.
+    pub error: Option<ExtendedError>,
     /// The server identifier; empty if the server has none.
     pub nsid: &'o [u8],
 }
@@ -266,7 +285,7 @@ pub struct ResponseOptions<'o>(ArrayVec<ResponseOption<'o>, { ResponseOptions::M
 
 impl<'o> ResponseOptions<'o> {
     /// The number of options, if all are present: one of each kind.
-    const MOST: usize = 4;
+    const MOST: usize = 5;
 
     /// The options of the response to a request with these options.
     #[inline]
@@ -280,6 +299,9 @@ impl<'o> ResponseOptions<'o> {
         }
         if let (true, Some(timeout)) = (request.keepalive, values.idle_timeout) {
             options.0.push(ResponseOption::Keepalive(timeout.to_be_bytes()));
+        }
+        if let Some(error) = values.error {
+            options.0.push(ResponseOption::ExtendedError((error as u16).to_be_bytes()));
         }
         if request.nsid && !values.nsid.is_empty() {
             options.0.push(ResponseOption::Nsid(values.nsid));
@@ -371,12 +393,16 @@ mod tests {
             nsid: b"lab-1",
             cookie: Some(&[0; COOKIE_OCTETS]),
             idle_timeout: Some(100),
+            error: Some(ExtendedError::NotAuthoritative),
         };
         let options = ResponseOptions::to(&request, &values);
         let codes = |count| options.first(count).map(ResponseOption::code).collect::<Vec<_>>();
-        assert_eq!(codes(options.len()), [OPTION_COOKIE, OPTION_CLIENT_SUBNET, OPTION_KEEPALIVE, OPTION_NSID]);
+        assert_eq!(
+            codes(options.len()),
+            [OPTION_COOKIE, OPTION_CLIENT_SUBNET, OPTION_KEEPALIVE, OPTION_EXTENDED_ERROR, OPTION_NSID]
+        );
         assert_eq!((codes(1), codes(0)), (vec![OPTION_COOKIE], vec![]));
-        let values = OptionValues { nsid: b"", cookie: None, idle_timeout: None, ..values };
+        let values = OptionValues { nsid: b"", cookie: None, idle_timeout: None, error: None, ..values };
         assert_eq!(ResponseOptions::to(&request, &values).len(), 1);
     }
 }

@@ -23,6 +23,7 @@ const OPTION_HEAD_OCTETS: usize = 4;
 
 const NO_ERROR: u8 = 0;
 const CLASS_IN: u16 = 1;
+const CLASS_CHAOS: u16 = 3;
 const CLASS_ANY: u16 = 255;
 /// RFC 8945 section 3.
 const TSIG_ERROR_BADKEY: u16 = 17;
@@ -67,6 +68,14 @@ pub fn encode_answer(
 pub fn encode_error(request: &Request<'_>, code: ErrorCode, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
     let message = Message::begin(request, frame, out);
     message.end(code as u8, Bits { authoritative: false, truncated: false })
+}
+
+/// Writes a TXT record of class CHAOS for the name of the question. `out` must hold at least 512
+/// octets; `text` has at most 255.
+pub(super) fn encode_chaos(request: &Request<'_>, text: &[u8], frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
+    let mut message = Message::begin(request, frame, out);
+    let truncated = message.chaos(text).is_err();
+    message.end(NO_ERROR, Bits { authoritative: true, truncated })
 }
 
 /// Writes a response without records and with the TC bit. `out` must hold at least 512 octets.
@@ -181,6 +190,23 @@ impl<'m, 'o> Message<'m, 'o> {
                 self.section(Section::Additional, &answer.additional, dice)
             }
         }
+    }
+
+    /// RFC 4892 section 3: class CHAOS, not to be cached.
+    fn chaos(&mut self, text: &[u8]) -> Result<(), Full> {
+        let at = self.at;
+        self.put_u16(QUESTION_POINTER)?;
+        self.put_u16(RecordType::Txt.code())?;
+        self.put_u16(CLASS_CHAOS)?;
+        self.put(&[0; 4])?;
+        self.put_array(length_of(1 + text.len()))?;
+        #[expect(clippy::cast_possible_truncation, reason = "at most 255 octets")]
+        let written = self.put_array([text.len() as u8]).and_then(|()| self.put(text));
+        match written {
+            Ok(()) => self.counts[Section::Answer as usize] += 1,
+            Err(Full) => self.at = at,
+        }
+        written
     }
 
     /// Copies the authority and additional sections in one piece.

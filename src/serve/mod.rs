@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+mod chaos;
 mod clock;
 mod cookie;
 mod decode;
@@ -22,7 +23,8 @@ mod udp;
 pub use cookie::Cookies;
 pub use decode::{Decoded, ErrorCode, Request, Signature, decode};
 pub use edns::{
-    ClientSubnetUse, CookieOption, Edns, OptionValues, RequestOptions, ResponseOption, ResponseOptions, SubnetOption,
+    ClientSubnetUse, CookieOption, Edns, ExtendedError, OptionValues, RequestOptions, ResponseOption, ResponseOptions,
+    SubnetOption,
 };
 pub use encode::{Encoded, Frame, encode_answer, encode_error};
 pub use listen::{BindError, Bound, Observers, Serving, UdpPath, socket_count};

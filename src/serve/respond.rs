@@ -5,14 +5,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::chaos;
 use super::clock::Clock;
 use super::cookie::{CheckedCookie, CookieChecker, Cookies};
 use super::decode::{Decoded, ErrorCode, MIN_PAYLOAD_OCTETS, Request, decode};
-use super::edns::{ClientSubnetUse, OptionValues, ResponseOptions};
-use super::encode::{Encoded, Frame, encode_answer, encode_error, encode_truncated, udp_limit};
+use super::edns::{ClientSubnetUse, ExtendedError, OptionValues, ResponseOptions};
+use super::encode::{Encoded, Frame, encode_answer, encode_chaos, encode_error, encode_truncated, udp_limit};
 use super::prefetch::Prefetch;
 use super::rate_limit::{RateLimit, RateLimiter, TimeLeft, Verdict};
-use crate::answer::{Accounting, Answer, ClientSubnet, Dice, Query, QueryName, Timestamp, Untraced, resolve_into};
+use crate::answer::{
+    Accounting, Answer, ClientSubnet, Dice, Query, QueryName, Rcode, Timestamp, Untraced, resolve_into,
+};
 use crate::geo::Located;
 use crate::model::{PrefixLength, QueryType};
 use crate::query_logging::{QueryEvent, QueryLogger};
@@ -35,6 +38,8 @@ pub struct ResponderSettings {
     pub nsid: Option<Arc<[u8]>>,
     /// How to treat EDNS Client Subnet.
     pub client_subnet: ClientSubnetUse,
+    /// Whether clients that ask are told the version and the server identifier (class CHAOS).
+    pub chaos: bool,
     /// Response rate limiting over UDP, if enabled. All workers share it.
     pub rate_limit: Option<RateLimit>,
     /// DNS cookies, if enabled. All workers have the same secrets.
@@ -50,6 +55,7 @@ impl Default for ResponderSettings {
             udp_payload_max: 1232,
             nsid: None,
             client_subnet: ClientSubnetUse::default(),
+            chaos: false,
             rate_limit: None,
             cookies: None,
             udp_max_without_cookie: u16::MAX,
@@ -315,11 +321,7 @@ impl Responder {
         let transport = received.requestor.transport();
         match &admitted.decoded {
             Decoded::Dropped => None,
-            Decoded::Error(request, code) => {
-                let frame = frame(&self.settings, self.idle_timeout, request, admitted, transport, PrefixLength::ZERO);
-                let encoded = encode_error(request, *code, &frame, out);
-                Some(Response { encoded, qtype: qtype_of(request), response_code: *code as u8 })
-            }
+            Decoded::Error(request, code) => Some(self.answer_error(request, *code, admitted, transport, out)),
             Decoded::Question(request, qtype) => {
                 let query = Query {
                     name: &self.name,
@@ -332,11 +334,43 @@ impl Responder {
                 };
                 let mut answer = Answer::default();
                 resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer, accounting);
-                let frame = frame(&self.settings, self.idle_timeout, request, admitted, transport, answer.scope);
+                let error = match answer.rcode {
+                    Rcode::ServFail => Some(ExtendedError::InvalidData),
+                    Rcode::Refused => Some(ExtendedError::NotAuthoritative),
+                    Rcode::NoError | Rcode::NxDomain => None,
+                };
+                let idle_timeout = self.idle_timeout;
+                let values = OptionValues { scope: answer.scope, error, idle_timeout, ..OptionValues::default() };
+                let frame = frame(&self.settings, request, admitted, transport, &values);
                 let encoded = encode_answer(request, &answer, &frame, &mut self.dice, out);
                 Some(Response { encoded, qtype: *qtype, response_code: answer.rcode as u8 })
             }
         }
+    }
+
+    /// Writes the response to a request that does not reach a zone.
+    fn answer_error(
+        &self,
+        request: &Request<'_>,
+        code: ErrorCode,
+        admitted: &Admitted<'_>,
+        transport: Transport,
+        out: &mut [u8],
+    ) -> Response {
+        let settings = &self.settings;
+        let text = chaos::text_for(request.question, settings.nsid.as_deref().unwrap_or_default());
+        let text = text.filter(|_| settings.chaos && code == ErrorCode::Refused);
+        let error = match code {
+            ErrorCode::Refused | ErrorCode::NotImplemented if text.is_none() => Some(ExtendedError::NotSupported),
+            _ => None,
+        };
+        let values = OptionValues { error, idle_timeout: self.idle_timeout, ..OptionValues::default() };
+        let frame = frame(settings, request, admitted, transport, &values);
+        let (encoded, response_code) = match text {
+            Some(text) => (encode_chaos(request, text, &frame, out), 0),
+            None => (encode_error(request, code, &frame, out), code as u8),
+        };
+        Response { encoded, qtype: qtype_of(request), response_code }
     }
 
     /// Counts a packet and its response, if it has one, and logs the query.
@@ -387,15 +421,15 @@ fn log(
     });
 }
 
-/// What the response has apart from records. `scope` is the scope of the answer.
+/// What the response has apart from records. Its options say `values`, the cookie and the server
+/// identifier.
 #[inline(always)]
 fn frame<'s>(
     settings: &'s ResponderSettings,
-    idle_timeout: Option<u16>,
     request: &Request<'s>,
     admitted: &'s Admitted<'_>,
     transport: Transport,
-    scope: PrefixLength,
+    values: &OptionValues<'s>,
 ) -> Frame<'s> {
     let payload_size = settings.udp_payload_max;
     let most_octets = match transport {
@@ -404,7 +438,7 @@ fn frame<'s>(
         Transport::Udp => udp_limit(request.edns.as_ref(), payload_size.min(settings.udp_max_without_cookie)),
     };
     let cookie = admitted.cookie.as_ref().map(|cookie| &cookie.octets);
-    let values = OptionValues { scope, cookie, idle_timeout, nsid: settings.nsid.as_deref().unwrap_or_default() };
+    let values = OptionValues { cookie, nsid: settings.nsid.as_deref().unwrap_or_default(), ..*values };
     let options = match &request.edns {
         Some(edns) => ResponseOptions::to(&edns.options, &values),
         None => ResponseOptions::default(),

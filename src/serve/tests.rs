@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use hickory_proto::op::{Edns as HickoryEdns, Message, MessageType, OpCode, Query as HickoryQuery, ResponseCode};
 use hickory_proto::rr::rdata::opt::{ClientSubnet as HickorySubnet, EdnsCode, EdnsOption};
-use hickory_proto::rr::{Name as HickoryName, RecordType as HickoryType};
+use hickory_proto::rr::{DNSClass, Name as HickoryName, RecordType as HickoryType};
 use proptest::prelude::*;
 
 use super::*;
-use crate::answer::fixture::{lab, set, world};
+use crate::answer::fixture::{lab, name, set, with_unavailable, world};
 use crate::answer::{Answer, Dice, Owner, Part, Presence, Query, QueryName, Timestamp, resolve};
 use crate::cookie_secrets::{CookieSecret, CookieSecrets};
+use crate::model::{HostedZoneId, ZoneIdentity};
 use crate::model::{PrefixLength, QueryType};
 use crate::world::World;
 
@@ -95,6 +96,52 @@ fn errors_repeat_what_they_can() {
     let update = ask(&world, &update);
     assert_eq!((update.response_code, update.op_code), (ResponseCode::NotImp, OpCode::Update));
     assert_eq!((update.queries.len(), update.id), (0, 4711));
+}
+
+#[test]
+fn an_extended_error_says_why_there_is_no_answer() {
+    const EXTENDED_ERROR: u16 = 15;
+    let world = lab_world(&["www 60 A 192.0.2.1"]);
+    let code_of = |query: &Message| match ask(&world, query).edns?.option(EdnsCode::Unknown(EXTENDED_ERROR)) {
+        Some(EdnsOption::Unknown(EXTENDED_ERROR, code)) => Some(u16::from_be_bytes([code[0], code[1]])),
+        _ => None,
+    };
+    let asked = |name, record_type| query_with_edns(name, record_type, 1232);
+    assert_eq!(code_of(&asked("elsewhere.test.", HickoryType::A)), Some(20));
+    assert_eq!(code_of(&asked("lab.test.", HickoryType::AXFR)), Some(21));
+    assert_eq!(code_of(&asked("www.lab.test.", HickoryType::A)), None);
+    assert_eq!(code_of(&asked("nowhere.lab.test.", HickoryType::A)), None);
+    let identity = ZoneIdentity { id: HostedZoneId("ZLAB".to_owned()), name: name("@"), vpcs: Vec::new() };
+    let unavailable = with_unavailable(&[], &[], &[identity]);
+    let packet = asked("www.lab.test.", HickoryType::A).to_vec().unwrap();
+    let response = respond(&unavailable, &packet, Transport::Udp);
+    assert!(response.ends_with(&[0, 15, 0, 2, 0, 24]), "{response:?}");
+    // A response has OPT only if the request does.
+    assert_eq!(code_of(&query("elsewhere.test.", HickoryType::A)), None);
+}
+
+#[test]
+fn the_version_is_told_only_if_the_settings_say_so() {
+    let ask = |settings: &ResponderSettings, name: &str, record_type| {
+        let mut asked = query(name, record_type);
+        asked.queries[0].set_query_class(DNSClass::CH);
+        let bytes = respond_with(settings.clone(), 1, &lab_world(&[]), &asked.to_vec().unwrap(), Transport::Udp);
+        let response = Message::from_vec(&bytes).unwrap();
+        let texts: Vec<String> = response.answers.iter().map(|record| record.data.to_string()).collect();
+        (response.response_code, texts)
+    };
+    let (refused, chaos) = (settings(), ResponderSettings { chaos: true, ..settings() });
+    let version = concat!("fiftythree ", env!("CARGO_PKG_VERSION"));
+    for (name, text) in
+        [("version.bind.", version), ("VERSION.server.", version), ("id.server.", "lab-1"), ("hostname.bind.", "lab-1")]
+    {
+        assert_eq!(ask(&refused, name, HickoryType::TXT), (ResponseCode::Refused, vec![]), "{name}");
+        assert_eq!(ask(&chaos, name, HickoryType::TXT), (ResponseCode::NoError, vec![text.to_owned()]), "{name}");
+        assert_eq!(ask(&chaos, name, HickoryType::A), (ResponseCode::Refused, vec![]), "{name}");
+    }
+    assert_eq!(ask(&chaos, "authors.bind.", HickoryType::TXT), (ResponseCode::Refused, vec![]));
+    let nameless = ResponderSettings { nsid: None, ..chaos };
+    assert_eq!(ask(&nameless, "id.server.", HickoryType::TXT), (ResponseCode::Refused, vec![]));
 }
 
 #[test]

@@ -19,6 +19,9 @@ mod properties;
 /// Behaviour as data: one file per rule.
 mod scenarios;
 
+/// Inputs that felled other servers.
+mod hostile;
+
 // The running server.
 
 /// Health checks, CIDR collections and TestDNSAnswer over the Route 53 API.
