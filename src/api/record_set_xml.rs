@@ -142,7 +142,9 @@ pub(super) fn write(xml: &mut Writer, set: &ResourceRecordSet, zone: &HostedZone
     match content {
         Content::Records { ttl, values } => {
             xml.element("TTL", ttl);
-            xml.list("ResourceRecords", "ResourceRecord", values, |xml, value| xml.element("Value", value));
+            xml.list("ResourceRecords", "ResourceRecord", values, |xml, value| {
+                xml.element("Value", value.as_written())
+            });
         }
         Content::Alias(target) => xml.parent("AliasTarget", |xml| {
             xml.element("HostedZoneId", &zone.0);

@@ -1,6 +1,8 @@
 //! Resource record sets: the 17 types, their data, and the rrset that carries a routing policy.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::{HealthCheckId, Name, RoutingPolicy};
@@ -96,17 +98,55 @@ impl fmt::Display for RecordType {
 }
 
 /// The data of one resource record: uncompressed wire bytes (names in the case they were written
-/// in).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// in). Data are equal if their type and bytes are.
+#[derive(Clone, Debug)]
 pub struct RecordData {
     record_type: RecordType,
     wire: Box<[u8]>,
+    /// The text that it was read from, if it is not the canonical one.
+    written: Option<Box<str>>,
+}
+
+impl PartialEq for RecordData {
+    fn eq(&self, other: &RecordData) -> bool {
+        self.record_type == other.record_type && self.wire == other.wire
+    }
+}
+
+impl Eq for RecordData {}
+
+impl Hash for RecordData {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.record_type, &self.wire).hash(state);
+    }
 }
 
 impl RecordData {
     /// Data with bytes from the parser of `record_type`.
     pub(super) fn new(record_type: RecordType, wire: Vec<u8>) -> RecordData {
-        RecordData { record_type, wire: wire.into_boxed_slice() }
+        RecordData { record_type, wire: wire.into_boxed_slice(), written: None }
+    }
+
+    /// The same data, with the text that they were read from.
+    pub(super) fn read_from(self, text: &str) -> RecordData {
+        let written = (!self.is_canonical(text)).then(|| text.into());
+        RecordData { written, ..self }
+    }
+
+    fn is_canonical(&self, text: &str) -> bool {
+        let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+        match self.record_type {
+            // Most values of a zone: not worth printing.
+            RecordType::A => text.bytes().all(is_plain),
+            RecordType::Cname | RecordType::Ns | RecordType::Ptr if text.bytes().all(is_plain) => text.ends_with('.'),
+            _ => self.to_text() == text,
+        }
+    }
+
+    /// The value as the user wrote it. Programs that compare what they sent with what is listed
+    /// need this: Route 53 lists values as they were sent.
+    pub fn as_written(&self) -> Cow<'_, str> {
+        self.written.as_deref().map_or_else(|| Cow::Owned(self.to_text()), Cow::Borrowed)
     }
 
     /// Restores data from the bytes that `wire` returned. Other bytes may not be valid data of this

@@ -241,6 +241,27 @@ fn record_sets_are_listed_in_pages_of_any_size() {
 }
 
 #[test]
+fn values_are_listed_as_they_were_sent() {
+    let api = TestApi::new();
+    let zone = api.zone("lab.test");
+    let values = [
+        ("TXT", r#""a""b""#),
+        ("CNAME", "Target.Lab.test"),
+        ("MX", "10  mail.lab.test"),
+        ("AAAA", "2001:DB8:0::1"),
+        ("A", "192.0.2.1"),
+    ];
+    for (record_type, value) in values {
+        let name = format!("{record_type}.lab.test");
+        api.change(&zone, &[("CREATE", &record(record_type, &name, "", value))]).unwrap();
+        let query = format!("name={name}&maxitems=1");
+        let page = api.call(Operation::ListResourceRecordSets, &[&zone], &query, "").unwrap();
+        let set = page.at("ResourceRecordSets/ResourceRecordSet");
+        assert_eq!(set.text_at("ResourceRecords/ResourceRecord/Value"), value);
+    }
+}
+
+#[test]
 fn a_page_has_100_record_sets_unless_asked_for_300() {
     let api = TestApi::new();
     let zone = api.zone("lab.test");

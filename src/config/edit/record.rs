@@ -64,7 +64,7 @@ fn members(set: &ResourceRecordSet, zone: &Name, references: &References<'_>) ->
         Content::Records { ttl, values } => {
             members.extend([
                 ("ttl", i64::from(*ttl).into()),
-                ("values", list(values.iter().map(|value| value.to_string().into())).into()),
+                ("values", list(values.iter().map(|value| value.as_written().into_owned().into())).into()),
             ]);
         }
         Content::Alias(target) => members.push(("alias", alias(target, zone).into())),

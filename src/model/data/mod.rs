@@ -72,7 +72,7 @@ impl RecordData {
         let mut tokens = Tokens::new(text);
         let wire = parse_tokens(record_type, &mut tokens).and_then(|wire| tokens.end().map(|()| wire));
         match wire {
-            Ok(wire) => Ok(RecordData::new(record_type, wire)),
+            Ok(wire) => Ok(RecordData::new(record_type, wire).read_from(text)),
             // Report all of them, so that the user does not find them one at a time.
             Err(error) if error.character.is_some() => Err(text::unsupported_characters(text)),
             Err(error) => Err(error.or_hint(form(record_type))),
