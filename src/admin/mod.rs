@@ -34,6 +34,7 @@ mod overrides;
 mod page;
 mod places;
 mod reports;
+mod reset;
 pub(crate) mod shapes;
 mod status;
 mod token;
@@ -57,10 +58,10 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::control::{Event, EventLog, HealthReader, HealthView, LastLoad};
+use crate::control::{Event, EventLog, HealthReader, HealthView, LastLoad, Reloads};
 use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Hosts, Limits};
-use crate::load::LoadedConfig;
+use crate::load::{InMemorySources, LoadedConfig};
 use crate::model::HealthCheck;
 use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
@@ -104,6 +105,10 @@ pub(crate) struct AdminState {
     pub(crate) feed: EventLog,
     /// The result of the last load.
     pub(crate) last_load: watch::Receiver<LastLoad>,
+    /// Requested loads and those that are done.
+    pub(crate) reloads: watch::Receiver<Reloads>,
+    /// The zone files, if they are only in memory.
+    pub(crate) in_memory: Option<Arc<InMemorySources>>,
     /// Addresses on which DNS is answered; empty before.
     pub(crate) listening: Arc<OnceLock<Vec<SocketAddr>>>,
     /// Which requests may make changes.
@@ -161,6 +166,7 @@ fn router(app: AppState) -> Router {
         .route("/v1/health", get(health::report))
         .route("/v1/zones", get(zones::list).post(changes::create_zone).delete(changes::delete_zone))
         .route("/v1/changes", post(changes::batch))
+        .route("/v1/reset", post(reset::reset))
         .route("/v1/records", delete(changes::delete_record))
         .route("/v1/zones/{id}/records", get(zones::records))
         .route("/v1/places", get(places::places))

@@ -23,6 +23,7 @@ mod query;
 mod record;
 mod rehearsal;
 mod relative_time;
+mod reset;
 mod serve;
 mod settings;
 mod simulate;
@@ -80,6 +81,7 @@ enum Command {
     Change(change::ChangeArguments),
     Record(record::RecordArguments),
     Zone(zone::ZoneArguments),
+    Reset(reset::ResetArguments),
     Query(query::QueryArguments),
     Explain(explain::ExplainArguments),
     Simulate(simulate::SimulateArguments),
@@ -117,6 +119,7 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Change(arguments) => change::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Zone(arguments) => zone::run(&arguments),
+        Command::Reset(arguments) => reset::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -19,6 +19,7 @@ Examples:
   fiftythree serve                            with ./config/fiftythree.toml
   fiftythree serve --zones ./zones --listen 127.0.0.1:5300
   fiftythree serve --listen 127.0.0.1:0       on a free port, which it prints
+  fiftythree serve --in-memory                for tests: writes nothing, `fiftythree reset` starts over
 
 Edited zones and settings are reloaded automatically; SIGHUP reloads at once. A broken file is reported, and its last good \
 version stays in force. SIGTERM and SIGINT complete the queries in flight and stop; a second one stops at once.
@@ -50,6 +51,10 @@ pub(super) struct ServeArguments {
     /// The directory for state that survives restarts
     #[arg(long, value_name = "DIRECTORY")]
     state: Option<PathBuf>,
+    /// Read the zone files once and write nothing: changes by program are lost at the end, and
+    /// `fiftythree reset` undoes them
+    #[arg(long, conflicts_with = "state")]
+    in_memory: bool,
     /// The format of the log on standard error [default: that of the settings, else auto]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<Format>,
@@ -81,16 +86,20 @@ impl From<Format> for LogFormat {
 
 /// Serves until a signal stops it.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
-    let ServeArguments { config, listen, zones, admin, api, state, log_format, verbose } = arguments;
+    let ServeArguments { config, listen, zones, admin, api, state, in_memory, log_format, verbose } = arguments;
     daemon::end_on_signals().context("cannot listen for signals")?;
     let file =
         settings::locate_or_default(config.as_deref(), zones.as_deref())?.as_deref().map(absolute).transpose()?;
     let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
+    // Gone when the server ends. Without a directory that can be written, the server keeps no state.
+    let temporary = in_memory.then(tempfile::tempdir).transpose().ok().flatten();
+    let state = temporary.as_ref().map(|directory| directory.path().to_owned()).or(state);
     let overrides = Overrides {
         listen: ListenFlags { listen, admin, api, environment_key: settings::environment_key() },
         zones: zones.as_deref().map(absolute).transpose()?,
         state: state.as_deref().map(absolute).transpose()?,
         log_format: log_format.map(LogFormat::from),
+        in_memory,
     };
     let source = SettingsSource { file, overrides };
     let reading = source.read();

@@ -25,7 +25,7 @@ pub(super) struct Permission {
 impl Permission {
     /// If a token cannot be read or written, the server still starts, because its first task is to
     /// answer queries.
-    pub(super) async fn find(settings: &Settings) -> anyhow::Result<Permission> {
+    pub(super) async fn find(settings: &Settings, in_memory: bool) -> anyhow::Result<Permission> {
         let without_made = |changes| Ok(Permission { changes, made: None });
         if let Some(written) = std::env::var(admin::TOKEN_VARIABLE).ok().filter(|written| !written.is_empty()) {
             let token = Token::new(&written).with_context(|| format!("${} is not usable", admin::TOKEN_VARIABLE))?;
@@ -41,6 +41,8 @@ impl Permission {
         }
         match settings.admin.listen {
             None => without_made(Changes::Forbidden),
+            // Its state directory is unknown to the commands, and a restart undoes everything.
+            Some(address) if address.ip().is_loopback() && in_memory => without_made(Changes::Programs),
             Some(address) if address.ip().is_loopback() => Ok(made_token(&settings.state.directory).await),
             Some(_) => without_made(Changes::Forbidden),
         }

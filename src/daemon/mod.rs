@@ -244,7 +244,7 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     let FirstLoad { seen, loaded } = first_load(source, settings).await.map_err(cannot_start)?;
     let remembered = settings.clone();
     let (memory, state_writer, keeping) = with_files(move || remember(&remembered)).await??;
-    let permission = Permission::find(settings).await?;
+    let permission = Permission::find(settings, source.overrides.in_memory).await?;
     Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, memory, state_writer, keeping })
 }
 

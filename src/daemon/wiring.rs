@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads, ServedObjects};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::load::queue::{self, Job, LoadInputs};
-use crate::load::{LoadedConfig, Trigger};
+use crate::load::{InMemorySources, LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::query_logging::QueryLogging;
@@ -49,6 +49,8 @@ pub(super) struct Wiring {
     reloads: watch::Receiver<Reloads>,
     feed: EventLog,
     last_load: watch::Receiver<LastLoad>,
+    /// The zone files, if they are only in memory.
+    in_memory: Option<Arc<InMemorySources>>,
     /// The workers. They end when this is dropped.
     tasks: JoinSet<()>,
 }
@@ -87,8 +89,21 @@ impl Wiring {
             last_load: last_load_in,
         };
         let (inbox, jobs) = (Some(inbox), Some(jobs));
-        let wiring =
-            Wiring { source, events, inbox, plans, metrics, pending, jobs, base, reloads, feed, last_load, tasks };
+        let wiring = Wiring {
+            source,
+            events,
+            inbox,
+            plans,
+            metrics,
+            pending,
+            jobs,
+            base,
+            reloads,
+            feed,
+            last_load,
+            in_memory: None,
+            tasks,
+        };
         (outputs, wiring)
     }
 
@@ -113,7 +128,9 @@ impl Wiring {
     ) -> anyhow::Result<()> {
         self.start_prober(authorities, files)?;
         let targets = self.source.targets(&self.base.borrow().settings);
-        if settings.zones.watch {
+        if self.source.overrides.in_memory {
+            self.start_in_memory(settings)?;
+        } else if settings.zones.watch {
             let writers = Writers::of(targets.clone(), seen);
             self.start_loader(writers.clone());
             self.start_watcher(targets, writers)?;
@@ -143,8 +160,20 @@ impl Wiring {
     }
 
     fn start_loader(&mut self, writers: Writers) {
+        self.start_queue(LoadInputs::files(self.source.clone(), writers));
+    }
+
+    fn start_in_memory(&mut self, settings: &Settings) -> anyhow::Result<()> {
+        let read = InMemorySources::read(&settings.zone_directories()).map_err(anyhow::Error::msg);
+        let sources = Arc::new(read.context("cannot read the zone files")?);
+        self.in_memory = Some(Arc::clone(&sources));
+        self.start_queue(LoadInputs::in_memory(self.source.clone(), sources));
+        Ok(())
+    }
+
+    fn start_queue(&mut self, inputs: LoadInputs) {
         let jobs = self.jobs.take().expect("the loader is started once");
-        let (inputs, base) = (LoadInputs::files(self.source.clone(), writers), self.base.borrow().clone());
+        let base = self.base.borrow().clone();
         self.tasks.spawn(queue::run(inputs, base, jobs, self.events.clone()));
     }
 
@@ -180,6 +209,8 @@ impl Wiring {
             base: self.base.clone(),
             feed: self.feed.clone(),
             last_load: self.last_load.clone(),
+            reloads: self.reloads.clone(),
+            in_memory: self.in_memory.clone(),
             listening: Arc::default(),
             changes,
             started: super::now(),

@@ -221,7 +221,8 @@ impl Load<'_> {
     /// Compiles the configuration with the prepared text; no other file is looked at.
     fn compile_prepared(&self, prepared: &Prepared) -> Result<CompiledZones, CommitError> {
         let texts = self.texts_with(prepared);
-        let compiled = self.compile_changed(&texts, TextOrigin::Current);
+        let read = prepared.reading.as_ref().map(|reading| (&*prepared.file, reading));
+        let compiled = self.compile_changed(&texts, TextOrigin::Current, read);
         let mut compiled = compiled.ok_or_else(|| {
             CommitError::Unavailable(format!("{} could not be served after the change", prepared.file.display()))
         })?;

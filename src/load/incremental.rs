@@ -1,10 +1,11 @@
 //! Loads only what changed: each changed file is read and compiled on its own. This works as long as
 //! no file has an error.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::background;
-use crate::config::{SharedDefinitions, SourceFile, TextOrigin};
+use crate::config::{SharedDefinitions, SourceFile, TextOrigin, ZoneReading};
 use crate::model::ZoneClaims;
 use crate::policy::CidrTables;
 use crate::store::{Stamp, TextPrint};
@@ -27,11 +28,12 @@ struct Plan {
 impl Load<'_> {
     /// Reads and compiles what is not served yet. Returns `None` if anything has an error. A served
     /// file that must be read again is read as a last good copy, whatever the `origin` of the
-    /// others.
+    /// others. `read` is the zone of a file that has been read already, with the definitions in force.
     pub(super) fn compile_changed(
         &self,
         texts: &[Current<Arc<LoadedFile>>],
         origin: TextOrigin,
+        read: Option<(&Path, &ZoneReading)>,
     ) -> Option<CompiledZones> {
         let Plan { unchanged: mut files, mut changed, is_redefined } = self.plan(texts, origin);
         let common = if is_redefined { self.definitions(&files, &changed)? } else { Arc::clone(&self.base.common) };
@@ -44,6 +46,7 @@ impl Load<'_> {
             tables: &tables,
             slot_of: &|id| slots.of(id),
             meters: &self.base.meters,
+            read: read.filter(|_| Arc::ptr_eq(&common, &self.base.common) || common.extends(&self.base.common)),
         };
         let compiled = compiler.compile_all(&changed, &|path| self.base.file(path))?;
         let is_new_claim =

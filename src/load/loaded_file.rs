@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::background;
-use crate::config::{self, LocatedDiagnostic, ServedFile, Settings, SharedDefinitions, SourceFile, TextOrigin};
+use crate::config::{
+    self, LocatedDiagnostic, ServedFile, Settings, SharedDefinitions, SourceFile, TextOrigin, ZoneReading,
+};
 use crate::health::CheckSlot;
 use crate::model::{
     HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, Tags, VpcId, ZoneIdentity,
@@ -103,6 +105,8 @@ pub(super) struct ZoneCompiler<'l> {
     pub(super) tables: &'l CidrTables,
     pub(super) meters: &'l Meters,
     pub(super) slot_of: &'l (dyn Fn(&HealthCheckId) -> Option<CheckSlot> + Sync),
+    /// The zone of a file that has been read already.
+    pub(super) read: Option<(&'l Path, &'l ZoneReading)>,
 }
 
 impl ZoneCompiler<'_> {
@@ -118,7 +122,14 @@ impl ZoneCompiler<'_> {
 
     fn compile_one(&self, changed: &ChangedFile, before: Option<&Arc<LoadedFile>>) -> Option<LoadedFile> {
         let ChangedFile { source, stamp, may_define, origin } = changed;
-        let reading = self.common.zone(source, *origin, self.settings)?;
+        let anew;
+        let reading = match self.read.filter(|(path, _)| *path == source.path) {
+            Some((_, reading)) => reading,
+            None => {
+                anew = self.common.zone(source, *origin, self.settings)?;
+                &anew
+            }
+        };
         background::yield_point();
         let warnings = config::locate(&reading.warnings, std::slice::from_ref(source));
         let before = before.and_then(|file| file.zone.as_ref());
@@ -130,7 +141,7 @@ impl ZoneCompiler<'_> {
             octets: source.text.len() as u64,
             may_define: *may_define,
             warnings,
-            zone: reading.zone.map(|zone| self.compile_zone(&zone, before)),
+            zone: reading.zone.as_ref().map(|zone| self.compile_zone(zone, before)),
         })
     }
 

@@ -17,6 +17,7 @@ mod deferred;
 mod diagnostics;
 mod durable;
 mod geo_databases;
+mod in_memory;
 mod incremental;
 mod loaded_config;
 mod loaded_file;
@@ -58,6 +59,7 @@ pub(crate) use commit::{CommitOutcome, CommitRequest};
 pub(crate) use deferred::Deferred;
 pub(crate) use diagnostics::LoadDiagnostics;
 pub(crate) use geo_databases::read_database;
+pub(crate) use in_memory::InMemorySources;
 pub(crate) use loaded_config::{LoadedConfig, NoModel, ZoneOutline};
 pub(crate) use offline::{Scope, load_offline};
 pub(crate) use outcome::{Refused, Sound, Summary};
@@ -217,7 +219,7 @@ impl Load<'_> {
 
     fn compile(&self, texts: Texts, findings: &mut Findings) -> Result<Zones, Refused> {
         if self.base.state == ConfigState::Current
-            && let Some(zones) = self.compile_changed(&texts, TextOrigin::Current)
+            && let Some(zones) = self.compile_changed(&texts, TextOrigin::Current, None)
         {
             zones.files.iter().for_each(|file| findings.diagnostics.add(file.warnings.iter().cloned()));
             return Ok(Zones::Compiled(zones));

@@ -7,10 +7,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, EditError, References, SharedDefinitions, SourceFile, TextOrigin};
+use crate::config::{self, EditError, References, SharedDefinitions, SourceFile, TextOrigin, ZoneReading};
 use crate::model::{
-    Change as RecordChange, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone, ResourceRecordSet,
-    RoutingPolicy,
+    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone,
+    ResourceRecordSet, RoutingPolicy,
 };
 use crate::objects::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Transition, decide};
 use crate::store::ReplaceError;
@@ -32,6 +32,8 @@ pub(crate) struct Prepared {
     pub(super) before: Option<SourceFile>,
     /// Its text after; `None` for a removed file.
     pub(super) after: Option<SourceFile>,
+    /// The zone in that text, so that it is not read once more to be compiled.
+    pub(super) reading: Option<ZoneReading>,
 }
 
 impl LoadedConfig {
@@ -48,17 +50,21 @@ impl LoadedConfig {
             (before, after) => self.definition_text(id, before.as_ref(), after.as_ref())?,
         };
         let after = text.map(|text| SourceFile::new(file.clone(), text));
-        let prepared = Prepared { transition, file, before, after };
-        self.verify(&prepared)?;
+        let mut prepared = Prepared { transition, file, before, after, reading: None };
+        prepared.reading = self.verify(&prepared)?;
         Ok(prepared)
     }
 
     /// The batch with ids in the place of names, for batches that people write.
     pub(crate) fn with_ids(&self, mut batch: ChangeBatch) -> Result<ChangeBatch, CommitError> {
-        for RecordChange { record_set, .. } in &mut batch.changes {
+        for RecordChange { action, record_set } in &mut batch.changes {
             if let Some(written) = &mut record_set.health_check {
-                let check = self.checks.iter().find(|check| check.id == *written || check.name == written.0);
-                *written = check.ok_or_else(|| no_such_health_check(written))?.id.clone();
+                match self.checks.iter().find(|check| check.id == *written || check.name == written.0) {
+                    Some(check) => *written = check.id.clone(),
+                    // The check of a record set that is deleted may be gone already.
+                    None if *action == ChangeAction::Delete => {}
+                    None => return Err(no_such_health_check(written)),
+                }
             }
             if let RoutingPolicy::IpBased { collection, .. } = &mut record_set.routing_policy {
                 let known = self.common.cidr_collections.iter().find(|known| known.name == collection.0);
@@ -158,24 +164,32 @@ impl LoadedConfig {
     }
 
     /// Reads the edited text back: it must define the object after the change.
-    fn verify(&self, prepared: &Prepared) -> Result<(), CommitError> {
+    fn verify(&self, prepared: &Prepared) -> Result<Option<ZoneReading>, CommitError> {
         let Prepared { transition, file, after, .. } = prepared;
-        let Some(source) = after else { return Ok(()) };
+        let Some(source) = after else { return Ok(None) };
+        let mut reading = None;
         let is_as_decided = match &transition.after {
             Some(Object::HostedZone(zone)) => {
-                let defined = self.common.zone(source, TextOrigin::Current, &self.settings);
-                defined.and_then(|reading| reading.zone).is_some_and(|defined| is_same(&defined, zone))
+                reading = self.common.zone(source, TextOrigin::Current, &self.settings);
+                let defined = reading.as_ref().and_then(|reading| reading.zone.as_ref());
+                defined.is_some_and(|defined| is_same(defined, zone))
             }
             Some(Object::HealthCheck(check)) => {
                 self.definitions_with(source).is_some_and(|all| all.health_checks.contains(check))
             }
             Some(Object::CidrCollection(collection)) => {
-                self.definitions_with(source).is_some_and(|all| all.cidr_collections.contains(collection))
+                let sorted = |collection: &CidrCollection| {
+                    let mut collection = collection.clone();
+                    collection.locations.sort();
+                    collection
+                };
+                let is_it = |defined: &CidrCollection| sorted(defined) == sorted(collection);
+                self.definitions_with(source).is_some_and(|all| all.cidr_collections.iter().any(is_it))
             }
             None => true,
         };
         if is_as_decided {
-            return Ok(());
+            return Ok(reading);
         }
         // A mistake in the editor, or record sets that come from the settings ([dns] name_servers).
         Err(unavailable(&format!("{} would not define what was requested", file.display())))
@@ -217,15 +231,22 @@ fn collection(object: Option<&Object>) -> Option<&CidrCollection> {
     }
 }
 
-/// Whether both are equal, with record sets in any order.
+/// Whether both are equal, with record sets in any order. Most are in the same order.
 fn is_same(one: &HostedZone, other: &HostedZone) -> bool {
-    let sorted = |zone: &HostedZone| {
-        let mut sets: Vec<_> = zone.record_sets.clone();
+    let sorted = |sets: &[ResourceRecordSet]| {
+        let mut sets: Vec<_> = sets.to_vec();
         sets.sort_by_cached_key(ResourceRecordSet::key);
         sets
     };
-    let rest = |zone: &HostedZone| HostedZone { record_sets: Vec::new(), ..zone.clone() };
-    rest(one) == rest(other) && sorted(one) == sorted(other)
+    let different = one.record_sets.iter().zip(&other.record_sets).position(|(one, other)| one != other);
+    let rests_are_same = |at: usize| sorted(&one.record_sets[at..]) == sorted(&other.record_sets[at..]);
+    members(one) == members(other) && different.is_none_or(rests_are_same)
+}
+
+/// All members; of the record sets only their number.
+fn members(zone: &HostedZone) -> impl PartialEq {
+    let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, record_sets, record_groups } = zone;
+    (id, name, comment, vpcs, vpc_regions, caller_reference, tags, record_groups, record_sets.len())
 }
 
 fn no_such_health_check(id: &HealthCheckId) -> CommitError {
@@ -246,7 +267,7 @@ mod tests {
 
     use super::*;
     use crate::load::{FileSources, Scope, load_offline};
-    use crate::model::{ChangeAction, Content, Name, RecordData, RecordType};
+    use crate::model::{Content, Name, RecordData, RecordType};
     use crate::store::{Overrides, SettingsSource};
 
     const ZONE: &str = "name = \"lab.test\" # a comment\n\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 60\nvalues = \

@@ -18,7 +18,9 @@ use crate::store::{Fingerprint, SettingsSource, Writers};
 
 use super::commit::{CommitOutcome, CommitRequest, commit};
 use super::thread::{Ended, on_a_thread};
-use super::{FileSources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load};
+use super::{
+    FileSources, InMemorySources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load,
+};
 
 /// How long a load may yield, in addition to four times its CPU time. Edits take effect within
 /// seconds even on a busy machine.
@@ -64,6 +66,12 @@ pub(crate) struct FirstLoad {
 }
 
 impl LoadInputs {
+    /// Zone files in memory.
+    pub(crate) fn in_memory(settings: SettingsSource, sources: Arc<InMemorySources>) -> LoadInputs {
+        let requested: Arc<dyn Sources> = sources;
+        LoadInputs { settings: Arc::new(settings), edited: Arc::clone(&requested), requested }
+    }
+
     /// Files, and who writes them.
     pub(crate) fn files(settings: SettingsSource, writers: Writers) -> LoadInputs {
         LoadInputs {

@@ -20,6 +20,12 @@ pub(crate) trait Sources: Send + Sync {
         true
     }
 
+    /// Whether a directory without files means that all of them were removed. On disk it is more
+    /// likely that a mount is missing.
+    fn may_be_emptied(&self) -> bool {
+        false
+    }
+
     /// The stamp of a file or directory; `None` if it does not exist.
     fn stamp(&self, path: &Path) -> Option<Stamp>;
 
@@ -207,7 +213,7 @@ pub(super) fn read_zone_files<S: StandIn>(
 /// A directory that was emptied at once is not believed.
 fn list(sources: &dyn Sources, directory: &Path, is_serving: bool) -> Result<Vec<(PathBuf, Option<Stamp>)>, String> {
     match sources.zone_files(directory) {
-        Ok(listed) if listed.is_empty() && is_serving => {
+        Ok(listed) if listed.is_empty() && is_serving && !sources.may_be_emptied() => {
             Err("the zones directory is empty, but zones are being served".to_owned())
         }
         Ok(listed) => Ok(listed),

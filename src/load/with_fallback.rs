@@ -91,7 +91,7 @@ impl Load<'_> {
         texts.extend(placeholders.into_iter().map(Current::Before));
         texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
         // Each selected source has been checked by the rules for its origin.
-        let Some(compiled) = self.compile_changed(&texts, TextOrigin::LastGood) else {
+        let Some(compiled) = self.compile_changed(&texts, TextOrigin::LastGood, None) else {
             if lost.is_empty() {
                 return Err(Refused::Panicked("the selected sources have errors".to_owned()));
             }

@@ -65,17 +65,6 @@ pub(crate) struct ZoneSummary {
     pub(crate) record_sets: usize,
 }
 
-impl Object {
-    /// What identifies the object.
-    pub(crate) fn id(&self) -> ObjectId {
-        match self {
-            Object::HostedZone(zone) => ObjectId::HostedZone(zone.id.clone()),
-            Object::HealthCheck(check) => ObjectId::HealthCheck(check.id.clone()),
-            Object::CidrCollection(collection) => ObjectId::CidrCollection(collection.id.clone()),
-        }
-    }
-}
-
 impl ZoneSummary {
     /// The summary of a zone.
     #[cfg(test)]

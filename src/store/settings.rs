@@ -27,6 +27,8 @@ pub(crate) struct Overrides {
     pub(crate) state: Option<PathBuf>,
     /// `--log-format`.
     pub(crate) log_format: Option<LogFormat>,
+    /// `--in-memory`: zone files are read at the start and never written.
+    pub(crate) in_memory: bool,
 }
 
 /// The result of reading the settings.
@@ -80,7 +82,7 @@ impl Overrides {
     fn apply(&self, mut settings: Settings) -> Settings {
         // The listen flags are applied while the file is read, so that two uses of one port are
         // found.
-        let Overrides { listen: _, zones, state, log_format } = self.clone();
+        let Overrides { listen: _, zones, state, log_format, in_memory: _ } = self.clone();
         if let Some(zones) = zones {
             settings.zones.directory = zones;
         }

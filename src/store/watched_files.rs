@@ -128,7 +128,6 @@ impl Stamp {
     }
 
     /// The stamp of a source that is not a file: its version and its size in bytes.
-    #[cfg(test)]
     pub(crate) fn of_version(version: u64, size: u64) -> Stamp {
         Stamp { modified: None, size, inner: (version, 0, 0) }
     }

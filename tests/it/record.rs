@@ -1,4 +1,4 @@
-//! `fiftythree record`, `fiftythree zone` and `fiftythree change --server`: when a command ends, the
+//! `fiftythree record`, `zone`, `reset` and `change --server`: when a command ends, the
 //! running server answers with the change, and the zone file has it.
 #![cfg(unix)]
 
@@ -9,15 +9,14 @@ use crate::server::{Lab, Running, Transport, text};
 const ZONE: &str = "# The zone.\nname = \"lab.test\"\n\n# The web server.\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 5 \
                     # short\nvalues = [\"192.0.2.1\"]\n";
 
+const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:0']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n[admin]\n\
+                        listen = '127.0.0.1:0'\n";
+
 fn start() -> (Lab, Running) {
     let lab = Lab::new(&[]);
     fs::create_dir_all(lab.path("zones")).unwrap();
     lab.write("zones/lab.test.toml", ZONE);
-    lab.write(
-        "fiftythree.toml",
-        "[dns]\nlisten = ['127.0.0.1:0']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n[admin]\nlisten = \
-         '127.0.0.1:0'\n",
-    );
+    lab.write("fiftythree.toml", SETTINGS);
     let running = lab.serve();
     (lab, running)
 }
@@ -86,5 +85,38 @@ fn a_zone_is_created_and_deleted() {
     assert_eq!(fs::read_dir(lab.path("zones/.deleted")).unwrap().count(), 1);
     let error = run(&lab, &running, &["record", "set", "www.app.test", "A", "192.0.2.9"]).unwrap_err();
     assert!(error.contains("no zone contains all names"), "{error}");
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_server_in_memory_writes_nothing_and_starts_over() {
+    let lab = Lab::new(&[]);
+    fs::create_dir_all(lab.path("zones")).unwrap();
+    lab.write("zones/lab.test.toml", ZONE);
+    lab.write("fiftythree.toml", SETTINGS);
+    let running = lab.serve_with(&["--config", "fiftythree.toml", "--in-memory"], &[]);
+    for _ in 0..2 {
+        run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+        run(&lab, &running, &["zone", "create", "app.test"]).unwrap();
+        run(&lab, &running, &["record", "set", "www.app.test", "A", "192.0.2.9"]).unwrap();
+        assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.7"]);
+        assert_eq!(addresses(&running, "www.app.test."), ["192.0.2.9"]);
+        let reset = run(&lab, &running, &["reset"]).unwrap();
+        assert!(reset.starts_with("reset: serving ") && reset.contains("in 1 zone"), "{reset}");
+        assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.1"]);
+        assert_eq!(addresses(&running, "www.app.test."), [""; 0]);
+    }
+    let files: Vec<_> = fs::read_dir(lab.path("zones")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["lab.test.toml"]);
+    assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap(), ZONE);
+    assert!(!lab.path("state").exists());
+    assert!(running.stop().success());
+}
+
+#[test]
+fn only_a_server_in_memory_can_be_reset() {
+    let (lab, running) = start();
+    let error = run(&lab, &running, &["reset"]).unwrap_err();
+    assert!(error.contains("only a server that was started with --in-memory can be reset"), "{error}");
     assert!(running.stop().success());
 }

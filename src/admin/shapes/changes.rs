@@ -27,3 +27,10 @@ pub(crate) struct ChangedZoneShape {
     /// The number of its record sets now; 0 when it was deleted.
     pub(crate) record_sets: usize,
 }
+
+/// The outcome of `POST /v1/reset`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResetShape {
+    /// For example `serving 14 records in 2 zones, 3 health checks`.
+    pub(crate) outcome: String,
+}
