@@ -17,7 +17,7 @@ use crate::answer::{
     Accounting, Answer, ClientSubnet, Dice, Query, QueryName, Rcode, Timestamp, Untraced, resolve_into,
 };
 use crate::geo::Located;
-use crate::model::{PrefixLength, QueryType};
+use crate::model::QueryType;
 use crate::query_logging::{QueryEvent, QueryLogger};
 use crate::requestor::{Requestor, Transport};
 use crate::stats::{Counted, RateLimited, Stats};
