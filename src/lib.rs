@@ -47,6 +47,8 @@
 //!   hickory-server.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
+//! - [`history`]: what happened: status changes, overrides, reloads, and changes of objects, in one log
+//!   that survives a restart.
 //! - [`load`]: from files to compiled zones and diagnostics; the queue of configuration loads.
 //! - [`control`]: the one loop that changes the world: takes probe results, overrides and loads,
 //!   and publishes.
@@ -71,6 +73,7 @@ pub mod explain;
 mod files;
 pub mod geo;
 pub mod health;
+mod history;
 mod http;
 mod lab;
 mod load;

@@ -165,7 +165,7 @@ impl AdminState {
     ) -> Result<ChangedZoneShape, Refused> {
         let name = if author.is_empty() { "the admin side".to_owned() } else { author.to_owned() };
         let author = Author { name, operation: operation.to_owned() };
-        let commit = Commit { id: ObjectId::HostedZone(id.clone()), expected, change, author };
+        let commit = Commit { id: ObjectId::HostedZone(id.clone()), expected, change, author, submission: None };
         let committed = self.objects().commit(commit).await?;
         let record_sets = match committed.object {
             Some(Object::HostedZone(zone)) => zone.record_sets.len(),

@@ -21,11 +21,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::control::{EventKind, EventRecord, Since, rfc3339_milliseconds};
+use crate::control::{Since, rfc3339_milliseconds};
+use crate::history::{EventKind, EventRecord, ObjectChange, Part};
+use crate::objects::ObjectId;
 
 use super::shapes::{
-    BeatShape, ConnectivityHappenedShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape,
-    OverrideHappenedShape, ReloadHappenedShape, StatusChangedShape,
+    BeatShape, ChangedPartShape, ChangedShape, ConnectivityHappenedShape, DrainedShape, HappenedShape, HelloShape,
+    LostShape, OverrideDidShape, OverrideHappenedShape, ReloadHappenedShape, StatusChangedShape,
 };
 use super::{AdminState, Readiness, health};
 
@@ -63,7 +65,8 @@ async fn tell(admin: AdminState, last_event_id: Option<String>, frames: mpsc::Se
     let (mut seen, restarted) = match last_event_id.map(|id| number_of(&id, &start)) {
         None => (current, false),
         Some(Some(number)) if number <= current => (number, false),
-        Some(_) => (0, true),
+        // It saw the runs before this one.
+        Some(_) => (admin.feed.restored(), true),
     };
     let hello = HelloShape { now: rfc3339_milliseconds((admin.now)()), version: env!("CARGO_PKG_VERSION").to_owned() };
     let mut greeting = format!("retry: {RETRY_MS}\n{}", event("hello", &id_of(&start, seen), &hello));
@@ -127,7 +130,8 @@ fn words(start: &str, seen: u64, since: &Since) -> (String, u64) {
     (text, last)
 }
 
-fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
+/// An event and its name.
+pub(super) fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
     let at = rfc3339_milliseconds(record.at);
     let about = |did, granted| {
         let shape = OverrideHappenedShape {
@@ -159,6 +163,34 @@ fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
             let refused = Some(why.clone());
             ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes: Vec::new(), errors: 0, refused }))
         }
+        EventKind::Changed(change) => ("change", HappenedShape::Changed(changed(at, change))),
+    }
+}
+
+fn changed(at: String, change: &ObjectChange) -> ChangedShape {
+    let ObjectChange { author, object, name, submission, parts, more, .. } = change;
+    let (kind, id) = match object {
+        ObjectId::HostedZone(id) => ("hosted_zone", &id.0),
+        ObjectId::HealthCheck(id) => ("health_check", &id.0),
+        ObjectId::CidrCollection(id) => ("cidr_collection", &id.0),
+    };
+    let part = |part: &Part| ChangedPartShape {
+        did: part.did().to_owned(),
+        what: part.what.clone(),
+        before: part.before.clone(),
+        after: part.after.clone(),
+    };
+    ChangedShape {
+        at,
+        author: author.name.clone(),
+        operation: author.operation.clone(),
+        kind: kind.to_owned(),
+        id: id.clone(),
+        object: name.clone(),
+        change_id: submission.as_ref().map(|submission| submission.id.clone()),
+        comment: submission.as_ref().and_then(|submission| submission.comment.clone()),
+        parts: parts.iter().map(part).collect(),
+        more: *more,
     }
 }
 

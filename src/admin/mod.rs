@@ -13,6 +13,7 @@
 //!  GET    /v1/places?name=…           locations of clients and records
 //!  GET    /v1/explain?name=…&type=…   why a query gets its answer: from, subnet, resolver, as_if, seed
 //!  GET    /v1/transitions             status changes of all checks
+//!  GET    /v1/history?zone=…&limit=…  the last events, also of before a restart; changes in full
 //!  GET    /v1/overrides               the overrides
 //!  POST   /v1/overrides               sets one: {"pattern", "action", "reason", "author", "from", "until"}
 //!  DELETE /v1/overrides?pattern=…     clears one
@@ -29,6 +30,7 @@ mod events;
 mod explain;
 mod guard;
 mod health;
+mod history;
 mod metrics;
 mod overrides;
 mod page;
@@ -172,6 +174,7 @@ fn router(app: AppState) -> Router {
         .route("/v1/places", get(places::places))
         .route("/v1/explain", get(explain::report))
         .route("/v1/transitions", get(health::transitions))
+        .route("/v1/history", get(history::report))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })

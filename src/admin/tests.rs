@@ -6,8 +6,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::control::{EventKind, OverrideError, OverrideOutcome};
+use crate::control::{OverrideError, OverrideOutcome};
 use crate::health::{Override, OverrideId, Tracker};
+use crate::history::EventKind;
 use crate::world::Catalog;
 
 /// The admin, with a loop that grants every request about `app-blue` and knows no other check.

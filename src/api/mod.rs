@@ -31,7 +31,7 @@ mod value_problem;
 mod xml;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -152,6 +152,7 @@ fn read(head: &Parts, body: &[u8], caller: caller::Caller, scheme: Scheme) -> Re
     };
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     Ok(request::Request {
+        submission: OnceLock::new(),
         operation: route.operation,
         ids: route.ids,
         query: router::query(head.uri.query().unwrap_or_default()),

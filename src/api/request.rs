@@ -1,9 +1,12 @@
 //! A request as an operation sees it, and the response that the operation makes.
 
+use std::sync::OnceLock;
+
 use super::caller::Caller;
 use super::errors::{ApiError, Code};
 use super::operation::Operation;
 use super::xml::{Element, NAMESPACE, Writer};
+use crate::objects::Submission;
 
 /// A request whose caller may make it, as far as that does not depend on a zone's name.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct Request {
     pub(crate) caller: Caller,
     /// `http://127.0.0.1:4566`, as the client sees this server.
     pub(super) base_url: String,
+    /// The change that GetChange reports, once the operation begins one.
+    pub(super) submission: OnceLock<Submission>,
 }
 
 /// A page of a list: how many items it may have.
@@ -105,6 +110,7 @@ impl Request {
             query: super::router::query(query),
             body: (!body.is_empty()).then(|| Element::read(body.as_bytes()).unwrap()),
             caller: Caller::everybody(),
+            submission: OnceLock::new(),
             base_url: "http://127.0.0.1:4566".to_owned(),
         }
     }

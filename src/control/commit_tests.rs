@@ -30,7 +30,7 @@ impl TestControl {
     fn ask_for(&mut self, id: ObjectId, expected: Option<Revision>, change: Change) -> oneshot::Receiver<Outcome> {
         let author = Author { name: "a test".to_owned(), operation: "ATest".to_owned() };
         let (answer, outcome) = oneshot::channel();
-        self.handle(Event::Commit(Box::new(Commit { id, expected, change, author }), answer));
+        self.handle(Event::Commit(Box::new(Commit { id, expected, change, author, submission: None }), answer));
         outcome
     }
 

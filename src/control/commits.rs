@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::Timestamp;
+use crate::history::{EventKind, ObjectChange};
 use crate::load::queue::Job;
-use crate::load::{CommitOutcome, CommitRequest, LoadedConfig, Trigger, with_files};
+use crate::load::{CommitOutcome, CommitRequest, CommittedConfig, LoadedConfig, Trigger, with_files};
 use crate::model::{CidrCollection, HealthCheck};
 use crate::objects::{Commit, CommitError, Committed, Object, ObjectId, ObjectStore, Revision, ZoneSummary};
 
@@ -94,16 +95,21 @@ impl Control {
         }
         let result = result.map(|(config, committed)| {
             let counts = (config.base.zone_summaries().count(), config.base.record_sets(), config.base.checks.len());
-            let served = self.serve(config.base, config.catalog, config.records_by_check, at);
+            let CommittedConfig { base, catalog, records_by_check, change } = *config;
+            let served = self.serve(base, catalog, records_by_check, at);
             self.report_served(served, at);
             self.commits.is_unkept = true;
             self.outputs.last_load.send_modify(|last| {
                 let summary = Arc::make_mut(&mut last.summary);
                 (summary.zones, summary.records, summary.checks) = counts;
             });
+            self.outputs.event_log.push_recorded(at, EventKind::Changed(Arc::clone(&change)));
+            log_change(&change);
             committed
         });
-        log_commit(&commit, &result);
+        if let Err(error) = &result {
+            log_refused(&commit, error);
+        }
         // A caller that no longer waits learns the outcome by reading.
         let _ = answer.send(result);
         match load {
@@ -121,20 +127,22 @@ impl Control {
     }
 }
 
-fn log_commit(commit: &Commit, result: &Result<Committed, CommitError>) {
+/// The audit line of a change.
+fn log_change(change: &ObjectChange) {
+    let ObjectChange { author, name, submission, .. } = change;
+    let id = submission.as_ref().map(|submission| format!(" ({})", submission.id)).unwrap_or_default();
+    tracing::info!("{} of {name} by {}{id}: {}", author.operation, author.name, change.in_short());
+}
+
+fn log_refused(commit: &Commit, error: &CommitError) {
     let Commit { id, author, .. } = commit;
     let id = match id {
         ObjectId::HostedZone(id) => &id.0,
         ObjectId::HealthCheck(id) => &id.0,
         ObjectId::CidrCollection(id) => &id.0,
     };
-    match result {
-        Ok(_) => tracing::info!("{} of {id} by {}", author.operation, author.name),
-        Err(error) => {
-            let why = error.to_string().replace('\n', "; ");
-            tracing::info!("{} of {id} by {} was refused: {why}", author.operation, author.name);
-        }
-    }
+    let why = error.to_string().replace('\n', "; ");
+    tracing::info!("{} of {id} by {} was refused: {why}", author.operation, author.name);
 }
 
 /// The objects that a server serves. Reads see what is published; changes go through the control

@@ -5,75 +5,21 @@
 //! it has read and asks for the records after it, whether it was slow or disconnected. The list is
 //! shared, so a watcher costs a number, not a queue. A watcher that falls behind loses the oldest
 //! records and learns how many.
+//!
+//! Each record is also handed over to the history. At the start the list has the last records of the
+//! history, so that a time line goes on after a restart.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::health::{Override, Status, Timestamp};
+use crate::health::Timestamp;
+use crate::history::{EventKind, EventRecord, History};
 
 /// How many records are kept: enough for a watcher that reconnects after a page reload, even when
 /// many checks change.
 const KEPT: usize = 512;
-
-/// A record of the event log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EventRecord {
-    /// When it happened.
-    pub(crate) at: Timestamp,
-    /// What happened.
-    pub(crate) what: EventKind,
-}
-
-/// The kinds of events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum EventKind {
-    /// The status of a check changed.
-    StatusChanged {
-        /// The name of the check.
-        check: Arc<str>,
-        /// The new status; the old one is the opposite.
-        to: Status,
-        /// The reason.
-        why: Arc<str>,
-        /// How many records use the check.
-        records: usize,
-    },
-    /// An override was set.
-    OverrideSet(Override),
-    /// An override was cleared.
-    OverrideCleared(Override),
-    /// An override expired.
-    OverrideEnded(Override),
-    /// A drain is complete.
-    Drained {
-        /// The name of the check.
-        check: Arc<str>,
-    },
-    /// All sentinels are unhealthy; probe results are ignored.
-    ServerIsolated {
-        /// Their names.
-        sentinels: Vec<Arc<str>>,
-    },
-    /// At least one sentinel is healthy again.
-    ServerReconnected {
-        /// The names of all sentinels.
-        sentinels: Vec<Arc<str>>,
-    },
-    /// A reload changed something.
-    Reloaded {
-        /// Changes, for example `lab.test. changed`.
-        changes: Vec<String>,
-        /// The number of errors in the files.
-        errors: usize,
-    },
-    /// A reload was refused; the previous configuration stays in force.
-    NotReloaded {
-        /// The reason.
-        why: String,
-    },
-}
 
 /// The event log. Clones share the same list.
 #[derive(Clone, Debug)]
@@ -84,6 +30,9 @@ struct Shared {
     list: Mutex<VecDeque<Arc<EventRecord>>>,
     /// The number of the last record; the first is 1.
     last: watch::Sender<u64>,
+    /// How many of them are of the runs before this one.
+    restored: u64,
+    history: History,
 }
 
 /// The records after a number.
@@ -97,13 +46,39 @@ pub(crate) struct Since {
 
 impl Default for EventLog {
     fn default() -> EventLog {
-        EventLog(Arc::new(Shared { list: Mutex::default(), last: watch::Sender::new(0) }))
+        EventLog::new(History::default(), Vec::new())
     }
 }
 
 impl EventLog {
-    /// Adds a record and wakes the watchers.
+    /// An event log with the last records of the history.
+    pub(crate) fn new(history: History, mut restored: Vec<Arc<EventRecord>>) -> EventLog {
+        restored.drain(..restored.len().saturating_sub(KEPT));
+        let count = restored.len() as u64;
+        let (list, last) = (Mutex::new(restored.into()), watch::Sender::new(count));
+        EventLog(Arc::new(Shared { list, last, restored: count, history }))
+    }
+
+    /// The number of the last record of the runs before this one.
+    #[must_use]
+    pub(crate) fn restored(&self) -> u64 {
+        self.0.restored
+    }
+
+    /// The events in full, also older ones.
+    pub(crate) fn history(&self) -> &History {
+        &self.0.history
+    }
+
+    /// Adds a record to the list and to the history, and wakes the watchers.
     pub(crate) fn push(&self, at: Timestamp, what: EventKind) {
+        self.0.history.record(EventRecord { at, what: what.clone() });
+        self.push_recorded(at, what);
+    }
+
+    /// Adds a record that the history has already.
+    pub(crate) fn push_recorded(&self, at: Timestamp, what: EventKind) {
+        let what = what.shortened();
         let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.len() == KEPT {
             list.pop_front();

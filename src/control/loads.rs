@@ -44,6 +44,8 @@ pub(super) struct Served {
 
 impl LastLoad {
     pub(super) fn of(summary: Summary, at: Timestamp) -> LastLoad {
+        // The history has them.
+        let summary = Summary { object_changes: Vec::new(), ..summary };
         LastLoad { at, diagnostics: Arc::clone(&summary.diagnostics), summary: Arc::new(summary), refused: None }
     }
 }
@@ -213,6 +215,9 @@ impl Control {
         if !summary.changes.is_empty() || summary.diagnostics != self.last_diagnostics {
             let what = EventKind::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
             self.outputs.event_log.push(at, what);
+        }
+        for change in &summary.object_changes {
+            self.outputs.event_log.push(at, EventKind::Changed(Arc::clone(change)));
         }
         self.outputs.last_load.send_replace(LastLoad::of(summary.clone(), at));
     }

@@ -53,6 +53,7 @@ use crate::health::{
     CheckSlot, Generation, Latency, MetricPlan, Observation, OverrideRequest, Overrides, Pattern, ProbePlan, Reason,
     Sentinels, Timestamp, Tracker,
 };
+use crate::history::EventKind;
 use crate::load::queue::{Job, LoadEvent};
 use crate::load::{
     CommitOutcome, Deferred, LoadDiagnostics, LoadOutcome, Loaded, LoadedConfig, RecordsByCheck, Trigger,
@@ -66,7 +67,7 @@ use batch::Unpublished;
 use check_histories::CheckHistories;
 use commits::Commits;
 pub(crate) use commits::{CommitAnswer, ServedObjects};
-pub(crate) use event_log::{EventKind, EventLog, EventRecord, Since};
+pub(crate) use event_log::{EventLog, Since};
 pub(crate) use loads::LastLoad;
 use loads::Loading;
 use metrics::MetricsCounters;

@@ -20,9 +20,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::{
-    Action, CheckFingerprint, Drain, History, Identity, Latency, Observation, Override, OverrideId, OverrideRequest,
-    Overrides, PastTransition, Pattern, RestoredCheck, Run, SavedCheckState, Share, Status, Timestamp,
+    CheckFingerprint, History, Identity, Latency, Observation, Override, OverrideId, Overrides, PastTransition,
+    RestoredCheck, Run, SavedCheckState, Status, Timestamp,
 };
+use crate::history::OverrideLine;
 use crate::model::{HealthCheckId, HostedZoneId, Name};
 use crate::world::RecordKey;
 
@@ -118,29 +119,6 @@ struct TransitionLine {
     at: u64,
     healthy: bool,
     why: String,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct OverrideLine {
-    id: u64,
-    pattern: String,
-    action: ActionLine,
-    reason: String,
-    author: String,
-    from: u64,
-    until: Option<u64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ActionLine {
-    Up,
-    Down,
-    /// Drains over this many milliseconds, starting from this many 255ths of the weight.
-    Drain {
-        over: u64,
-        begins: u8,
-    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -368,61 +346,16 @@ impl From<TransitionLine> for PastTransition {
     }
 }
 
-impl From<&Override> for OverrideLine {
-    fn from(granted: &Override) -> OverrideLine {
-        let Override { id, request: OverrideRequest { pattern, action, reason, author, from, until } } =
-            granted.clone();
-        OverrideLine {
-            id: id.0,
-            pattern: pattern.0,
-            action: match action {
-                Action::Up => ActionLine::Up,
-                Action::Down => ActionLine::Down,
-                Action::Drain(Drain { over, begins }) => {
-                    ActionLine::Drain { over: whole_milliseconds(over), begins: begins.parts() }
-                }
-            },
-            reason,
-            author,
-            from: milliseconds(from),
-            until: until.map(milliseconds),
-        }
-    }
-}
-
-impl From<OverrideLine> for Override {
-    fn from(line: OverrideLine) -> Override {
-        let OverrideLine { id, pattern, action, reason, author, from, until } = line;
-        let action = match action {
-            ActionLine::Up => Action::Up,
-            ActionLine::Down => Action::Down,
-            ActionLine::Drain { over, begins } => Action::Drain(Drain {
-                over: Duration::from_millis(over),
-                begins: Share::from_parts(begins).unwrap_or(Share::LEAST),
-            }),
-        };
-        let (from, until) = (timestamp(from), until.map(timestamp));
-        Override {
-            id: OverrideId(id),
-            request: OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until },
-        }
-    }
-}
-
 fn status(healthy: bool) -> Status {
     if healthy { Status::Healthy } else { Status::Unhealthy }
 }
 
 fn milliseconds(at: Timestamp) -> u64 {
-    whole_milliseconds(at.0)
-}
-
-fn whole_milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    at.to_milliseconds()
 }
 
 fn timestamp(milliseconds: u64) -> Timestamp {
-    Timestamp(Duration::from_millis(milliseconds))
+    Timestamp::from_milliseconds(milliseconds)
 }
 
 fn microseconds(duration: Duration) -> u64 {
@@ -432,6 +365,7 @@ fn microseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::{Action, Drain, OverrideRequest, Pattern, Share};
 
     fn at(second: u64) -> Timestamp {
         Timestamp(Duration::from_secs(second))

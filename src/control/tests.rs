@@ -9,6 +9,7 @@ use crate::answer::{Query, Rcode, Requestor, resolve};
 use crate::config::{LoadPhase, Style};
 use crate::health::Status;
 use crate::health::{Action, Slots};
+use crate::history::EventRecord;
 use crate::load::{FileSources, LoadRequest, NoModel, Refused, commit, load};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::api::{self, Access, Api, Context, Keys};
 use crate::config::{self, ApiSettings, Settings};
 use crate::control::HealthReader;
+use crate::history::PastChange;
 use crate::http::{self, Tls};
 use crate::load::with_files;
 
@@ -52,13 +53,21 @@ impl ApiListeners {
         Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay }))
     }
 
-    /// Serves the API until the server stops.
-    pub(super) fn serve(self, wiring: &mut Wiring, health: HealthReader) -> anyhow::Result<ApiUrl> {
+    /// Serves the API until the server stops. It knows the changes of the runs before this one.
+    pub(super) fn serve(
+        self,
+        wiring: &mut Wiring,
+        health: HealthReader,
+        past: Vec<PastChange>,
+    ) -> anyhow::Result<ApiUrl> {
         let ApiListeners { listeners, access, tls, has_files, insync_delay } = self;
         let address = listeners[0].local_addr().context("a listener has no address")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let context = Context::new(Arc::new(wiring.objects()), health, insync_delay);
+        for PastChange { at, submission } in past {
+            context.restore_change(submission, UNIX_EPOCH + at.0);
+        }
         let api = Arc::new(Api { access, context, now: super::now });
         // A listener without connections would answer nothing.
         let connections = (api::CONNECTIONS / listeners.len()).max(2);

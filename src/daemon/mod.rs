@@ -33,9 +33,10 @@ use tokio::task::JoinHandle;
 use crate::admin::{self, Changes, Readiness};
 use crate::background;
 use crate::config::{Settings, Style};
-use crate::control::{Control, Event, SavedState};
+use crate::control::{Control, Event, EventLog, SavedState};
 use crate::files;
 use crate::health::Timestamp;
+use crate::history::{History, Restored};
 use crate::http::{self, Hosts};
 use crate::lab::Backends;
 use crate::load::queue::{FirstLoad, first_load};
@@ -131,13 +132,15 @@ async fn boot_and_serve(
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
         return Ok(Ended::Orderly);
     };
-    let Prepared { mut claim, authorities, permission, seen, loaded, memory, state_writer, keeping } = prepared;
+    let Prepared { mut claim, authorities, permission, seen, loaded, memory, state_writer, keeping, past } = prepared;
     report_start(&loaded.summary);
     // Before the first probes, which then succeed.
     let _backends = Backends::start(&settings.lab.backends);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
 
-    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer);
+    let PastEvents { history, restored } = past;
+    let event_log = EventLog::new(history, restored.events);
+    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer, event_log);
     let (control, reader, health) = Control::new(loaded, &memory, outputs, now());
     let awaited = control.pending_checks();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
@@ -164,7 +167,7 @@ async fn boot_and_serve(
     wiring.send(Event::Started).await;
     let (addresses, serving) = dns::open(&mut wiring, &settings, files, &reader, &query_logging).await?;
     let _ = listening.set(addresses.clone());
-    let api = api.map(|api| api.serve(&mut wiring, health)).transpose()?;
+    let api = api.map(|api| api.serve(&mut wiring, health, restored.changes)).transpose()?;
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
@@ -212,6 +215,14 @@ struct Prepared {
     memory: SavedState,
     state_writer: StateWriter,
     keeping: StateWriterThread,
+    past: PastEvents,
+}
+
+/// The history, and what it remembers.
+#[derive(Default)]
+struct PastEvents {
+    history: History,
+    restored: Restored,
 }
 
 /// Returns `None` if a request to stop arrives before everything is read.
@@ -241,11 +252,29 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     let files = settings.health.certificate_authorities.clone();
     let authorities = with_files(move || Authorities::read(&files)).await?;
     let authorities = authorities.context("cannot read the certificate authorities of health checks")?;
-    let FirstLoad { seen, loaded } = first_load(source, settings).await.map_err(cannot_start)?;
+    let PastEvents { history, restored } = past_events(source, settings).await;
+    let FirstLoad { seen, loaded } = first_load(source, settings, &history).await.map_err(cannot_start)?;
     let remembered = settings.clone();
     let (memory, state_writer, keeping) = with_files(move || remember(&remembered)).await??;
     let permission = Permission::find(settings, source.overrides.in_memory).await?;
-    Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, memory, state_writer, keeping })
+    let past = PastEvents { history, restored };
+    Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, memory, state_writer, keeping, past })
+}
+
+/// Opens the history. Without one, everything else works.
+async fn past_events(source: &SettingsSource, settings: &Settings) -> PastEvents {
+    if source.overrides.in_memory {
+        return PastEvents::default();
+    }
+    let state = settings.state.directory.clone();
+    let opened = with_files(move || History::open(&state)).await.map_err(anyhow::Error::from);
+    match opened.and_then(|opened| Ok(opened?)) {
+        Ok((history, restored)) => PastEvents { history, restored },
+        Err(error) => {
+            tracing::warn!("there is no history: {error}");
+            PastEvents::default()
+        }
+    }
 }
 
 /// Locks the state directory: two servers that shared one would lose each other's overrides.
@@ -285,7 +314,12 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThrea
         // If the loop panics now, nothing depends on it any more.
         let _ = running.await;
     }
-    let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
+    let history = wiring.history();
+    let finish = move || {
+        keeping.finish(WRITING);
+        history.finish(WRITING);
+    };
+    let _ = tokio::task::spawn_blocking(finish).await;
 }
 
 /// Starts the query log and dnstap, if enabled. Their server identity is the NSID, or else the host

@@ -12,6 +12,7 @@ use crate::admin::{AdminState, Changes, Readiness};
 use crate::config::Settings;
 use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads, ServedObjects};
 use crate::health::{Latency, MetricPlan, ProbePlan};
+use crate::history::History;
 use crate::load::queue::{self, Job, LoadInputs};
 use crate::load::{InMemorySources, LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
@@ -62,6 +63,7 @@ impl Wiring {
         source: SettingsSource,
         hangups: Hangups,
         state_writer: StateWriter,
+        feed: EventLog,
     ) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (plans_in, plans) = watch::channel(Arc::from([]));
@@ -75,7 +77,7 @@ impl Wiring {
         let (reloads_in, reloads) = watch::channel(Reloads::default());
         let (notices, told) = mpsc::channel(NOTICES);
         tasks.spawn(webhook::deliver(told, base.clone()));
-        let (feed, (last_load_in, last_load)) = (EventLog::default(), watch::channel(LastLoad::default()));
+        let (last_load_in, last_load) = watch::channel(LastLoad::default());
         let outputs = Outputs {
             plans: plans_in,
             metrics: metrics_in,
@@ -219,6 +221,11 @@ impl Wiring {
             meters: self.meters(),
             query_logging,
         }
+    }
+
+    /// The history.
+    pub(super) fn history(&self) -> History {
+        self.feed.history().clone()
     }
 
     /// The counters of all workers.

@@ -79,6 +79,18 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// In milliseconds, as it is saved.
+    #[must_use]
+    pub fn to_milliseconds(self) -> u64 {
+        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The opposite of `to_milliseconds`.
+    #[must_use]
+    pub fn from_milliseconds(milliseconds: u64) -> Timestamp {
+        Timestamp(Duration::from_millis(milliseconds))
+    }
 }
 
 /// The result of one probe.

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::history::ObjectChange;
+use crate::objects::ObjectId;
 use crate::zonetree::Zone;
 
 use super::LoadedConfig;
 use super::loaded_file::LoadedFile;
 
-/// The changes, for example `lab.test. changed`.
-pub(super) fn changes(before: &LoadedConfig, after: &LoadedConfig) -> Vec<String> {
+/// How many record sets of a zone are listed.
+const LISTED: usize = 10;
+
+/// The changes, for example `lab.test. changed: removed www.lab.test. A`.
+pub(super) fn changes(before: &LoadedConfig, after: &LoadedConfig, objects: &[Arc<ObjectChange>]) -> Vec<String> {
     let (old, new) = (zones_not_in(after, before), zones_not_in(before, after));
     let by_id = |zones: &[&Arc<Zone>]| zones.iter().map(|&zone| (zone.id().clone(), Arc::clone(zone))).collect();
     let (old_ids, new_ids): (HashMap<_, _>, HashMap<_, _>) = (by_id(&old), by_id(&new));
@@ -17,7 +22,7 @@ pub(super) fn changes(before: &LoadedConfig, after: &LoadedConfig) -> Vec<String
     for zone in &new {
         match old_ids.get(zone.id()) {
             None => changes.push(format!("{} added", zone.name())),
-            Some(old) if !Arc::ptr_eq(old, zone) => changes.push(format!("{} changed", zone.name())),
+            Some(old) if !Arc::ptr_eq(old, zone) => changes.push(changed(zone, objects)),
             Some(_) => {}
         }
     }
@@ -30,6 +35,14 @@ pub(super) fn changes(before: &LoadedConfig, after: &LoadedConfig) -> Vec<String
     ];
     changes.extend(others.iter().filter(|(is_other, _)| *is_other).map(|(_, text)| (*text).to_owned()));
     changes
+}
+
+fn changed(zone: &Zone, objects: &[Arc<ObjectChange>]) -> String {
+    let id = ObjectId::HostedZone(zone.id().clone());
+    match objects.iter().find(|change| change.object == id) {
+        Some(change) => format!("{} changed: {}", zone.name(), change.outline(LISTED)),
+        None => format!("{} changed", zone.name()),
+    }
 }
 
 /// The zones of the files in `base` that are different or missing in `other`.

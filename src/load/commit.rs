@@ -5,9 +5,11 @@
 //! the caller gets its answer.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{LoadPhase, TextOrigin};
-use crate::health::Slots;
+use crate::health::{Slots, Timestamp};
+use crate::history::ObjectChange;
 use crate::objects::{self, Change, Commit, CommitError, Committed, Object, ObjectId, Revision};
 use crate::store::{Contents, MemoryRoom, ReplaceError, SettingsSource, TextPrint};
 use crate::world::Catalog;
@@ -19,7 +21,7 @@ use super::sources::Current;
 use super::zone_texts::{Texts, path_of};
 use super::{
     CompiledZones, ConfigState, Load, LoadOutcome, LoadRequest, LoadedConfig, RecordsByCheck, Refused, Sources,
-    Trigger, load,
+    Trigger, difference, load,
 };
 
 /// How often a change is prepared again because somebody saved the file meanwhile.
@@ -55,6 +57,8 @@ pub(crate) struct CommittedConfig {
     pub(crate) catalog: Arc<Catalog>,
     /// The records that use each check.
     pub(crate) records_by_check: Arc<RecordsByCheck>,
+    /// What changed. The history has it.
+    pub(crate) change: Arc<ObjectChange>,
 }
 
 /// Makes a change.
@@ -139,9 +143,13 @@ fn commit_once(
     };
     // Compiled before it is written: what cannot be served is not written.
     let compiled = load.compile_prepared(&prepared)?;
+    let change = Arc::new(difference::of_commit(base, commit, &prepared.transition));
+    let print = prepared.after.as_ref().map(|source| TextPrint::of(&source.text).number());
+    let intent = base.history.intend(now(), &change, &prepared.file, print);
     match prepared.write(sources) {
-        Ok(()) => {}
+        Ok(()) => intent.made(),
         Err(error) => {
+            intent.not_made();
             base.hold_again(&prepared);
             if matches!(error, ReplaceError::Changed) {
                 return Err(CommitOnceError::Changed);
@@ -150,13 +158,18 @@ fn commit_once(
             return Err(CommitError::Unavailable(why).into());
         }
     }
-    let config = load.finish_commit(compiled);
+    let config = load.finish_commit(compiled, change);
     let object = prepared.transition.after.clone();
     if let (Some(Object::HostedZone(zone)), Some(source)) = (&object, &prepared.after) {
         config.base.models.keep(&source.text, zone);
     }
     let revision = config.base.revision(&commit.id);
     Ok((Box::new(config), Committed { revision, object }))
+}
+
+/// A clock before 1970 counts as 1970.
+fn now() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// Whether the file of the object has the text that is served.
@@ -242,11 +255,11 @@ impl Load<'_> {
         texts
     }
 
-    fn finish_commit(&self, zones: CompiledZones) -> CommittedConfig {
+    fn finish_commit(&self, zones: CompiledZones, change: Arc<ObjectChange>) -> CommittedConfig {
         let located =
             Located { lookup: Arc::clone(&self.base.geo_lookup), databases: Arc::clone(&self.base.databases) };
         let base = self.config_with(zones, Arc::clone(&self.base.sentinels), located);
         let (catalog, records_by_check) = (Arc::new(super::catalog(&base)), Arc::clone(&base.records_by_check));
-        CommittedConfig { base, catalog, records_by_check }
+        CommittedConfig { base, catalog, records_by_check, change }
     }
 }

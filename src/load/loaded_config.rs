@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::{Settings, SharedDefinitions, SourceFile, TextOrigin};
 use crate::geo::GeoLookup;
 use crate::health::CheckSlot;
+use crate::history::History;
 use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
 use crate::objects::ZoneSummary;
 use crate::policy::CidrTables;
@@ -40,6 +41,7 @@ pub(crate) struct LoadedConfig {
     pub(super) records_by_check: Arc<RecordsByCheck>,
     pub(super) source_cache: Arc<SourceCache>,
     pub(super) models: Arc<Models>,
+    pub(super) history: History,
     pub(super) state: ConfigState,
 }
 
@@ -102,10 +104,16 @@ impl LoadedConfig {
         LoadedConfig::with_cache(settings, SourceCache::in_memory())
     }
 
+    /// The same with a history, to which changes of objects are written.
+    pub(crate) fn with_history(self, history: History) -> LoadedConfig {
+        LoadedConfig { history, ..self }
+    }
+
     fn with_cache(settings: Settings, source_cache: SourceCache) -> LoadedConfig {
         LoadedConfig {
             source_cache: Arc::new(source_cache),
             models: Arc::default(),
+            history: History::default(),
             settings: Arc::new(settings),
             geo_lookup: Arc::default(),
             checks: Arc::default(),

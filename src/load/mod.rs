@@ -15,6 +15,7 @@ mod changes;
 mod commit;
 mod deferred;
 mod diagnostics;
+mod difference;
 mod durable;
 mod geo_databases;
 mod in_memory;
@@ -55,7 +56,7 @@ use crate::world::{Catalog, ServedZone};
 pub(crate) use crate::config::LocatedDiagnostic;
 #[cfg(test)]
 pub(crate) use commit::commit;
-pub(crate) use commit::{CommitOutcome, CommitRequest};
+pub(crate) use commit::{CommitOutcome, CommitRequest, CommittedConfig};
 pub(crate) use deferred::Deferred;
 pub(crate) use diagnostics::LoadDiagnostics;
 pub(crate) use geo_databases::read_database;
@@ -163,6 +164,8 @@ struct Findings {
     settings_text: Vec<SourceFile>,
     needs_restart: Vec<&'static str>,
     deferred: Vec<Deferred>,
+    /// The sources that were served until now, of zones that changed.
+    sources_before: Vec<SourceFile>,
     /// Whether the load must fail, after all errors are found.
     is_refused: bool,
 }
@@ -210,6 +213,7 @@ impl Load<'_> {
             }
         };
         background::yield_point();
+        findings.sources_before = self.base.sources_before(&texts);
         let zones = self.compile(texts, findings)?;
         if let Zones::Compiled(zones) = &zones {
             findings.add(&unavailable::diagnostics(&zones.files), &[]);
@@ -276,6 +280,10 @@ impl Load<'_> {
         let state_warning = durable::keep(base, &settings.zone_directories(), &zones.files, self.phase);
         let (frozen, left_out) = (zones.frozen.clone(), zones.left_out.clone());
         let after = self.config_with(zones, sentinels, located);
+        let object_changes = match self.phase {
+            LoadPhase::Start => Vec::new(),
+            LoadPhase::Reload => difference::of_load(base, &after, &findings.sources_before),
+        };
         let summary = Summary {
             errors: findings.diagnostics.errors(),
             diagnostics: Arc::new(findings.diagnostics),
@@ -283,7 +291,8 @@ impl Load<'_> {
             left_out,
             deferred: findings.deferred,
             unavailable: unavailable::listed(&after.files),
-            changes: changes::changes(base, &after),
+            changes: changes::changes(base, &after, &object_changes),
+            object_changes,
             needs_restart: findings.needs_restart,
             state_warning,
             zones: after.zones().filter(|zone| !zone.compiled.is_unavailable()).count(),
@@ -313,6 +322,7 @@ impl Load<'_> {
             tables: zones.tables,
             source_cache: Arc::clone(&base.source_cache),
             models: Arc::clone(&base.models),
+            history: base.history.clone(),
             state: zones.state,
             settings: Arc::new(self.settings.clone()),
         }

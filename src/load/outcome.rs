@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::files::Unresponsive;
+use crate::history::ObjectChange;
 
 use super::{Deferred, LoadDiagnostics, Unavailable};
 
@@ -25,6 +26,8 @@ pub(crate) struct Summary {
     pub(crate) unavailable: Vec<Unavailable>,
     /// Changes, for example `lab.test. changed`.
     pub(crate) changes: Vec<String>,
+    /// What they changed in which objects, for the history.
+    pub(crate) object_changes: Vec<Arc<ObjectChange>>,
     /// Changed settings that take effect at the next restart.
     pub(crate) needs_restart: Vec<&'static str>,
     /// Why last good sources cannot be kept.

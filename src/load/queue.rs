@@ -13,6 +13,7 @@ use crate::background;
 use crate::config::{LoadPhase, Settings};
 use crate::files::UNRESPONSIVE_AFTER;
 use crate::health::Slots;
+use crate::history::History;
 use crate::objects::CommitError;
 use crate::store::{Fingerprint, SettingsSource, Writers};
 
@@ -84,12 +85,16 @@ impl LoadInputs {
 
 /// Loads until a load ends. A load that is given up is followed by one without the files that do
 /// not respond.
-pub(crate) async fn first_load(source: &SettingsSource, settings: &Settings) -> Result<FirstLoad, Refused> {
+pub(crate) async fn first_load(
+    source: &SettingsSource,
+    settings: &Settings,
+    history: &History,
+) -> Result<FirstLoad, Refused> {
     loop {
-        let (source, settings) = (source.clone(), settings.clone());
+        let (source, settings, history) = (source.clone(), settings.clone(), history.clone());
         let work = move || {
             let seen = Fingerprint::of(&source.targets(&settings));
-            let base = LoadedConfig::empty(settings);
+            let base = LoadedConfig::empty(settings).with_history(history);
             let request = LoadRequest { generation: 0, base, slots: Slots::default(), trigger: Trigger::Asked };
             let outcome = load(&source, &FileSources::default(), request, LoadPhase::Start);
             outcome.result.map(|loaded| FirstLoad { seen, loaded })

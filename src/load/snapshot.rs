@@ -6,7 +6,7 @@ use crate::config;
 use crate::model::{
     CidrCollection, CidrCollectionId, HealthCheck, HostedZone, HostedZoneId, ResourceRecordSet, RoutingPolicy,
 };
-use crate::objects::{CommitError, ErrorCode, Refusal, Snapshot, ZoneSummary};
+use crate::objects::{CommitError, ErrorCode, ObjectId, Refusal, Snapshot, ZoneSummary};
 
 use super::{LoadedConfig, NoModel};
 
@@ -41,6 +41,10 @@ impl Snapshot for LoadedConfig {
             }
         }
         Ok(used)
+    }
+
+    fn was_used(&self, id: &ObjectId, caller_reference: &str) -> bool {
+        self.history.had_reference(id, caller_reference)
     }
 
     fn default_record_sets(&self, zone: &HostedZone) -> Vec<ResourceRecordSet> {

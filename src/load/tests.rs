@@ -213,3 +213,36 @@ async fn a_queue_loads_in_order_and_can_be_stopped() {
     assert!(queue.await.unwrap_err().is_cancelled());
     assert!(requests.send(Job::Load(request(base))).is_err(), "nothing receives requests any more");
 }
+
+#[test]
+fn an_edit_that_takes_a_record_away_names_it_and_has_its_text() {
+    let more = format!("{ONE}[[record]]\nname = 'new'\ntype = 'A'\nttl = 5\nvalues = ['192.0.2.9']\n");
+    let mut server = started(&[("fiftythree.toml", SETTINGS), ("zones/one.toml", &more)]);
+    server.sources.write("zones/one.toml", &ONE.replace("ttl = 10", "ttl = 20"));
+    let summary = server.reload();
+    assert_eq!(summary.changes, ["one.test. changed: removed new.one.test. A, changed www.one.test. A"]);
+    let [change] = &summary.object_changes[..] else { panic!("{:?}", summary.object_changes) };
+    assert_eq!((change.name.as_str(), change.author.name.as_str()), ("one.test.", "an edit of the file"));
+    let removed = &change.parts[0];
+    assert_eq!((removed.what.as_str(), removed.after.as_deref()), ("new.one.test. A", None));
+    let block = removed.before.as_deref().unwrap();
+    server.sources.write("zones/one.toml", &format!("{ONE}{block}"));
+    assert_eq!(server.reload().changes, ["one.test. changed: changed www.one.test. A, added new.one.test. A"]);
+}
+
+#[test]
+fn secrets_of_a_check_are_not_told() {
+    let check = "[[health_check]]\nname = 'load'\ntype = 'metric'\nprometheus = 'http://user:secret@192.0.2.1:9090'\n\
+                 query = 'up'\ncomparison = 'less_than_threshold'\nthreshold = 1\n";
+    let mut server = started(&[("fiftythree.toml", SETTINGS), ("zones/one.toml", ONE), ("zones/checks.toml", check)]);
+    server
+        .sources
+        .write("zones/checks.toml", &check.replace("query = 'up'", "query = 'down'").replace("secret", "other"));
+    let summary = server.reload();
+    let [change] = &summary.object_changes[..] else { panic!("{:?}", summary.object_changes) };
+    let told = format!("{change:?}");
+    assert!(
+        change.in_short().contains("query = \"up\"") && !told.contains("secret") && !told.contains("other@"),
+        "{told}"
+    );
+}

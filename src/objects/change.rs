@@ -65,6 +65,35 @@ pub(crate) struct ZoneSummary {
     pub(crate) record_sets: usize,
 }
 
+impl Object {
+    /// What identifies the object.
+    pub(crate) fn id(&self) -> ObjectId {
+        match self {
+            Object::HostedZone(zone) => ObjectId::HostedZone(zone.id.clone()),
+            Object::HealthCheck(check) => ObjectId::HealthCheck(check.id.clone()),
+            Object::CidrCollection(collection) => ObjectId::CidrCollection(collection.id.clone()),
+        }
+    }
+
+    /// The name.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Object::HostedZone(zone) => zone.name.to_string(),
+            Object::HealthCheck(check) => check.name.clone(),
+            Object::CidrCollection(collection) => collection.name.clone(),
+        }
+    }
+
+    /// The reference that it was created with.
+    pub(crate) fn caller_reference(&self) -> Option<&String> {
+        match self {
+            Object::HostedZone(zone) => zone.caller_reference.as_ref(),
+            Object::HealthCheck(check) => check.caller_reference.as_ref(),
+            Object::CidrCollection(collection) => collection.caller_reference.as_ref(),
+        }
+    }
+}
+
 impl ZoneSummary {
     /// The summary of a zone.
     #[cfg(test)]

@@ -25,6 +25,10 @@ pub(crate) trait Snapshot {
     /// The locations of a collection that record sets refer to, `*` for the default one.
     fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError>;
 
+    /// Whether an object of the same kind had this caller reference and was removed. A reference is
+    /// never used again.
+    fn was_used(&self, id: &ObjectId, caller_reference: &str) -> bool;
+
     /// The record sets that a new zone gets besides its own, such as SOA and NS.
     fn default_record_sets(&self, zone: &HostedZone) -> Vec<ResourceRecordSet>;
 
@@ -106,11 +110,11 @@ fn created(objects: &dyn Snapshot, object: &Object) -> Result<Object, CommitErro
 }
 
 fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, CommitError> {
-    let zones = objects.zones();
+    let (zones, id) = (objects.zones(), ObjectId::HostedZone(zone.id.clone()));
     // API CreateHostedZone: "You must use a unique CallerReference string every time".
     let is_used =
         |other: &ZoneSummary| zone.caller_reference.is_some() && other.caller_reference == zone.caller_reference;
-    if zones.iter().any(is_used) {
+    if zones.iter().any(is_used) || was_used(objects, &id, zone.caller_reference.as_ref()) {
         let message = "A hosted zone has already been created with the specified caller reference.";
         return Err(refusal(ErrorCode::HostedZoneAlreadyExists, message));
     }
@@ -119,6 +123,10 @@ fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, Com
     let defaults = objects.default_record_sets(&zone);
     zone.record_sets.splice(0..0, defaults);
     Ok(zone)
+}
+
+fn was_used(objects: &dyn Snapshot, id: &ObjectId, caller_reference: Option<&String>) -> bool {
+    caller_reference.is_some_and(|reference| objects.was_used(id, reference))
 }
 
 /// API CreateHostedZone and AssociateVPCWithHostedZone, ConflictingDomainExists. Here it is also the
@@ -137,7 +145,8 @@ fn check_can_be_new(objects: &dyn Snapshot, check: &HealthCheck) -> Result<(), C
         other.id == check.id || (check.caller_reference.is_some() && other.caller_reference == check.caller_reference)
     };
     // API CreateHealthCheck, HealthCheckAlreadyExists.
-    if objects.health_checks().iter().any(is_used) {
+    let id = ObjectId::HealthCheck(check.id.clone());
+    if objects.health_checks().iter().any(is_used) || was_used(objects, &id, check.caller_reference.as_ref()) {
         let message = "A different health check has already been created with the specified caller reference.";
         return Err(refusal(ErrorCode::HealthCheckAlreadyExists, message));
     }

@@ -1,13 +1,14 @@
 //! An engine that keeps objects in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
 use super::{
-    Commit, CommitError, Committed, ErrorCode, Object, ObjectId, ObjectStore, Refusal, Revision, Snapshot, ZoneSummary,
-    current, decide,
+    Commit, CommitError, Committed, ErrorCode, Object, ObjectId, ObjectStore, Refusal, Revision, Snapshot, Transition,
+    ZoneSummary, current, decide,
 };
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HostedZone, HostedZoneId, Name, RecordData, RecordType,
@@ -27,6 +28,8 @@ struct State {
     collections: Vec<CidrCollection>,
     revisions: HashMap<ObjectId, Revision>,
     last_revision: u128,
+    /// The caller references of removed objects.
+    references: HashSet<(Discriminant<ObjectId>, String)>,
 }
 
 impl MemoryObjects {
@@ -61,7 +64,10 @@ impl ObjectStore for MemoryObjects {
         if expected.is_some_and(|expected| state.revisions.get(&id) != Some(&expected)) {
             return Err(CommitError::Conflict);
         }
-        let object = decide(&*state, &id, &change)?.after;
+        let Transition { before, after: object } = decide(&*state, &id, &change)?;
+        if let (Some(reference), None) = (before.and_then(|before| before.caller_reference().cloned()), &object) {
+            state.references.insert((discriminant(&id), reference));
+        }
         let revision = state.put(id, object.clone());
         Ok(Committed { revision, object })
     }
@@ -104,6 +110,10 @@ impl Snapshot for State {
 
     fn cidr_collections(&self) -> &[CidrCollection] {
         &self.collections
+    }
+
+    fn was_used(&self, id: &ObjectId, caller_reference: &str) -> bool {
+        self.references.contains(&(discriminant(id), caller_reference.to_owned()))
     }
 
     fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError> {

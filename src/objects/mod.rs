@@ -17,4 +17,4 @@ pub(crate) use decide::{Snapshot, Transition, current, decide};
 #[cfg(test)]
 pub(crate) use memory::MemoryObjects;
 pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
-pub(crate) use store::{Author, Commit, Committed, ObjectStore};
+pub(crate) use store::{Author, Commit, Committed, ObjectStore, Submission};

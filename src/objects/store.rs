@@ -38,6 +38,17 @@ pub(crate) struct Commit {
     pub(crate) change: Change,
     /// Who makes it, for the history.
     pub(crate) author: Author,
+    /// How GetChange reports it; `None` if it does not.
+    pub(crate) submission: Option<Submission>,
+}
+
+/// A change as GetChange reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Submission {
+    /// The id of the change.
+    pub(crate) id: String,
+    /// The comment on it.
+    pub(crate) comment: Option<String>,
 }
 
 /// Who makes a change.

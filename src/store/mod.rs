@@ -7,6 +7,7 @@
 mod cookie_secrets;
 mod encoding;
 mod health_journal;
+mod history;
 mod last_good;
 mod lines;
 mod made_token;
@@ -29,6 +30,7 @@ pub(crate) use cookie_secrets::CookieSecretFile;
 pub(crate) use health_journal::Found;
 #[cfg(test)]
 pub(crate) use health_journal::Journal;
+pub(crate) use history::{HistoryFile, read_history};
 pub(crate) use last_good::{LastGood, NotKept};
 pub(crate) use made_token::{made_token_path, read_made_token, write_made_token};
 pub(crate) use memory_room::MemoryRoom;

@@ -165,7 +165,8 @@ mod tightening {
 
     /// The names that the server creates in the state directory. Other names belong to someone
     /// else.
-    const OURS: [&str; 6] = ["lock", "health.journal", "last-good", "zone-index", "admin.token", "cookie-secrets"];
+    const OURS: [&str; 7] =
+        ["lock", "health.journal", "history.jsonl", "last-good", "zone-index", "admin.token", "cookie-secrets"];
     /// The sticky bit marks a directory shared by all users, such as `/tmp`.
     const STICKY: u32 = 0o1000;
 

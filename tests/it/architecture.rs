@@ -55,6 +55,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("probe", &["background", "files", "log_limit", "model", "health"]),
     ("store", &["cookie_secrets", "background", "files", "log_limit", "model", "config"]),
+    ("history", &["background", "log_limit", "model", "objects", "health", "store"]),
     (
         "load",
         &[
@@ -65,6 +66,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "config",
             "geo",
             "health",
+            "history",
             "policy",
             "zonetree",
             "stats",
@@ -72,7 +74,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("control", &["background", "log_limit", "model", "objects", "config", "health", "world", "store", "load"]),
+    (
+        "control",
+        &["background", "log_limit", "model", "objects", "config", "health", "history", "world", "store", "load"],
+    ),
     ("http", &["files", "log_limit"]),
     ("api", &["files", "model", "objects", "health", "requestor", "answer", "world", "zonetree", "control", "http"]),
     ("lab", &["http"]),
@@ -84,6 +89,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "model",
             "objects",
             "health",
+            "history",
             "requestor",
             "stats",
             "logging",
@@ -108,6 +114,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "model",
             "config",
             "health",
+            "history",
             "stats",
             "world",
             "logging",

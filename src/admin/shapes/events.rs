@@ -42,6 +42,8 @@ pub(crate) enum HappenedShape {
     Connectivity(ConnectivityHappenedShape),
     /// The files were reloaded, or not.
     Reload(ReloadHappenedShape),
+    /// A hosted zone, a health check or a CIDR collection was changed.
+    Changed(ChangedShape),
 }
 
 /// The event `transition`: a status changed.
@@ -118,4 +120,58 @@ pub(crate) struct ReloadHappenedShape {
     pub(crate) errors: usize,
     /// Why nothing changed; null if the files were loaded.
     pub(crate) refused: Option<String>,
+}
+
+/// The event `change`: a hosted zone, a health check or a CIDR collection was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangedShape {
+    /// When.
+    pub(crate) at: String,
+    /// Who changed it.
+    pub(crate) author: String,
+    /// Such as `ChangeResourceRecordSets`.
+    pub(crate) operation: String,
+    /// `hosted_zone`, `health_check` or `cidr_collection`.
+    pub(crate) kind: String,
+    /// The id of the object.
+    pub(crate) id: String,
+    /// Its name.
+    pub(crate) object: String,
+    /// The id of the change; null if GetChange does not report it.
+    pub(crate) change_id: Option<String>,
+    /// The comment on the change.
+    pub(crate) comment: Option<String>,
+    /// What changed. Events have the first ten, with what differs in each.
+    pub(crate) parts: Vec<ChangedPartShape>,
+    /// How many more parts changed.
+    pub(crate) more: usize,
+}
+
+/// What changed in an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangedPartShape {
+    /// `added`, `changed` or `removed`.
+    pub(crate) did: String,
+    /// Such as `www.lab.test. A`.
+    pub(crate) what: String,
+    /// Its text before, as zone files have it; null if it was added.
+    pub(crate) before: Option<String>,
+    /// Its text after; null if it was removed.
+    pub(crate) after: Option<String>,
+}
+
+/// The response to `/v1/history`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HistoryShape {
+    /// The last events, newest first.
+    pub(crate) events: Vec<NamedEventShape>,
+}
+
+/// An event and its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NamedEventShape {
+    /// As in `/v1/events`.
+    pub(crate) name: String,
+    /// Its data.
+    pub(crate) event: HappenedShape,
 }

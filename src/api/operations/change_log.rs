@@ -8,6 +8,7 @@ use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::ids;
 use crate::api::time::iso_8601;
 use crate::api::xml::Writer;
+use crate::objects::Submission;
 
 /// How many changes are known; older ones are forgotten.
 const MOST_CHANGES: usize = 10_000;
@@ -44,19 +45,31 @@ impl ChangeLog {
         ChangeLog { insync_delay, ..ChangeLog::default() }
     }
 
+    /// A change that the request is about to make. Its id is in the history too.
+    pub(super) fn begin(&self, request: &Request, comment: Option<&str>) -> Result<Submission, ApiError> {
+        let submission = Submission { id: ids::change()?, comment: comment.map(str::to_owned) };
+        // An operation makes at most one change.
+        let _ = request.submission.set(submission.clone());
+        Ok(submission)
+    }
+
     /// Adds a change that was just made.
-    pub(super) fn add(&self, comment: Option<&str>) -> Result<ChangeInfo, ApiError> {
-        let comment = comment.map(str::to_owned);
-        let info =
-            ChangeInfo { id: ids::change()?, submitted_at: SystemTime::now(), comment, delay: self.insync_delay };
+    pub(super) fn add(&self, submission: Submission) -> ChangeInfo {
+        self.restore(submission, SystemTime::now())
+    }
+
+    /// Adds a change of a run of the server before this one.
+    pub(super) fn restore(&self, submission: Submission, submitted_at: SystemTime) -> ChangeInfo {
+        let Submission { id, comment } = submission;
+        let info = ChangeInfo { id, submitted_at, comment, delay: self.insync_delay };
         let mut known = self.lock();
-        known.by_id.insert(info.id.clone(), info.clone());
         known.oldest_first.push_back(info.id.clone());
+        known.by_id.insert(info.id.clone(), info.clone());
         while known.oldest_first.len() > MOST_CHANGES {
             let oldest = known.oldest_first.pop_front().expect("it has more than none");
             known.by_id.remove(&oldest);
         }
-        Ok(info)
+        info
     }
 
     /// The change with this id.
@@ -103,6 +116,10 @@ impl ChangeInfo {
 mod tests {
     use super::*;
 
+    fn submission(number: usize) -> Submission {
+        Submission { id: format!("C{number}"), comment: Some("a <comment>".to_owned()) }
+    }
+
     fn status(info: &ChangeInfo, after: Duration) -> String {
         let mut xml = Writer::root("R", "ns");
         info.write_at(info.submitted_at + after, &mut xml);
@@ -112,10 +129,10 @@ mod tests {
 
     #[test]
     fn a_change_is_pending_for_the_delay() {
-        let at_once = ChangeLog::default().add(None).unwrap();
+        let at_once = ChangeLog::default().add(submission(0));
         assert_eq!(status(&at_once, Duration::ZERO), "INSYNC");
         let log = ChangeLog::new(Duration::from_secs(2));
-        let info = log.add(Some("a <comment>")).unwrap();
+        let info = log.add(submission(1));
         let known = log.get(&info.id).unwrap();
         assert_eq!(status(&known, Duration::from_millis(1999)), "PENDING");
         assert_eq!(status(&known, Duration::from_secs(2)), "INSYNC");
@@ -124,10 +141,10 @@ mod tests {
     #[test]
     fn the_oldest_changes_are_forgotten() {
         let log = ChangeLog::default();
-        let first = log.add(None).unwrap();
-        let second = log.add(None).unwrap();
-        for _ in 1..MOST_CHANGES {
-            log.add(None).unwrap();
+        let first = log.add(submission(0));
+        let second = log.add(submission(1));
+        for number in 1..MOST_CHANGES {
+            log.add(submission(number + 1));
         }
         let unknown = log.get(&first.id).unwrap_err();
         assert_eq!(

@@ -65,13 +65,14 @@ pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
         Object::CidrCollection(collection) => changed((*collection).clone(), version, &changes),
         _ => Err(no_such_collection(request.id("CidrCollectionId"))),
     };
+    let submission = context.change_log.begin(request, None)?;
     let changed = context.update(request, &id, |object| update(object).map(|new| Object::CidrCollection(new.into())));
     changed.await.map_err(|error| match error.code() {
         // The operation has no other error for a location that record sets use.
         Code::CidrCollectionInUseException => ApiError::new(Code::CidrBlockInUseException, error.message()),
         _ => error,
     })?;
-    let info = context.change_log.add(None)?;
+    let info = context.change_log.add(submission);
     Ok(request.response(|xml| xml.element("Id", info.id())))
 }
 

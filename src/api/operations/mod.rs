@@ -20,7 +20,7 @@ mod zones;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use change_log::ChangeLog;
 
@@ -29,7 +29,7 @@ use super::listing::Listings;
 use super::operation::Operation;
 use super::request::{Outcome, Request, Response};
 use crate::control::HealthReader;
-use crate::objects::ObjectStore;
+use crate::objects::{ObjectStore, Submission};
 
 /// What operations use besides the request.
 pub(crate) struct Context {
@@ -47,6 +47,11 @@ impl Context {
     /// Operations on these objects. GetChange says PENDING for `insync_delay`.
     pub(crate) fn new(objects: Arc<dyn ObjectStore>, health: HealthReader, insync_delay: Duration) -> Context {
         Context { objects, change_log: ChangeLog::new(insync_delay), health, listings: Listings::default() }
+    }
+
+    /// A change of a run of the server before this one. GetChange knows it.
+    pub(crate) fn restore_change(&self, submission: Submission, submitted_at: SystemTime) {
+        self.change_log.restore(submission, submitted_at);
     }
 }
 

@@ -19,8 +19,9 @@ pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
     context.zone_summary(request, id)?;
     let batch = shape.read(Some(&HostedZoneId(id.to_owned())))?;
     let comment = batch.comment.clone();
+    let submission = context.change_log.begin(request, comment.as_deref())?;
     context.commit(request, zone_id(id), Change::RecordSets(batch)).await?;
-    let info = context.change_log.add(comment.as_deref())?;
+    let info = context.change_log.add(submission);
     Ok(request.response(|xml| info.write(xml)))
 }
 

@@ -118,7 +118,7 @@ pub(super) fn no_such_zone(id: &str) -> ApiError {
 fn commit(request: &Request, id: ObjectId, expected: Option<Revision>, change: Change) -> Commit {
     let name = format!("key {}", request.caller.access_key_id);
     let author = Author { name, operation: request.operation.name().to_owned() };
-    Commit { id, expected, change, author }
+    Commit { id, expected, change, author, submission: request.submission.get().cloned() }
 }
 
 /// Clients try again after the errors of a server that cannot make a change now.

@@ -23,8 +23,9 @@ pub(super) async fn associate(context: &Context, request: &Request) -> Outcome {
         zone.vpc_regions.extend(region.map(|region| (vpc.clone(), region)));
         Ok(zone)
     };
+    let submission = context.change_log.begin(request, comment)?;
     context.update_zone(request, request.id("Id"), update).await?;
-    let info = context.change_log.add(comment)?;
+    let info = context.change_log.add(submission);
     Ok(request.response(|xml| info.write(xml)))
 }
 
@@ -40,8 +41,9 @@ pub(super) async fn disassociate(context: &Context, request: &Request) -> Outcom
         zone.vpc_regions.retain(|(other, _)| *other != vpc);
         Ok(zone)
     };
+    let submission = context.change_log.begin(request, comment)?;
     context.update_zone(request, request.id("Id"), update).await?;
-    let info = context.change_log.add(comment)?;
+    let info = context.change_log.add(submission);
     Ok(request.response(|xml| info.write(xml)))
 }
 

@@ -25,11 +25,12 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
         return Err(request.caller.denied(request.operation, "hostedzone/*"));
     }
     let id = zone_id(&zone.id.0);
+    let submission = context.change_log.begin(request, None)?;
     let committed = context.commit(request, id, Change::Create(Object::HostedZone(zone.into()))).await?;
     let Some(Object::HostedZone(zone)) = committed.object else {
         return Err(ApiError::new(Code::InternalFailure, "there is no hosted zone after its creation"));
     };
-    let info = context.change_log.add(None)?;
+    let info = context.change_log.add(submission);
     let response = request.response(|xml| {
         write(xml, &ZoneOutline::of(&zone));
         info.write(xml);
@@ -173,8 +174,9 @@ pub(super) async fn update_comment(context: &Context, request: &Request) -> Outc
 pub(super) async fn delete(context: &Context, request: &Request) -> Outcome {
     let id = request.id("Id");
     context.zone_summary(request, id)?;
+    let submission = context.change_log.begin(request, None)?;
     context.commit(request, zone_id(id), Change::Delete).await?;
-    let info = context.change_log.add(None)?;
+    let info = context.change_log.add(submission);
     Ok(request.response(|xml| info.write(xml)))
 }
 

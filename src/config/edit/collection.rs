@@ -31,7 +31,7 @@ pub fn edit_cidr_collection(
 }
 
 /// What a program creates has an id of its own.
-fn new_members(collection: &CidrCollection) -> Members {
+pub(super) fn new_members(collection: &CidrCollection) -> Members {
     let mut members = members(collection);
     members.iter_mut().filter(|(key, _)| *key == "id").for_each(|(_, id)| *id = Member::of(string(&collection.id.0)));
     members

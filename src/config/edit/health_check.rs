@@ -46,7 +46,7 @@ pub fn edit_health_check(
 }
 
 /// What a program creates has an id of its own.
-fn new_members(check: &HealthCheck, references: &References<'_>) -> Members {
+pub(super) fn new_members(check: &HealthCheck, references: &References<'_>) -> Members {
     let mut members = members(check, references);
     members.iter_mut().filter(|(key, _)| *key == "id").for_each(|(_, id)| *id = Member::of(string(&check.id.0)));
     members

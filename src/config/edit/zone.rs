@@ -27,16 +27,7 @@ pub fn edit_zone_members(file: &SourceFile, before: &HostedZone, after: &HostedZ
 
 /// The file of a new zone. Its default record sets are left out if `dns` gives the same ones.
 pub fn new_zone_text(zone: &HostedZone, dns: &DnsSettings, references: &References<'_>) -> String {
-    let name = zone.name.to_string();
-    let vpcs: Array = zone.vpcs.iter().map(|vpc| element(&vpc.0, region(zone, vpc))).collect();
-    let mut head = vec![
-        ("name", Member::of(string(name.strip_suffix('.').unwrap_or(&name)))),
-        // What a program creates has an id of its own.
-        ("id", Member::of(string(&zone.id.0))),
-        ("vpcs", Member::optional(zone.is_private().then_some(vpcs))),
-    ];
-    head.extend(members(zone).into_iter().filter(|(key, _)| *key != "id"));
-    let mut text = members::lines(&head);
+    let mut text = members::lines(&head(zone));
     for set in written_sets(zone, dns) {
         text.push('\n');
         text.push_str(&record::text(set, &zone.name, references));
@@ -46,6 +37,20 @@ pub fn new_zone_text(zone: &HostedZone, dns: &DnsSettings, references: &Referenc
         text.push_str(&record::group_text(group, &zone.name));
     }
     text
+}
+
+/// The members of a new zone.
+pub(super) fn head(zone: &HostedZone) -> Members {
+    let name = zone.name.to_string();
+    let vpcs: Array = zone.vpcs.iter().map(|vpc| element(&vpc.0, region(zone, vpc))).collect();
+    let mut head = vec![
+        ("name", Member::of(string(name.strip_suffix('.').unwrap_or(&name)))),
+        // What a program creates has an id of its own.
+        ("id", Member::of(string(&zone.id.0))),
+        ("vpcs", Member::optional(zone.is_private().then_some(vpcs))),
+    ];
+    head.extend(members(zone).into_iter().filter(|(key, _)| *key != "id"));
+    head
 }
 
 /// The record sets without the default ones, or all if the settings would add others.

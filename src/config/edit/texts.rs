@@ -1,0 +1,32 @@
+//! Objects as text, as a new file has them: for the history, from which a user can paste them back.
+
+use super::members::lines;
+use super::{References, collection, health_check, record, zone};
+use crate::config::secrecy::Covered;
+use crate::model::{CidrCollection, HealthCheck, HostedZone, Name, RecordGroup, ResourceRecordSet};
+
+/// The `[[record]]` of a record set.
+pub fn record_set_text(set: &ResourceRecordSet, zone: &Name, references: &References<'_>) -> String {
+    record::text(set, zone, references)
+}
+
+/// The `[[record_group]]` of the settings of a group.
+pub fn record_group_text(group: &RecordGroup, zone: &Name) -> String {
+    record::group_text(group, zone)
+}
+
+/// The members of a zone.
+pub fn zone_members_text(zone: &HostedZone) -> String {
+    lines(&zone::head(zone))
+}
+
+/// The `[[health_check]]` of a check, without what is secret.
+pub fn health_check_text(check: &HealthCheck, references: &References<'_>) -> String {
+    let text = format!("[[health_check]]\n{}", lines(&health_check::new_members(check, references)));
+    Covered::of(&text).shown(0..text.len(), &text).into_owned()
+}
+
+/// The `[[cidr_collection]]` of a collection.
+pub fn cidr_collection_text(collection: &CidrCollection) -> String {
+    format!("[[cidr_collection]]\n{}", lines(&collection::new_members(collection)))
+}

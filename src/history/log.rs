@@ -1,0 +1,350 @@
+//! Writes the history: the loader's thread directly, the control loop through a thread, so that it
+//! never waits for a disk.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::EventKind;
+use super::event::{EventRecord, ObjectChange};
+use super::line::{IntentLine, Line, lines_of};
+use super::past::Owner;
+use super::read_back::{Reading, Restored};
+use crate::background;
+use crate::health::Timestamp;
+use crate::log_limit::LogLimit;
+use crate::objects::ObjectId;
+use crate::store::{Contents, HistoryFile, TextPrint, Writers, read_history, read_text};
+
+/// With more events or bytes than this, the older half is dropped.
+const MOST_EVENTS: usize = 10_000;
+const MOST_OCTETS: u64 = 64 << 20;
+/// How many events are in memory after the start.
+const RESTORED_EVENTS: usize = 512;
+/// How many bytes of lines are returned at once.
+const MOST_RETURNED: usize = 8 << 20;
+/// How many events can wait for the thread.
+const WAITING: usize = 4096;
+/// A power cut loses at most this much.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
+
+/// The history of a server. Cheap to clone. The default one keeps nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History(Option<Arc<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    log: Arc<Mutex<Log>>,
+    path: PathBuf,
+    /// Caller references of removed objects.
+    references: Mutex<HashSet<(Owner, String)>>,
+    work: SyncSender<Work>,
+    warnings: LogLimit,
+}
+
+/// A change that is about to be made.
+#[must_use = "say whether the change was made"]
+#[derive(Debug)]
+pub(crate) struct Intent {
+    history: History,
+    number: u64,
+    /// The caller reference that is never used again after it.
+    reference: Option<(Owner, String)>,
+}
+
+#[derive(Debug)]
+enum Work {
+    Record(EventRecord),
+    /// Something was written and has to be synced.
+    Written,
+    Finish(SyncSender<()>),
+}
+
+#[derive(Debug)]
+struct Log {
+    file: HistoryFile,
+    last_number: u64,
+    events: usize,
+    octets: u64,
+    /// Whether the last write failed; the warning was logged then.
+    has_failed: bool,
+}
+
+impl History {
+    /// The history in this state directory, and what it remembers.
+    pub(crate) fn open(state: &Path) -> io::Result<(History, Restored)> {
+        let file = HistoryFile::new(state);
+        let path = file.path().to_path_buf();
+        let mut log = Log { file, last_number: 0, events: 0, octets: 0, has_failed: false };
+        let mut reading = Reading::of(&path, RESTORED_EVENTS).unwrap_or_else(|error| {
+            tracing::warn!("{} cannot be read: {error}; what happened before this start is not shown", path.display());
+            Reading::default()
+        });
+        if reading.damaged > 0 {
+            tracing::warn!("{}: {} damaged lines are skipped", path.display(), reading.damaged);
+        }
+        (log.last_number, log.events, log.octets) = (reading.last_number, reading.events, reading.octets);
+        let decided = reading.decide_open(&holds);
+        if !decided.is_empty() {
+            log.write(&decided);
+        }
+        let restored = reading.restored();
+        let references = Mutex::new(reading.into_past().references);
+        let (work, inbox) = mpsc::sync_channel(WAITING);
+        let log = Arc::new(Mutex::new(log));
+        let of_thread = Arc::clone(&log);
+        thread::Builder::new().name("history".to_owned()).spawn(move || run(&of_thread, &inbox))?;
+        let shared = Shared { log, path, references, work, warnings: LogLimit::default() };
+        Ok((History(Some(shared.into())), restored))
+    }
+
+    /// Writes an event. Does not wait.
+    pub(crate) fn record(&self, record: EventRecord) {
+        let Some(shared) = &self.0 else { return };
+        if shared.work.try_send(Work::Record(record)).is_err()
+            && let Some(held_back) = shared.warnings.admit("full")
+        {
+            tracing::warn!("{}: the disk is too slow, events are missing in it{held_back}", shared.path.display());
+        }
+    }
+
+    /// Writes that this change is about to be made to a file, which has a text with this print after
+    /// it, or is gone.
+    pub(crate) fn intend(&self, at: Timestamp, change: &Arc<ObjectChange>, file: &Path, print: Option<u128>) -> Intent {
+        let reference = change.caller_reference.clone().map(|reference| (Owner::of(&change.object), reference));
+        let mut number = 0;
+        if let Some(shared) = &self.0 {
+            let mut log = shared.log();
+            log.last_number += 1;
+            number = log.last_number;
+            let record = EventRecord { at, what: EventKind::Changed(Arc::clone(change)) };
+            log.write_event(&Line::event(&record, Some(IntentLine::new(number, file, print))));
+        }
+        Intent { history: self.clone(), number, reference }
+    }
+
+    /// Whether a removed object of the same kind had this caller reference.
+    pub(crate) fn had_reference(&self, id: &ObjectId, caller_reference: &str) -> bool {
+        let Some(shared) = &self.0 else { return false };
+        let references = shared.references.lock().unwrap_or_else(PoisonError::into_inner);
+        references.contains(&(Owner::of(id), caller_reference.to_owned()))
+    }
+
+    /// The latest events in full, oldest first: at most this many, and only changes of the object
+    /// with this name or id if there is one. `None` without a history.
+    pub(crate) fn latest(&self, most: usize, object: Option<&str>) -> Option<io::Result<Vec<EventRecord>>> {
+        let path = &self.0.as_ref()?.path;
+        let mut latest = Latest { most, object, ..Latest::default() };
+        let read = read_history(path, |line| latest.take(line));
+        Some(read.map(|()| latest.events.into_iter().map(|(_, _, record)| record).collect()))
+    }
+
+    /// Waits, for at most this long, until everything is written and synced.
+    pub(crate) fn finish(&self, most: Duration) {
+        let Some(shared) = &self.0 else { return };
+        let (done, finished) = mpsc::sync_channel(1);
+        if shared.work.try_send(Work::Finish(done)).is_ok() {
+            // A disk that hangs does not delay the end.
+            let _ = finished.recv_timeout(most);
+        }
+    }
+}
+
+impl Shared {
+    fn log(&self) -> MutexGuard<'_, Log> {
+        locked(&self.log)
+    }
+}
+
+impl Intent {
+    /// The change was made.
+    pub(crate) fn made(self) {
+        let Some(shared) = &self.history.0 else { return };
+        if let Some(reference) = self.reference {
+            shared.references.lock().unwrap_or_else(PoisonError::into_inner).insert(reference);
+        }
+        self.history.decide(&Line::Made(self.number));
+    }
+
+    /// The change was not made.
+    pub(crate) fn not_made(self) {
+        self.history.decide(&Line::NotMade(self.number));
+    }
+}
+
+impl History {
+    fn decide(&self, line: &Line) {
+        let Some(shared) = &self.0 else { return };
+        shared.log().write(&line.text());
+        // If the queue is full, the thread syncs what is written with the rest.
+        let _ = shared.work.try_send(Work::Written);
+    }
+}
+
+impl Log {
+    fn write_event(&mut self, line: &Line) {
+        let text = line.text();
+        self.write(&text);
+        self.events += 1;
+        self.octets += text.len() as u64;
+    }
+
+    /// Warns about the first failure; further ones are silent until a write succeeds.
+    fn write(&mut self, lines: &str) {
+        let path = self.file.path().display().to_string();
+        match (self.file.append(lines), self.has_failed) {
+            (Ok(()), true) => {
+                tracing::info!("{path} is written again");
+                self.has_failed = false;
+            }
+            (Ok(()), false) | (Err(_), true) => {}
+            (Err(error), false) => {
+                tracing::warn!("{path} cannot be written: {error}; what happens is not kept for after a restart");
+                self.has_failed = true;
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.events > MOST_EVENTS || self.octets > MOST_OCTETS
+    }
+
+    /// Drops the older half of the events. Ids of changes, and caller references of removed objects,
+    /// stay.
+    fn rotate(&mut self) -> io::Result<()> {
+        let path = self.file.path().to_path_buf();
+        let mut lines = VecDeque::new();
+        read_history(&path, |line| lines.extend(line.map(str::to_owned)))?;
+        let octets = |lines: &VecDeque<String>| lines.iter().map(String::len).sum::<usize>() as u64;
+        let mut left = octets(&lines);
+        let mut older = Reading::default();
+        while (lines.len() > MOST_EVENTS / 2 || left > MOST_OCTETS / 2)
+            && let Some(line) = lines.pop_front()
+        {
+            left -= line.len() as u64;
+            older.take(Some(&line));
+        }
+        // Whether the last of them were made is said in the newer half.
+        let mut text = String::new();
+        let mut newer = Reading::default();
+        for line in &lines {
+            match Line::read(line) {
+                Some(Line::Made(_) | Line::NotMade(_)) => older.take(Some(line)),
+                Some(Line::Event(_)) => newer.take(Some(line)),
+                _ => continue,
+            }
+            text.push_str(line);
+            text.push('\n');
+        }
+        (self.events, self.octets) = (newer.events, newer.octets);
+        self.file.replace(&(lines_of(&older.into_past()) + &text))
+    }
+}
+
+/// Writes and syncs until the last handle of the history is dropped.
+fn run(log: &Mutex<Log>, inbox: &mpsc::Receiver<Work>) {
+    background::lower_priority();
+    let mut sync_at: Option<Instant> = None;
+    loop {
+        let wait = sync_at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+        let work = match inbox.recv_timeout(wait) {
+            Ok(work) => Some(work),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return sync(log),
+        };
+        match work {
+            Some(Work::Record(record)) => locked(log).write_event(&Line::event(&record, None)),
+            Some(Work::Written) => {}
+            Some(Work::Finish(done)) => {
+                sync(log);
+                // The sender may have given up.
+                let _ = done.send(());
+            }
+            None => {
+                sync(log);
+                sync_at = None;
+                continue;
+            }
+        }
+        sync_at.get_or_insert_with(|| Instant::now() + SYNC_AFTER);
+        if locked(log).is_full() {
+            rotate(log);
+        }
+    }
+}
+
+fn rotate(log: &Mutex<Log>) {
+    let mut log = locked(log);
+    if let Err(error) = log.rotate() {
+        tracing::warn!("{} cannot be shortened: {error}; it is tried again later", log.file.path().display());
+        (log.events, log.octets) = (0, 0);
+    }
+}
+
+/// Syncs without the lock, so that changes do not wait for it.
+fn sync(log: &Mutex<Log>) {
+    let file = locked(log).file.opened();
+    if let Some(file) = file {
+        // A failure is noticed by the next write, or costs what a power cut costs.
+        let _ = file.sync_data();
+    }
+}
+
+fn locked(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a file has the text with this print, or does not exist if there is none.
+fn holds(path: &Path, print: Option<&str>) -> bool {
+    match (read_text(path, &Writers::unknown()), print) {
+        (Ok(Contents::Text { source, .. }), Some(print)) => {
+            format!("{:x}", TextPrint::of(&source.text).number()) == print
+        }
+        (Ok(Contents::Absent), None) => true,
+        _ => false,
+    }
+}
+
+/// The latest events that are wanted.
+#[derive(Default)]
+struct Latest<'o> {
+    most: usize,
+    object: Option<&'o str>,
+    /// With the number of a change, and the length of the line.
+    events: VecDeque<(Option<u64>, usize, EventRecord)>,
+    octets: usize,
+}
+
+impl Latest<'_> {
+    fn take(&mut self, text: Option<&str>) {
+        let Some(text) = text else { return };
+        // Most lines are about other objects.
+        if self.object.is_some() && text.starts_with("{\"event\"") && !text.contains("\"changed\":{") {
+            return;
+        }
+        match Line::read(text) {
+            Some(Line::Event(line)) => {
+                let number = line.intent.as_ref().map(|intent| intent.number);
+                let record = EventRecord::from(line);
+                if self.object.is_none_or(|object| record.is_of(object)) {
+                    self.octets += text.len();
+                    self.events.push_back((number, text.len(), record));
+                    self.drop_oldest();
+                }
+            }
+            Some(Line::NotMade(number)) => self.events.retain(|(known, ..)| *known != Some(number)),
+            _ => {}
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        while self.events.len() > self.most || (self.octets > MOST_RETURNED && self.events.len() > 1) {
+            let Some((_, octets, _)) = self.events.pop_front() else { return };
+            self.octets -= octets;
+        }
+    }
+}

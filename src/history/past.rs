@@ -1,0 +1,55 @@
+//! What is known of changes longer than the events are kept: their ids, and caller references that
+//! are never used again.
+
+use std::collections::{HashSet, VecDeque};
+
+use crate::health::Timestamp;
+use crate::objects::{ObjectId, Submission};
+
+/// How many ids of changes are known.
+const MOST_CHANGES: usize = 10_000;
+
+/// A change that was made, as GetChange reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PastChange {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Its id and comment.
+    pub(crate) submission: Submission,
+}
+
+/// Whose caller reference it is. A hosted zone and a health check may have the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    HostedZone,
+    HealthCheck,
+    CidrCollection,
+}
+
+/// What is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Past {
+    /// The latest changes, oldest first.
+    pub(super) changes: VecDeque<PastChange>,
+    /// Caller references of removed objects.
+    pub(super) references: HashSet<(Owner, String)>,
+}
+
+impl Owner {
+    pub(crate) fn of(id: &ObjectId) -> Owner {
+        match id {
+            ObjectId::HostedZone(_) => Owner::HostedZone,
+            ObjectId::HealthCheck(_) => Owner::HealthCheck,
+            ObjectId::CidrCollection(_) => Owner::CidrCollection,
+        }
+    }
+}
+
+impl Past {
+    pub(super) fn add_change(&mut self, change: PastChange) {
+        if self.changes.len() == MOST_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(change);
+    }
+}

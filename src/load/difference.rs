@@ -1,0 +1,226 @@
+//! What a change of objects changed, as the history keeps it: the record sets and members before and
+//! after, as zone files have them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::background;
+use crate::config::{self, References, SourceFile, TextOrigin};
+use crate::history::{ObjectChange, Part};
+use crate::model::{HostedZone, RecordGroup, RecordSetKey, RecordType, ResourceRecordSet};
+use crate::objects::{Author, Commit, Object, ObjectId, Transition};
+use crate::store::TextPrint;
+
+use super::LoadedConfig;
+use super::loaded_file::LoadedFile;
+use super::sources::Current;
+use super::zone_texts::{Texts, find};
+
+/// The most bytes of text of one change. Further parts are counted.
+const MOST_OCTETS: usize = 4 << 20;
+/// The most bytes of the texts that a load compares: an edit of many large files is not slowed down
+/// by telling what it changed.
+const MOST_COMPARED: u64 = 8 << 20;
+
+/// The most objects whose changes a load tells one by one.
+const MOST_OBJECTS: usize = 100;
+
+/// Collects parts up to the limit.
+#[derive(Default)]
+struct Parts {
+    parts: Vec<Part>,
+    octets: usize,
+    more: usize,
+}
+
+impl Parts {
+    /// A part, unless both texts are equal.
+    fn add(&mut self, what: &str, before: Option<String>, after: Option<String>) {
+        if before == after {
+            return;
+        }
+        self.octets += [&before, &after].into_iter().flatten().map(String::len).sum::<usize>();
+        if self.octets > MOST_OCTETS && !self.parts.is_empty() {
+            self.more += 1;
+        } else {
+            self.parts.push(Part { what: what.to_owned(), before, after });
+        }
+    }
+
+    fn into_change(self, object: ObjectId, name: String, author: Author) -> ObjectChange {
+        let Parts { parts, more, .. } = self;
+        ObjectChange { author, object, name, submission: None, parts, more, caller_reference: None }
+    }
+}
+
+/// What a commit changes.
+pub(super) fn of_commit(base: &LoadedConfig, commit: &Commit, transition: &Transition) -> ObjectChange {
+    let references = References::to(&base.checks, &base.common.cidr_collections);
+    let Transition { before, after } = transition;
+    let mut parts = Parts::default();
+    compare(&mut parts, (before.as_ref(), &references), (after.as_ref(), &references));
+    let name = after.as_ref().or(before.as_ref()).map(Object::name).unwrap_or_default();
+    let removed = before.as_ref().filter(|_| after.is_none());
+    let change = parts.into_change(commit.id.clone(), name, commit.author.clone());
+    ObjectChange {
+        submission: commit.submission.clone(),
+        caller_reference: removed.and_then(Object::caller_reference).cloned(),
+        ..change
+    }
+}
+
+/// What differs between two states of an object.
+fn compare(
+    parts: &mut Parts,
+    (before, old_references): (Option<&Object>, &References<'_>),
+    (after, references): (Option<&Object>, &References<'_>),
+) {
+    match (before, after) {
+        (Some(Object::HostedZone(before)), Some(Object::HostedZone(after))) => {
+            compare_zones(parts, (before, old_references), (after, references));
+        }
+        (Some(Object::HostedZone(zone)), _) => {
+            one_zone(zone, old_references, |what, text| parts.add(what, Some(text), None));
+        }
+        (_, Some(Object::HostedZone(zone))) => {
+            one_zone(zone, references, |what, text| parts.add(what, None, Some(text)));
+        }
+        (before, after) => {
+            let name = after.or(before).map(Object::name).unwrap_or_default();
+            let text = |object: &Object, references| match object {
+                Object::HealthCheck(check) => config::health_check_text(check, references),
+                Object::CidrCollection(collection) => config::cidr_collection_text(collection),
+                Object::HostedZone(zone) => config::zone_members_text(zone),
+            };
+            parts.add(&name, before.map(|one| text(one, old_references)), after.map(|one| text(one, references)));
+        }
+    }
+}
+
+/// The record sets and members that differ between two states of a zone.
+fn compare_zones(
+    parts: &mut Parts,
+    (before, old_references): (&HostedZone, &References<'_>),
+    (after, references): (&HostedZone, &References<'_>),
+) {
+    let name = after.name.to_string();
+    parts.add(&name, Some(config::zone_members_text(before)), Some(config::zone_members_text(after)));
+    let old_text = |set: &ResourceRecordSet| Some(config::record_set_text(set, &before.name, old_references));
+    let new_text = |set: &ResourceRecordSet| Some(config::record_set_text(set, &after.name, references));
+    let mut old: HashMap<RecordSetKey, &ResourceRecordSet> =
+        before.record_sets.iter().map(|set| (set.key(), set)).collect();
+    let (mut changed, mut added) = (Vec::new(), Vec::new());
+    for set in background::yielding(&after.record_sets) {
+        match old.remove(&set.key()) {
+            Some(old) if old == set => {}
+            Some(old) => changed.push((old, set)),
+            None => added.push(set),
+        }
+    }
+    // What was removed comes first: it is what somebody may look for.
+    let removed = before.record_sets.iter().filter(|set| old.contains_key(&set.key()));
+    removed.for_each(|set| parts.add(&named(set), old_text(set), None));
+    changed.into_iter().for_each(|(old, new)| parts.add(&named(new), old_text(old), new_text(new)));
+    added.into_iter().for_each(|set| parts.add(&named(set), None, new_text(set)));
+    compare_groups(parts, before, after);
+}
+
+fn compare_groups(parts: &mut Parts, before: &HostedZone, after: &HostedZone) {
+    let of = |zone: &HostedZone, wanted: &RecordGroup| {
+        let is_it = |group: &&RecordGroup| group.name == wanted.name && group.record_type == wanted.record_type;
+        zone.record_groups.iter().find(is_it).map(|group| config::record_group_text(group, &zone.name))
+    };
+    let named = |group: &RecordGroup| format!("{} {} record_group", group.name, group.record_type.as_str());
+    for group in &before.record_groups {
+        parts.add(&named(group), of(before, group), of(after, group));
+    }
+    for group in after.record_groups.iter().filter(|group| of(before, group).is_none()) {
+        parts.add(&named(group), None, of(after, group));
+    }
+}
+
+/// A zone that is new or gone, without the record sets that each zone has.
+fn one_zone(zone: &HostedZone, references: &References<'_>, mut add: impl FnMut(&str, String)) {
+    add(&zone.name.to_string(), config::zone_members_text(zone));
+    let is_own = |set: &&ResourceRecordSet| {
+        set.name != zone.name || !matches!(set.record_type, RecordType::Soa | RecordType::Ns)
+    };
+    for set in zone.record_sets.iter().filter(is_own) {
+        add(&named(set), config::record_set_text(set, &zone.name, references));
+    }
+    for group in &zone.record_groups {
+        add(
+            &format!("{} {} record_group", group.name, group.record_type.as_str()),
+            config::record_group_text(group, &zone.name),
+        );
+    }
+}
+
+/// For example `app.lab.test. A blue`.
+fn named(set: &ResourceRecordSet) -> String {
+    let identifier = set.set_identifier.as_ref().map(|identifier| format!(" {identifier}")).unwrap_or_default();
+    format!("{} {}{identifier}", set.name, set.record_type.as_str())
+}
+
+impl LoadedConfig {
+    /// The served sources of the zones that these texts change or leave out, as far as they are not
+    /// too many or too large.
+    pub(super) fn sources_before(&self, texts: &Texts) -> Vec<SourceFile> {
+        let is_unchanged = |file: &LoadedFile| match find(texts, &file.path) {
+            Some(Current::Read(source, _)) => TextPrint::of(&source.text) == file.print,
+            Some(Current::Before(_)) => true,
+            None => false,
+        };
+        let mut octets = 0;
+        let is_small = |file: &&Arc<LoadedFile>| {
+            octets += file.octets;
+            octets <= MOST_COMPARED
+        };
+        let changed = self.files.iter().filter(|file| file.zone.is_some() && !is_unchanged(file));
+        changed.take(MOST_OBJECTS).filter(is_small).filter_map(|file| self.source_of(file).ok()).collect()
+    }
+
+    /// The zone of a source that is or was served. It is not kept in memory.
+    fn zone_of(&self, source: &SourceFile) -> Option<Object> {
+        let known = self.models.of(TextPrint::of(&source.text));
+        let read = || self.common.zone(source, TextOrigin::LastGood, &self.settings)?.zone.map(Arc::new);
+        known.or_else(read).map(Object::HostedZone)
+    }
+
+    fn checks_and_collections(&self) -> HashMap<ObjectId, Object> {
+        let checks = self.checks.iter().map(|check| Object::HealthCheck(Arc::new(check.clone())));
+        let collections = self.cidr_collections().iter();
+        let collections = collections.map(|collection| Object::CidrCollection(Arc::new(collection.clone())));
+        checks.chain(collections).map(|object| (object.id(), object)).collect()
+    }
+}
+
+/// What edits of files changed. `sources` are those before, as far as they are compared.
+pub(super) fn of_load(before: &LoadedConfig, after: &LoadedConfig, sources: &[SourceFile]) -> Vec<Arc<ObjectChange>> {
+    let mut pairs: Vec<(Option<Object>, Option<Object>)> = Vec::new();
+    for old in background::yielding(sources).filter_map(|source| before.zone_of(source)) {
+        let id = old.id();
+        let mut files = after.files.iter();
+        let file = files.find(|file| file.id().is_some_and(|known| ObjectId::HostedZone(known.clone()) == id));
+        let new = file.and_then(|file| after.zone_of(&after.source_of(file).ok()?));
+        pairs.push((Some(old), new));
+    }
+    if before.checks != after.checks || before.cidr_collections() != after.cidr_collections() {
+        let (old, mut new) = (before.checks_and_collections(), after.checks_and_collections());
+        for (id, object) in old {
+            let new = new.remove(&id);
+            pairs.push((Some(object), new));
+        }
+        pairs.extend(new.into_values().map(|object| (None, Some(object))));
+    }
+    let old_references = References::to(&before.checks, before.cidr_collections());
+    let references = References::to(&after.checks, after.cidr_collections());
+    let change = |(old, new): (Option<Object>, Option<Object>)| {
+        let mut parts = Parts::default();
+        compare(&mut parts, (old.as_ref(), &old_references), (new.as_ref(), &references));
+        let object = new.as_ref().or(old.as_ref()).filter(|_| !parts.parts.is_empty())?;
+        let author = Author { name: "an edit of the file".to_owned(), operation: "Edit".to_owned() };
+        Some(Arc::new(parts.into_change(object.id(), object.name(), author)))
+    };
+    pairs.into_iter().filter(|(old, new)| old != new).filter_map(change).take(MOST_OBJECTS).collect()
+}
