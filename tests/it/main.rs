@@ -28,6 +28,8 @@ mod hostile;
 mod api_checks;
 /// The front of the Route 53 API: signatures, trust, hostile requests.
 mod api_front;
+/// Hosted zones and record sets over the Route 53 API.
+mod api_zones;
 /// A client that signs requests for the Route 53 API.
 mod aws;
 /// DNS cookies, and their secrets.

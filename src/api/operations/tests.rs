@@ -1,9 +1,31 @@
 //! Tests of operations on hosted zones, record sets and tags.
 
 use super::fixture::TestApi;
-use super::{ApiError, Code};
+use super::{ApiError, Code, handler};
 use crate::api::operation::Operation;
 use crate::api::xml::Element;
+
+/// The page with the table of operations. `FIFTYTHREE_BLESS=1` rewrites the table.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md");
+
+#[test]
+fn the_page_lists_all_operations_and_which_of_them_are_here() {
+    let rows = Operation::ALL.iter().map(|operation| {
+        let (method, path) = (operation.method(), operation.path());
+        let is_here = if handler(*operation).is_some() { "yes" } else { "not yet" };
+        format!("| {} | {method} `{path}` | {is_here} |\n", operation.name())
+    });
+    let head = "| Operation | Method and path | Here |\n|---|---|---|\n";
+    let table: String = std::iter::once(head.to_owned()).chain(rows).collect();
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let (before, rest) = page.split_at(page.find(head).unwrap());
+    let after = &rest[rest.find("\n\n").map_or(rest.len(), |end| end + 1)..];
+    let expected = format!("{before}{table}{after}");
+    if std::env::var_os("FIFTYTHREE_BLESS").is_some() {
+        std::fs::write(PAGE, &expected).unwrap();
+    }
+    assert!(page == expected, "run FIFTYTHREE_BLESS=1 cargo test --lib the_page_lists_all_operations");
+}
 
 impl TestApi {
     fn create(&self, name: &str, more: &str) -> Result<Element, ApiError> {

@@ -1,0 +1,173 @@
+//! Hosted zones and record sets over the Route 53 API, and what port 53 answers then.
+#![cfg(unix)]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use hickory_proto::rr::RecordType;
+
+use crate::aws::{Client, Reply};
+use crate::server::{Lab, Running, Transport, ask_from};
+
+const PLACES: &str = "[[location.network]]
+cidr = '198.51.100.0/24'
+country = 'US'
+region = 'us-west-1'
+
+[[location.network]]
+cidr = '203.0.113.0/24'
+country = 'JP'
+region = 'ap-northeast-1'
+";
+
+fn server() -> (Lab, Running, Client) {
+    let lab = Lab::new(&[("other.test.toml", "name = 'other.test'\n")]);
+    lab.add_settings(&format!("{PLACES}\n[api]\nlisten = ['127.0.0.1:0']\ninsync_delay = '1m'\n"));
+    let running = lab.serve();
+    let client = Client::of(&running, "test", "test");
+    (lab, running, client)
+}
+
+fn post(client: &Client, path: &str, operation: &str, content: &str) -> Reply {
+    let namespace = "https://route53.amazonaws.com/doc/2013-04-01/";
+    client.post(path, &format!("<{operation}Request xmlns=\"{namespace}\">{content}</{operation}Request>"))
+}
+
+/// Creates a zone and returns its id.
+fn create(client: &Client, name: &str) -> String {
+    let content = format!("<Name>{name}</Name><CallerReference>{name}</CallerReference>");
+    let created = post(client, "/hostedzone", "CreateHostedZone", &content);
+    assert_eq!(created.status, 201, "{}", created.body);
+    let id = created.element("Id").strip_prefix("/hostedzone/").unwrap().to_owned();
+    assert!(created.headers.contains(&format!("/2013-04-01/hostedzone/{}", id.to_lowercase())), "{}", created.headers);
+    id
+}
+
+fn change(client: &Client, zone: &str, changes: &[(&str, String)]) -> Reply {
+    let change = |(action, set): &(&str, String)| {
+        format!("<Change><Action>{action}</Action><ResourceRecordSet>{set}</ResourceRecordSet></Change>")
+    };
+    let changes: String = changes.iter().map(change).collect();
+    let content = format!("<ChangeBatch><Changes>{changes}</Changes></ChangeBatch>");
+    // botocore sends the slash.
+    post(client, &format!("/hostedzone/{zone}/rrset/"), "ChangeResourceRecordSets", &content)
+}
+
+fn make(client: &Client, zone: &str, sets: &[String]) {
+    let changes: Vec<_> = sets.iter().map(|set| ("CREATE", set.clone())).collect();
+    let reply = change(client, zone, &changes);
+    assert_eq!(reply.status, 200, "{}", reply.body);
+}
+
+fn simple(name: &str, address: &str) -> String {
+    format!("<Name>{name}</Name><Type>A</Type>{}", values(address))
+}
+
+fn values(address: &str) -> String {
+    format!("<TTL>10</TTL><ResourceRecords><ResourceRecord><Value>{address}</Value></ResourceRecord></ResourceRecords>")
+}
+
+/// A set whose identifier is its address.
+fn member(name: &str, before: &str, address: &str, after: &str) -> String {
+    let values = values(address);
+    format!("<Name>{name}</Name><Type>A</Type><SetIdentifier>{address}</SetIdentifier>{before}{values}{after}")
+}
+
+#[test]
+fn a_new_zone_is_answered_changed_listed_and_deleted() {
+    let (lab, server, client) = server();
+    let id = create(&client, "new.test");
+    make(&client, &id, &[simple("www.new.test", "192.0.2.1"), simple("*.new.test", "192.0.2.2")]);
+    assert_eq!(server.ask("www.new.test.", Transport::Udp).addresses, ["192.0.2.1"]);
+    assert_eq!(server.ask("any.new.test.", Transport::Udp).addresses, ["192.0.2.2"]);
+    let alias = format!(
+        "<Name>alias.new.test</Name><Type>A</Type><AliasTarget><HostedZoneId>{id}</HostedZoneId><DNSName>WWW.new.test\
+         </DNSName><EvaluateTargetHealth>false</EvaluateTargetHealth></AliasTarget>"
+    );
+    let changed = change(&client, &id, &[("UPSERT", simple("www.new.test", "192.0.2.3")), ("CREATE", alias.clone())]);
+    assert_eq!((changed.status, changed.element("Status")), (200, "PENDING"), "{}", changed.body);
+    // The delay is only what GetChange says.
+    assert_eq!(server.ask("alias.new.test.", Transport::Udp).addresses, ["192.0.2.3"]);
+    let listed = client.get(&format!("/hostedzone/{id}/rrset?maxitems=1&name=alias.new.test&type=A"));
+    assert_eq!((listed.element("DNSName"), listed.element("NextRecordName")), ("www.new.test.", "ns1.new.test."));
+
+    let refused = change(&client, &id, &[("CREATE", simple("x.new.test", "192.0.2.9")), ("CREATE", alias.clone())]);
+    assert_eq!((refused.status, refused.code()), (400, "InvalidChangeBatch"));
+    assert_eq!(server.ask("x.new.test.", Transport::Udp).addresses, ["192.0.2.2"], "nothing is changed");
+    let path = format!("/hostedzone/{id}");
+    assert_eq!(client.send("DELETE", &path, &[], "").code(), "HostedZoneNotEmpty");
+    let rest = [alias, simple("www.new.test", "192.0.2.3"), simple("*.new.test", "192.0.2.2")];
+    let gone = change(&client, &id, &rest.map(|set| ("DELETE", set)));
+    assert_eq!(gone.status, 200, "{}", gone.body);
+    assert_eq!(client.send("DELETE", &path, &[], "").status, 200);
+    assert_eq!(client.get(&path).code(), "NoSuchHostedZone");
+    assert!(server.ask("www.new.test.", Transport::Udp).addresses.is_empty());
+    let files =
+        fs::read_dir(lab.path("zones")).unwrap().filter_map(|file| file.unwrap().file_name().into_string().ok());
+    assert!(!files.into_iter().any(|file| file.contains("new.test") && file.ends_with(".toml")));
+}
+
+#[test]
+fn every_policy_that_comes_in_by_the_api_is_answered() {
+    let (_lab, server, client) = server();
+    let id = create(&client, "new.test");
+    let geo = |area: &str| format!("<GeoLocation><CountryCode>{area}</CountryCode></GeoLocation>");
+    let near = |region: &str| format!("<GeoProximityLocation><AWSRegion>{region}</AWSRegion></GeoProximityLocation>");
+    let (zero, five) = ("<Weight>0</Weight>", "<Weight>5</Weight>");
+    let multivalue = "<MultiValueAnswer>true</MultiValueAnswer>";
+    make(
+        &client,
+        &id,
+        &[
+            member("weighted.new.test", zero, "192.0.2.1", ""),
+            member("weighted.new.test", five, "192.0.2.2", ""),
+            member("latency.new.test", "<Region>us-west-1</Region>", "192.0.2.1", ""),
+            member("latency.new.test", "<Region>ap-northeast-1</Region>", "192.0.2.2", ""),
+            member("failover.new.test", "<Failover>SECONDARY</Failover>", "192.0.2.1", ""),
+            member("geo.new.test", &geo("US"), "192.0.2.1", ""),
+            member("geo.new.test", &geo("*"), "192.0.2.2", ""),
+            member("near.new.test", "", "192.0.2.1", &near("us-west-2")),
+            member("near.new.test", "", "192.0.2.2", &near("ap-northeast-3")),
+            member("multi.new.test", multivalue, "192.0.2.1", ""),
+            member("multi.new.test", multivalue, "192.0.2.2", ""),
+        ],
+    );
+    let asked = |name: &str, subnet: &str| -> BTreeSet<String> {
+        let answer = ask_from(server.address, &format!("{name}.new.test."), RecordType::A, Some(subnet));
+        answer.addresses.into_iter().collect()
+    };
+    let (america, japan) = ("198.51.100.0/24", "203.0.113.0/24");
+    let (first, second) = (BTreeSet::from(["192.0.2.1".to_owned()]), BTreeSet::from(["192.0.2.2".to_owned()]));
+    for name in ["latency", "geo", "near"] {
+        assert_eq!((asked(name, america), asked(name, japan)), (first.clone(), second.clone()), "{name}");
+    }
+    assert_eq!(asked("weighted", america), second);
+    assert_eq!(asked("failover", america), first);
+    assert_eq!(asked("multi", america), &first | &second);
+}
+
+#[test]
+fn a_zone_file_by_hand_is_an_object_of_the_api_and_keeps_what_it_says() {
+    let (lab, server, client) = server();
+    let text = "# by hand\nname = 'other.test'\n\n[[record]] # the mail server\nname = 'mail'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.1']\n";
+    lab.write("zones/other.test.toml", text);
+    server.wait_for_answer("mail.other.test.", &["192.0.2.1"]);
+    let found = client.get("/hostedzonesbyname?dnsname=other.test&maxitems=1");
+    let id = found.element("Id").strip_prefix("/hostedzone/").unwrap();
+    let mx = "<Name>other.test</Name><Type>MX</Type><TTL>10</TTL><ResourceRecords><ResourceRecord><Value>10 Mail.other.test\
+              </Value></ResourceRecord></ResourceRecords>";
+    make(&client, id, &[mx.to_owned()]);
+    let comment = post(&client, &format!("/hostedzone/{id}"), "UpdateHostedZoneComment", "<Comment>c</Comment>");
+    assert_eq!((comment.status, comment.element("Comment")), (200, "c"), "{}", comment.body);
+    let tags = "<AddTags><Tag><Key>env</Key><Value>lab</Value></Tag></AddTags>";
+    assert_eq!(post(&client, &format!("/tags/hostedzone/{id}"), "ChangeTagsForResource", tags).status, 200);
+    let text = fs::read_to_string(lab.path("zones/other.test.toml")).unwrap();
+    for part in
+        ["# by hand\n", "# the mail server\n", "values = [\"10 Mail.other.test\"]", "comment = \"c\"", "env = \"lab\""]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // As it was sent: without a dot at the end.
+    let listed = client.get(&format!("/hostedzone/{id}/rrset?name=other.test&type=MX&maxitems=1"));
+    assert_eq!(listed.element("Value"), "10 Mail.other.test");
+}
