@@ -2,7 +2,7 @@
 //!
 //! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change` changes record sets in them, `query` sends
 //! queries as `dig` does, `explain` explains an answer, `simulate` answers many simulated clients,
-//! `health` shows health checks, `override` overrides them, `watch` shows answers and health live,
+//! `health` shows health checks, `history` what happened and who changed what, `override` overrides them, `watch` shows answers and health live,
 //! `cookie-secret` replaces the secrets of DNS cookies; `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
 
 mod admin_client;
@@ -13,6 +13,7 @@ mod cookie_secret;
 mod demo;
 mod explain;
 mod health;
+mod history;
 mod init;
 mod login_name;
 mod manual;
@@ -86,6 +87,7 @@ enum Command {
     Explain(explain::ExplainArguments),
     Simulate(simulate::SimulateArguments),
     Health(health::HealthArguments),
+    History(history::HistoryArguments),
     Override(overrides::OverrideArguments),
     Watch(watch::WatchArguments),
     CookieSecret(cookie_secret::CookieSecretArguments),
@@ -124,6 +126,7 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::CookieSecret(arguments) => cookie_secret::run(&arguments),
@@ -187,6 +190,7 @@ mod tests {
             "fiftythree explain app.lab.test --subnet 192.0.2.0/24 --zone-file zones/a.toml zones/b.toml",
             "fiftythree health",
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
+            "fiftythree history --zone lab.test -n 50 --json --admin 127.0.0.1:8053",
             "fiftythree watch app.lab.test",
             "fiftythree watch app.lab.test AAAA --server 127.0.0.1:5300 --admin 127.0.0.1:8053 --subnet 10.53.1.0/24 --rate 100",
             "fiftythree watch app.lab.test --window 30s --for 1m --count 1000 --json",

@@ -70,6 +70,7 @@ mod cli;
 /// `fiftythree demo`.
 mod demo;
 /// `fiftythree init`.
+mod history;
 mod init;
 /// Output that cannot be written, and settings that do not exist.
 mod output;

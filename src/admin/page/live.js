@@ -8,7 +8,7 @@ import { setServerTime } from "./format.js";
 const SILENCE_MS = 25000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10000;
-const EVENTS = ["transition", "override", "reload", "drain", "connectivity"];
+const EVENTS = ["transition", "override", "reload", "drain", "connectivity", "change"];
 
 let source = null;
 let lastId = null;

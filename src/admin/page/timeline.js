@@ -1,19 +1,25 @@
-// The timeline: transitions of all checks, and the other events since the page was opened.
+// The timeline: transitions of all checks, and the other events, also from before a restart.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { badge, count, duration, serverNow, since, time } from "./format.js";
 
 const MOST = 200;
-/** The server keeps transitions; the page itself keeps this many other events. */
+/** At most this many other events. */
 const MOST_EVENTS = 100;
+
+/** Of one change. */
+const MOST_PARTS = 5;
+const MOST_CHARACTERS = 200;
 
 let answer = null;
 let kind = "";
-const events = [];
+let events = [];
 
 export async function refresh() {
   answer = await get("v1/transitions", { limit: MOST }).catch(() => answer);
+  const history = await get("v1/history", { limit: MOST }).catch(() => null);
+  if (history) events = history.events.filter(({ name }) => name !== "transition").map(({ name, event }) => ({ name, ...event }));
 }
 
 export function enter(page) {
@@ -37,10 +43,10 @@ export function render() {
     strip(transitions),
     h("form.filter", { onsubmit: (event) => event.preventDefault(), "aria-label": "Filter" },
       h("label", null, "Show ", h("select", { value: kind, onchange: (event) => { kind = event.target.value; } },
-        [["", "everything"], ["transition", "transitions"], ["override", "overrides"], ["reload", "reloads"]]
+        [["", "everything"], ["transition", "transitions"], ["override", "overrides"], ["reload", "reloads"], ["change", "changes"]]
           .map(([value, text]) => h("option", { value, selected: value === kind }, text))))),
     !answer ? h("p.quiet", null, "Reading …") : list(entries, "No events yet."),
-    h("p.footnote", null, `The last ${MOST} transitions, also from before a restart. Overrides, reloads and other events since this page was opened.`),
+    h("p.footnote", null, `The last ${MOST} transitions and other events, also from before a restart. Older ones: fiftythree history.`),
   ];
 }
 
@@ -69,9 +75,21 @@ function strip(transitions) {
 /** Entries, newest first. */
 export function list(entries, empty, { named = true } = {}) {
   if (!entries.length) return h("p.quiet", null, empty);
-  return h("ol.timeline", null, entries.map((entry) => h("li", { key: `${entry.at}|${entry.name ?? ""}|${entry.check ?? ""}|${entry.to ?? entry.did ?? ""}` },
+  return h("ol.timeline", null, entries.map((entry) => h("li", { key: `${entry.at}|${entry.name ?? ""}|${entry.check ?? ""}|${entry.to ?? entry.did ?? ""}|${entry.object ?? ""}|${entry.change_id ?? ""}` },
     h("div.when", null, time(entry.at), h("span.quiet", null, `${since(entry.at)} ago`)),
     h("div.what", null, describe(entry, named)))));
+}
+
+/** A record set before and after. */
+function part({ did, what, before, after }) {
+  const texts = [before && `before: ${short(before)}`, after && `after: ${short(after)}`].filter(Boolean);
+  return h("li", { key: `${did} ${what}` }, `${did} ${what}`, texts.map((text) => h("div.quiet.words", { key: text }, text)));
+}
+
+/** A text on one line. */
+function short(text) {
+  const line = text.trim().split("\n").filter((one) => !one.startsWith("[[")).join(", ");
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;
 }
 
 function describe(entry, named) {
@@ -85,6 +103,11 @@ function describe(entry, named) {
       return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "⇅"), " connectivity"), " ", h("span.words", null, entry.words ?? "")];
     case "drain":
       return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "↘"), " drain"), " ", h("span.words", null, entry.words ?? "")];
+    case "change":
+      return [h("span.badge.neutral", null, h("span", { "aria-hidden": "true" }, "✎"), " change"), " ",
+        h("strong", null, entry.object), ` ${entry.operation} by ${entry.author}`, entry.comment && h("div.quiet.words", null, entry.comment),
+        h("ul", null, entry.parts.slice(0, MOST_PARTS).map(part)),
+        entry.parts.length + entry.more > MOST_PARTS && h("div.quiet", null, `and ${count(entry.parts.length + entry.more - MOST_PARTS, "more change")}`)];
     case "reload":
       return entry.refused
         ? [h("span.badge.unhealthy", null, h("span", { "aria-hidden": "true" }, "✕"), " reload rejected"), h("pre", null, entry.refused)]
