@@ -155,7 +155,7 @@ async fn what_is_wrong_is_said() {
         assert_eq!(answer.0, status, "{body}: {answer:?}");
         assert!(answer.1.contains(says), "{body}: {answer:?}");
     }
-    assert_eq!(post(address, JSON, &" ".repeat(100_000)).await.0, 413);
+    assert_eq!(post(address, JSON, &" ".repeat(600_000)).await.0, 413);
 }
 
 #[tokio::test]
@@ -495,7 +495,7 @@ async fn places_are_those_of_settings_and_records() {
 #[tokio::test]
 async fn a_zone_that_cannot_be_read_back_is_left_out_of_the_map() {
     let (address, directory) = start_zone(TREES).await;
-    assert_eq!(read::<shapes::PlacesShape>(address, "/v1/places").await.left_out, [] as [&str; 0]);
+    // Nothing has read the zone before: what was read stays in memory for a while.
     std::fs::remove_dir_all(directory.path().join("state/last-good")).unwrap();
     std::fs::remove_file(directory.path().join("zones/lab.test.toml")).unwrap();
     let places: shapes::PlacesShape = read(address, "/v1/places").await;

@@ -11,22 +11,29 @@ use super::admin_client::{AdminClient, ServerArguments};
 use super::login_name::login_name;
 use super::zone::report;
 
-const EXAMPLES: &str = "\
+const SET_EXAMPLES: &str = "\
 Examples:
   fiftythree record set www.lab.test A 192.0.2.11 192.0.2.12 --ttl 60
   fiftythree record set app.lab.test A 192.0.2.11 --set-identifier blue --failover primary --health-check blue
   fiftythree record set lab.test A --alias app.lab.test --evaluate-target-health
-  fiftythree record delete app.lab.test A --set-identifier blue
 
-`set` replaces the record set with this name, type and set identifier, or adds it. The server edits the zone file: comments \
-and layout stay. When the command ends, the change is durable and the server answers with it. Several changes at once: \
-fiftythree change.
+This replaces the record set with this name, type and set identifier, or adds it. The server edits the zone file: comments \
+and layout stay. When the command ends, the change is durable and the server answers with it. `fiftythree change` makes \
+several changes at once.
 
 Exit code: 0 when the change is made; 1 when it is not; 2 for a wrong command line.";
 
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  fiftythree record delete www.lab.test A
+  fiftythree record delete app.lab.test A --set-identifier blue
+
+`fiftythree history` has the deleted record set, as it stood in the zone file.
+
+Exit code: 0 when it is deleted; 1 when it is not; 2 for a wrong command line.";
+
 /// Set or delete a record set of a running server
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct RecordArguments {
     #[command(subcommand)]
     command: RecordCommand,
@@ -41,6 +48,7 @@ enum RecordCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = SET_EXAMPLES)]
 struct SetArguments {
     #[command(flatten)]
     record: Which,
@@ -79,6 +87,7 @@ struct SetArguments {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = DELETE_EXAMPLES)]
 struct DeleteArguments {
     #[command(flatten)]
     record: Which,

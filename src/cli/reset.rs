@@ -9,7 +9,7 @@ use super::{print, print_json};
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree serve --in-memory &
+  fiftythree serve --in-memory   in another terminal
   fiftythree reset               before each test
 
 Zones, record sets, health checks and CIDR collections become those of the files at the start, and all overrides are \

@@ -10,20 +10,25 @@ use super::admin_client::{AdminClient, ServerArguments};
 use super::login_name::login_name;
 use super::{print, print_json};
 
-const EXAMPLES: &str = "\
+const CREATE_EXAMPLES: &str = "\
 Examples:
   fiftythree zone create app.test --comment \"The app\"
   fiftythree zone create internal.test --vpc vpc-lab1
+
+The server makes a zone file. When the command ends, the zone is durable and served.
+
+Exit code: 0 when the zone is created; 1 when it is not; 2 for a wrong command line.";
+
+const DELETE_EXAMPLES: &str = "\
+Examples:
   fiftythree zone delete app.test
 
-The server makes a zone file, or moves it to the directory .deleted next to it. A zone can be deleted when it has only its \
-SOA and NS record sets.
+A zone can be deleted when it has only its SOA and NS record sets. Its file moves to the directory .deleted next to it.
 
-Exit code: 0 when the change is made; 1 when it is not; 2 for a wrong command line.";
+Exit code: 0 when the zone is deleted; 1 when it is not; 2 for a wrong command line.";
 
 /// Create or delete a hosted zone of a running server
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct ZoneArguments {
     #[command(subcommand)]
     command: ZoneCommand,
@@ -38,6 +43,7 @@ enum ZoneCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = CREATE_EXAMPLES)]
 struct CreateArguments {
     /// The name
     name: String,
@@ -55,6 +61,7 @@ struct CreateArguments {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = DELETE_EXAMPLES)]
 struct DeleteArguments {
     /// Its name or id
     zone: String,
