@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and the harness prints
 
+/// Clients of the Route 53 API.
+mod api_clients;
 /// The status page in Chromium.
 mod browser;
 /// Geo databases that people publish.
@@ -70,6 +72,14 @@ macro_rules! test {
 
 /// All tests. The compiler warns of a function that is missing here.
 const TESTS: &[Test] = &[
+    test!(api_clients::boto3_calls_every_operation_and_its_responses_fit_the_model, BOTO3, DIG),
+    test!(api_clients::the_aws_cli_version_1, AWS_CLI_1, DIG),
+    test!(api_clients::the_aws_cli_version_2, AWS_CLI_2, DIG),
+    test!(api_clients::the_sdk_for_javascript, AWS_SDK_JAVASCRIPT, DIG),
+    test!(api_clients::octodns_plans_applies_and_has_nothing_left_to_do, OCTODNS, DIG),
+    test!(api_clients::certbot_proves_that_a_name_is_its_own, CERTBOT, DIG),
+    test!(api_clients::ansible_makes_what_a_playbook_says_and_nothing_twice, ANSIBLE, DIG),
+    test!(api_clients::the_example_for_pytest, BOTO3, DIG),
     test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),

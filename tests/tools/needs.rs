@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 const MAY_LACK: &str = "FIFTYTHREE_TESTS_MAY_LACK";
 /// The variable with the Python that has selenium.
 pub(crate) const PYTHON: &str = "FIFTYTHREE_BROWSER_PYTHON";
+/// The variable with the directory of clients of the Route 53 API.
+const CLIENTS: &str = "FIFTYTHREE_CLIENTS";
 /// The variable with the directory of geo databases.
 pub(crate) const GEO_TEST_DATA: &str = "FIFTYTHREE_GEO_TEST_DATA";
 
@@ -28,8 +30,26 @@ macro_rules! program {
     };
 }
 
+/// A need for a client of the Route 53 API, by its program or a file of it, as seen from `bin`.
+macro_rules! client {
+    ($name:literal, $path:literal) => {
+        Need {
+            name: $name,
+            hint: "`.ci/clients DIRECTORY` installs it; FIFTYTHREE_CLIENTS names the directory",
+            is_met: || client($path).exists(),
+        }
+    };
+}
+
+pub(crate) const ANSIBLE: Need = client!("ansible", "../ansible_collections/amazon/aws");
+pub(crate) const AWS_CLI_1: Need = client!("AWS CLI v1", "aws");
+pub(crate) const AWS_CLI_2: Need = client!("AWS CLI v2", "aws2");
+pub(crate) const AWS_SDK_JAVASCRIPT: Need =
+    client!("AWS SDK for JavaScript", "../node_modules/@aws-sdk/client-route-53");
 pub(crate) const BASH: Need = program!("bash", "Debian package bash");
+pub(crate) const BOTO3: Need = client!("boto3", "python");
 pub(crate) const CADDY: Need = program!("caddy", "Debian package caddy");
+pub(crate) const CERTBOT: Need = client!("certbot", "certbot");
 pub(crate) const CHROMEDRIVER: Need = program!("chromedriver", "Debian package chromium-driver");
 pub(crate) const CHROMIUM: Need = program!("chromium", "Debian package chromium");
 pub(crate) const DIG: Need = program!("dig", "Debian package bind9-dnsutils");
@@ -39,6 +59,7 @@ pub(crate) const FSTRM_CAPTURE: Need = program!("fstrm_capture", "Debian package
 pub(crate) const GROFF: Need = program!("groff", "Debian package groff");
 pub(crate) const MANDOC: Need = program!("mandoc", "Debian package mandoc");
 pub(crate) const NGINX: Need = program!("nginx", "Debian package nginx-light");
+pub(crate) const OCTODNS: Need = client!("octoDNS", "octodns-sync");
 pub(crate) const PROMETHEUS: Need = program!("prometheus", "Debian package prometheus");
 pub(crate) const PROMTOOL: Need = program!("promtool", "Debian package prometheus");
 pub(crate) const SYSTEMD_ANALYZE: Need = program!("systemd-analyze", "Debian package systemd");
@@ -84,6 +105,11 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 /// The Python of the browser test.
 pub(crate) fn python() -> String {
     std::env::var(PYTHON).unwrap_or_else(|_| "python3".to_owned())
+}
+
+/// A program of the clients of the Route 53 API.
+pub(crate) fn client(program: &str) -> PathBuf {
+    std::env::var_os(CLIENTS).map(PathBuf::from).unwrap_or_default().join("bin").join(program)
 }
 
 /// The needs that this machine does not meet, by name.
