@@ -61,7 +61,8 @@ fn a_change_is_sent_again_until_it_is_accepted() {
     });
     let web = WebServer::start();
     let port = web.port;
-    let server = lab(port, hook).serve();
+    let lab = lab(port, hook);
+    let server = lab.serve();
     web.stop();
     let [first, second] = std::array::from_fn(|_| bodies.recv_timeout(PATIENCE).unwrap());
     assert_eq!(first, second, "the same, again");
