@@ -49,6 +49,7 @@
 //! - [`store`]: zone files, last good copies and saved state on disk.
 //! - [`history`]: what happened: status changes, overrides, reloads, and changes of objects, in one log
 //!   that survives a restart.
+//! - [`privilege`]: what the process can no longer do after its start.
 //! - [`load`]: from files to compiled zones and diagnostics; the queue of configuration loads.
 //! - [`control`]: the one loop that changes the world: takes probe results, overrides and loads,
 //!   and publishes.
@@ -83,6 +84,7 @@ pub mod model;
 mod objects;
 pub mod policy;
 mod prefetch;
+mod privilege;
 pub mod probe;
 pub mod query_logging;
 pub mod requestor;

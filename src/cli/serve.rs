@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::causes::with_causes;
-use crate::config::{self, AddressFlag, ListenFlags, LogFormat, Settings, Style};
+use crate::config::{self, AddressFlag, Diagnostic, ListenFlags, LogFormat, Settings, SourceFile, Style};
 use crate::daemon::Ended;
+use crate::privilege;
 use crate::store::{Overrides, SettingsSource};
 use crate::{daemon, logging};
 
@@ -104,13 +105,16 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let source = SettingsSource { file, overrides };
     let reading = source.read();
     let Some(settings) = reading.settings else {
-        let sources: Vec<_> = reading.source.into_iter().collect();
-        print_error(&config::render(&reading.diagnostics, &sources, Style::Plain));
-        anyhow::bail!("the settings are broken");
+        return broken(&reading.diagnostics, reading.source);
+    };
+    // Before there are other threads, which inherit the restrictions.
+    let privileges = match privilege::restrict(&source, &settings) {
+        Ok(privileges) => privileges,
+        Err(diagnostic) => return broken(&[*diagnostic], reading.source),
     };
     // Dropped last: that writes the rest of the log.
     let log = logging::start(settings.log.format, verbose).context("cannot start threads")?;
-    match daemon::run(source, settings) {
+    match daemon::run(source, settings, privileges) {
         Ok(Ended::Orderly) => Ok(ExitCode::SUCCESS),
         Ok(Ended::AtOnce) => Ok(ExitCode::FAILURE),
         Err(error) => {
@@ -118,6 +122,12 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn broken(diagnostics: &[Diagnostic], source: Option<SourceFile>) -> anyhow::Result<ExitCode> {
+    let sources: Vec<_> = source.into_iter().collect();
+    print_error(&config::render(diagnostics, &sources, Style::Plain));
+    anyhow::bail!("the settings are broken")
 }
 
 /// Log lines and last good sources name files by their whole path.

@@ -295,6 +295,7 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("admin", Shape::Table(&ADMIN), "The admin server: status page, metrics."),
         optional("api", Shape::Table(&API), "The Route 53 API. Default: there is none."),
         secret("webhook", Shape::Table(&WEBHOOK), "Where status changes of health checks are posted."),
+        optional("process", Shape::Table(&PROCESS), "The user of the process, and what it may do."),
         optional("log", Shape::Table(&LOG), "The log on stderr."),
         optional("metrics", Shape::Table(&METRICS), "Optional metrics."),
         optional("lab", Shape::Table(&LAB), "Web servers to try health checks on. Default: none."),
@@ -537,6 +538,32 @@ pub(super) const HEALTH: Keys = Keys {
             "sentinels",
             Shape::Strings,
             "Health checks, by name or id. While all of them are unhealthy, this server counts as offline and other checks keep their status.",
+        ),
+    ],
+};
+
+pub(super) const PROCESS: Keys = Keys {
+    what: "`[process]`",
+    keys: &[
+        optional(
+            "user",
+            Shape::String,
+            "The user that a server started by root changes to when its ports are open: a name or number, and a group after a colon. Default: none.",
+        ),
+        optional(
+            "no_new_privileges",
+            Shape::Boolean,
+            "Whether the process can gain no privileges by executing a program. Default: true.",
+        ),
+        optional(
+            "landlock",
+            Shape::Boolean,
+            "Whether the process can open only the files that it needs, where the kernel has Landlock. Default: true.",
+        ),
+        optional(
+            "seccomp",
+            Shape::Boolean,
+            "Whether system calls that the server never makes are refused. Default: true.",
         ),
     ],
 };

@@ -20,6 +20,7 @@ mod location;
 mod lookalikes;
 mod other_formats;
 mod places;
+mod process;
 mod query_logging;
 mod rate_limit;
 mod scalar;
@@ -53,6 +54,7 @@ pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
 pub use location::{ClientSubnetUse, LocationSettings};
 pub use places::{ClientPlace, read_places};
+pub use process::{ProcessSettings, ProcessUser};
 pub use query_logging::{
     DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget,
 };

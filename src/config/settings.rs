@@ -13,6 +13,7 @@ use super::diagnostic::Diagnostic;
 use super::document::{self, Diagnostics};
 use super::listeners::{self, AddressFlag, ListenFlags, Listener, Origin, Service};
 use super::location::{ClientSubnetUse, LocationSettings, read_location};
+use super::process::{ProcessSettings, read_process};
 use super::query_logging::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::rate_limit::{RateLimitSettings, read_rate_limit};
 use super::table::{At, Table};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub api: Option<ApiSettings>,
     /// Notifications of status changes.
     pub webhook: WebhookSettings,
+    /// The user of the process, and what it may do.
+    pub process: ProcessSettings,
     /// The log on stderr.
     pub log: LogSettings,
     /// Optional metrics.
@@ -312,6 +315,7 @@ impl Settings {
             },
             api: None,
             webhook: WebhookSettings { url: None },
+            process: ProcessSettings::default(),
             log: LogSettings { format: LogFormat::Auto },
             metrics: MetricsSettings::default(),
             lab: LabSettings::default(),
@@ -383,16 +387,7 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     let vpcs = root.tables("vpc", diagnostics);
     read_vpcs(&vpcs, &mut settings.vpcs, &mut settings.vpc_names, diagnostics);
     if let Some(table) = root.table("health", diagnostics) {
-        let wait = table.duration("wait_for_first_result", diagnostics);
-        set(&mut settings.health.wait_for_first_result, wait.map(|wait| wait.value));
-        for written in table.strings("certificate_authorities", diagnostics).unwrap_or_default() {
-            settings.health.certificate_authorities.push(resolve(directory, written.value));
-        }
-        let path = diagnostics.path().to_owned();
-        let sentinel =
-            |written: At<&str>| Sentinel { check: written.value.to_owned(), path: path.clone(), span: written.span };
-        let sentinels = table.strings("sentinels", diagnostics).unwrap_or_default();
-        settings.health.sentinels = sentinels.into_iter().map(sentinel).collect();
+        read_health(&table, directory, &mut settings.health, diagnostics);
     }
     if let Some(table) = root.table("state", diagnostics) {
         set(&mut settings.state.directory, path(&table, "directory", directory, diagnostics));
@@ -411,6 +406,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     }
     if let Some(table) = root.table("webhook", diagnostics) {
         settings.webhook.url = read_webhook(&table, diagnostics);
+    }
+    if let Some(table) = root.table("process", diagnostics) {
+        settings.process = read_process(&table, diagnostics);
     }
     if let Some(table) = root.table("log", diagnostics) {
         set(&mut settings.log.format, read_log_format(&table, diagnostics));
@@ -444,6 +442,19 @@ fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, diagnostics: &mut Diagnost
     dns.nsid = read_nsid(table, diagnostics);
     set(&mut dns.chaos, table.boolean("chaos", diagnostics).map(|chaos| chaos.value));
     dns.name_servers = read_name_servers(table, diagnostics);
+}
+
+fn read_health(table: &Table<'_>, directory: &Path, health: &mut HealthSettings, diagnostics: &mut Diagnostics<'_>) {
+    let wait = table.duration("wait_for_first_result", diagnostics);
+    set(&mut health.wait_for_first_result, wait.map(|wait| wait.value));
+    for written in table.strings("certificate_authorities", diagnostics).unwrap_or_default() {
+        health.certificate_authorities.push(resolve(directory, written.value));
+    }
+    let path = diagnostics.path().to_owned();
+    let sentinel =
+        |written: At<&str>| Sentinel { check: written.value.to_owned(), path: path.clone(), span: written.span };
+    let sentinels = table.strings("sentinels", diagnostics).unwrap_or_default();
+    health.sentinels = sentinels.into_iter().map(sentinel).collect();
 }
 
 fn read_listen(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<Listener>> {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 
 use crate::config::{self, Settings};
+use crate::load::with_files;
+use crate::privilege::Privileges;
 use crate::query_logging::QueryLogging;
 use crate::serve::{
     self, BindError, Bound, Observers, RateLimit, RateLimitSettings, ResponderSettings, Serving, TcpLimits, UdpPath,
@@ -20,11 +22,16 @@ use super::wiring::Wiring;
 pub(super) async fn open(
     wiring: &mut Wiring,
     settings: &Settings,
+    privileges: Option<Privileges>,
     files: FileShares,
     reader: &Reader,
     query_logging: &QueryLogging,
 ) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
     let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    if let Some(privileges) = privileges {
+        let (settings, source) = (settings.clone(), wiring.source().clone());
+        with_files(move || privileges.change_user(&settings, &source)).await??;
+    }
     let addresses = bound.addresses();
     let rate_limit = rate_limit(settings)?;
     let cookies = cookies::start(wiring, settings).await?;

@@ -41,6 +41,7 @@ use crate::http::{self, Hosts};
 use crate::lab::Backends;
 use crate::load::queue::{FirstLoad, first_load};
 use crate::load::{Loaded, LoadedConfig, Refused, Summary, with_files};
+use crate::privilege::Privileges;
 use crate::probe::Authorities;
 use crate::query_logging::QueryLogging;
 use crate::serve::{self, Bound, Serving, UdpPath};
@@ -93,13 +94,14 @@ pub(crate) enum Ended {
 }
 
 /// Serves until a signal stops it.
-pub(crate) fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<Ended> {
+pub(crate) fn run(source: SettingsSource, settings: Settings, privileges: Privileges) -> anyhow::Result<Ended> {
     let runtime = runtime()?;
     let log_format = settings.log.format;
     let outcome = runtime.block_on(async {
         let stopping = Stopping::BySignals(Signals::listen().context("cannot listen for signals")?);
         let hangups = Hangups::listen().context("cannot listen for signals")?;
-        boot_and_serve(source, settings, stopping, hangups, |ready| announce(log_format, &ready)).await
+        boot_and_serve(source, settings, Some(privileges), stopping, hangups, |ready| announce(log_format, &ready))
+            .await
     });
     // Do not wait for probes that hang.
     runtime.shutdown_background();
@@ -120,6 +122,7 @@ fn runtime() -> anyhow::Result<Runtime> {
 async fn boot_and_serve(
     source: SettingsSource,
     settings: Settings,
+    privileges: Option<Privileges>,
     mut stopping: Stopping,
     hangups: Hangups,
     tell: impl FnOnce(Ready),
@@ -165,7 +168,7 @@ async fn boot_and_serve(
     }
 
     wiring.send(Event::Started).await;
-    let (addresses, serving) = dns::open(&mut wiring, &settings, files, &reader, &query_logging).await?;
+    let (addresses, serving) = dns::open(&mut wiring, &settings, privileges, files, &reader, &query_logging).await?;
     let _ = listening.set(addresses.clone());
     let api = api.map(|api| api.serve(&mut wiring, health, restored.changes)).transpose()?;
     ready.send_replace(Readiness::Ready);

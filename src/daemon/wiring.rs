@@ -114,6 +114,11 @@ impl Wiring {
         self.inbox.take().expect("the loop is started once")
     }
 
+    /// Where settings come from.
+    pub(super) fn source(&self) -> &SettingsSource {
+        &self.source
+    }
+
     /// Runs a task until it ends or the server stops.
     pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);

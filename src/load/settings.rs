@@ -1,6 +1,7 @@
 //! The settings of a load: those of the file, as far as they can change while the server runs.
 
 use crate::config::{Diagnostic, LoadPhase, Settings, SourceFile};
+use crate::privilege::is_reachable;
 use crate::store::{Contents, SettingsReading, SettingsSource};
 
 use super::deferred::Deferred;
@@ -49,7 +50,8 @@ fn read(source: &SettingsSource, sources: &dyn Sources, findings: &mut Findings)
     Some(SettingsReading { settings: None, diagnostics: vec![Diagnostic::error(path, problem)], source: None })
 }
 
-/// Keeps the current values of settings that take effect only at a restart.
+/// Keeps the current values of settings that take effect only at a restart, also of those that name
+/// files that the running process cannot reach.
 fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static str>) -> Settings {
     macro_rules! keep {
         ($($section:ident.$key:ident $written:literal),* $(,)?) => {$(
@@ -76,6 +78,18 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         log.format "log.format",
         lab.backends "lab.backends",
     );
+    if !is_reachable(&new.zones.directory) {
+        needs_restart.push("zones.directory");
+        new.zones.directory.clone_from(&old.zones.directory);
+    }
+    if !new.location.geoip.iter().all(|path| is_reachable(path)) {
+        needs_restart.push("location.geoip");
+        new.location.geoip.clone_from(&old.location.geoip);
+    }
+    if new.process != old.process {
+        needs_restart.push("process");
+        new.process.clone_from(&old.process);
+    }
     if new.cookies != old.cookies {
         needs_restart.push("cookies");
         new.cookies.clone_from(&old.cookies);

@@ -35,6 +35,8 @@ pub(crate) use last_good::{LastGood, NotKept};
 pub(crate) use made_token::{made_token_path, read_made_token, write_made_token};
 pub(crate) use memory_room::MemoryRoom;
 pub(crate) use private::tighten;
+#[cfg(target_os = "linux")]
+pub(crate) use private::{give_file, give_state};
 pub(crate) use read::{Contents, read_text};
 pub(crate) use replace::{ReplaceError, create_file, replace_file, retire_file};
 pub(crate) use settings::{Overrides, SettingsReading, SettingsSource};

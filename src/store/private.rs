@@ -30,6 +30,7 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     make_state_directory(path.parent().unwrap_or(Path::new("")))?;
     match builder().create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_link(path),
+        Ok(()) => give_to_owner_above(&options().read(true).open(path)?, path),
         outcome => outcome,
     }
 }
@@ -69,7 +70,9 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         fs::remove_file(path)?;
     }
-    regular(options().create(true).truncate(false).write(true).open(path))
+    let file = regular(options().create(true).truncate(false).write(true).open(path))?;
+    give_to_owner_above(&file, path)?;
+    Ok(file)
 }
 
 /// Creates the file; removes what is in its place, a link too.
@@ -79,7 +82,29 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
         _ => {}
     }
     // `create_new` does not follow links.
-    options().create_new(true).write(true).open(path)
+    let file = options().create_new(true).write(true).open(path)?;
+    give_to_owner_above(&file, path)?;
+    Ok(file)
+}
+
+/// What root makes belongs to the owner of the directory, to whom the server changes: threads write
+/// while it does so.
+#[cfg(unix)]
+fn give_to_owner_above(file: &File, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let above = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let (above, now) = (fs::metadata(above)?, file.metadata()?);
+    // A file with several names may be somebody else's.
+    let has_one_name = now.is_dir() || now.nlink() == 1;
+    match rustix::process::geteuid().is_root() && above.uid() != now.uid() && has_one_name {
+        true => fchown(file, Some(above.uid()), Some(above.gid())),
+        false => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_above(_: &File, _: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn regular(opened: io::Result<File>) -> io::Result<File> {
@@ -154,6 +179,70 @@ pub(crate) struct NotTightened {
     more: String,
 }
 
+#[cfg(target_os = "linux")]
+pub(crate) use giving::{give_file, give_state};
+
+#[cfg(target_os = "linux")]
+mod giving {
+    use std::io;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::fs::fchown;
+    use std::path::Path;
+
+    use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+
+    use super::tightening::{STICKY, is_ours};
+
+    /// Gives the state directory and the server's files in it to a user. Whoever could write there
+    /// before may have prepared it, so links are not followed and files with several names stay.
+    pub(crate) fn give_state(state: &Path, uid: u32, gid: u32) -> io::Result<()> {
+        // The directory itself may be a link.
+        let directory = openat(CWD, state, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        // The directory first: what is made in it from now on belongs to its owner. What was made just
+        // before may be renamed meanwhile, and has its last name the second time.
+        give(&directory, uid, gid)?;
+        give_entries(&directory, uid, gid, is_ours)?;
+        give_entries(&directory, uid, gid, is_ours)
+    }
+
+    /// Gives a file to a user.
+    pub(crate) fn give_file(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+        give(&open(CWD, path)?, uid, gid)
+    }
+
+    fn give_entries(directory: &OwnedFd, uid: u32, gid: u32, is_meant: fn(&str) -> bool) -> io::Result<()> {
+        for entry in Dir::read_from(directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !name.to_str().is_ok_and(|name| is_meant(name) && !matches!(name, "." | "..")) {
+                continue;
+            }
+            // A link, or gone meanwhile.
+            let Ok(entry) = open(directory, name) else { continue };
+            give(&entry, uid, gid)?;
+            if FileType::from_raw_mode(fstat(&entry)?.st_mode).is_dir() {
+                give_entries(&entry, uid, gid, |_| true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(directory: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(openat(directory, name, flags, Mode::empty())?)
+    }
+
+    fn give(file: &OwnedFd, uid: u32, gid: u32) -> io::Result<()> {
+        let metadata = fstat(file)?;
+        let kind = FileType::from_raw_mode(metadata.st_mode);
+        let is_shared = metadata.st_mode & STICKY != 0;
+        if (kind.is_dir() && !is_shared) || (kind.is_file() && metadata.st_nlink == 1) {
+            fchown(file, Some(uid), Some(gid))?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(unix)]
 mod tightening {
     use std::fs::{self, Metadata, Permissions};
@@ -168,7 +257,7 @@ mod tightening {
     const OURS: [&str; 7] =
         ["lock", "health.journal", "history.jsonl", "last-good", "zone-index", "admin.token", "cookie-secrets"];
     /// The sticky bit marks a directory shared by all users, such as `/tmp`.
-    const STICKY: u32 = 0o1000;
+    pub(super) const STICKY: u32 = 0o1000;
 
     /// Removes the access of other users that an earlier version, or a umask, gave to the state
     /// directory and to the server's files in it. Tightens everything it can; the error is about
@@ -212,7 +301,7 @@ mod tightening {
         loose.collect()
     }
 
-    fn is_ours(name: &str) -> bool {
+    pub(super) fn is_ours(name: &str) -> bool {
         OURS.iter().any(|ours| name.strip_prefix(ours).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
     }
 
@@ -325,6 +414,35 @@ mod tests {
         assert!(ours.iter().all(|name| mode(&path(name)) == 0o600));
         assert!(theirs.iter().all(|name| mode(&path(name)) == 0o664));
         assert_eq!(mode(&target), 0o644);
+    }
+
+    /// Only root can give files away, but everyone can give them to themselves.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_the_servers_own_files_are_given_to_a_user() {
+        use std::os::unix::fs::MetadataExt as _;
+        let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = |name: &str| state.path().join(name);
+        fs::create_dir(path("last-good")).unwrap();
+        for name in ["lock", "last-good/a.toml", "theirs"] {
+            fs::write(path(name), "").unwrap();
+        }
+        let (linked, hard) = (elsewhere.path().join("linked"), elsewhere.path().join("hard"));
+        fs::write(&linked, "").unwrap();
+        fs::write(&hard, "").unwrap();
+        symlink(&linked, path("zone-index")).unwrap();
+        fs::hard_link(&hard, path("health.journal")).unwrap();
+        let is_root = rustix::process::geteuid().is_root();
+        let (uid, gid) =
+            if is_root { (53, 53) } else { (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()) };
+        give_state(state.path(), uid, gid).unwrap();
+        let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
+        for name in ["", "lock", "last-good", "last-good/a.toml"] {
+            assert_eq!(owner(&path(name)), uid, "{name}");
+        }
+        if is_root {
+            assert_eq!([path("theirs"), path("zone-index"), linked, hard].map(|path| owner(&path)), [0; 4]);
+        }
     }
 
     #[test]

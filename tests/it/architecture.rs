@@ -56,6 +56,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("probe", &["background", "files", "log_limit", "model", "health"]),
     ("store", &["cookie_secrets", "background", "files", "log_limit", "model", "config"]),
     ("history", &["background", "log_limit", "model", "objects", "health", "store"]),
+    ("privilege", &["files", "config", "store"]),
     (
         "load",
         &[
@@ -72,6 +73,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "stats",
             "world",
             "store",
+            "privilege",
         ],
     ),
     (
@@ -122,6 +124,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "serve",
             "probe",
             "store",
+            "privilege",
             "load",
             "control",
             "http",
@@ -147,6 +150,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "logging",
             "lab",
             "store",
+            "privilege",
             "load",
             "api",
             "control",

@@ -21,6 +21,9 @@ mod manual;
 mod metric_checks;
 /// Metrics and dnstap, read by the real tools.
 mod observability;
+/// A server that root starts, and what it gives up.
+#[cfg(target_os = "linux")]
+mod privilege;
 /// The status page behind nginx and Caddy.
 mod proxy;
 /// Rate limits in a network namespace.
@@ -96,6 +99,10 @@ const TESTS: &[Test] = &[
     test!(observability::the_alerts_do_what_their_examples_say, PROMTOOL),
     test!(observability::a_real_prometheus_has_data_for_every_query_of_dashboard_and_alerts, PROMETHEUS),
     test!(observability::a_real_reader_takes_dnstap_and_may_come_late, FSTRM_CAPTURE, DNSTAP_LDNS),
+    #[cfg(target_os = "linux")]
+    test!(privilege::root_gives_up_its_privileges_and_everything_still_works, ROOT),
+    #[cfg(target_os = "linux")]
+    test!(privilege::a_directory_outside_the_landlock_needs_a_restart, ROOT, LANDLOCK),
     test!(proxy::the_page_behind_nginx, NGINX),
     test!(proxy::the_page_behind_caddy, CADDY),
     test!(proxy::without_a_token_nothing_changes_behind_a_proxy),

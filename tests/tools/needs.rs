@@ -89,6 +89,22 @@ pub(crate) const NAMESPACES: Need = Need {
     is_met: || succeeds("unshare", &["-n", "ip", "link", "set", "lo", "up"]),
 };
 #[cfg(target_os = "linux")]
+pub(crate) const ROOT: Need = Need {
+    name: "root",
+    hint: "root, who can change the user of a process",
+    is_met: || succeeds("setpriv", &["--reuid=65534", "--clear-groups", "true"]),
+};
+#[cfg(target_os = "linux")]
+pub(crate) const LANDLOCK: Need = Need {
+    name: "Landlock",
+    hint: "Linux 5.13 or newer with Landlock in the list of security modules",
+    is_met: || {
+        use landlock::{AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _};
+        let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        ruleset.handle_access(AccessFs::ReadFile).is_ok()
+    },
+};
+#[cfg(target_os = "linux")]
 pub(crate) const STRACE: Need = Need {
     name: "strace",
     hint: "Debian package strace, and the permission to trace (in a container: --cap-add SYS_PTRACE)",
