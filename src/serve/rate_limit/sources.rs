@@ -28,68 +28,80 @@ pub(super) struct Limits {
 /// Counts what sources use.
 pub(super) struct Sources<const BUCKETS: usize> {
     table: Table<BUCKETS>,
-    ipv4: [Prefix; IPV4.len()],
-    ipv6: [Prefix; IPV6.len()],
+    ipv4: [Prefix<u32>; IPV4.len()],
+    ipv6: [Prefix<u128>; IPV6.len()],
 }
 
 /// How addresses are counted by one prefix length.
-struct Prefix {
-    length: u8,
-    /// The bits of an IPv4 address, or of the first half of an IPv6 address.
-    mask: u64,
+struct Prefix<A: Address> {
     /// The load of one unit.
     price: u32,
-    key: HashKey,
+    key: A::Key,
 }
 
-/// The secret of a hash: Σ multiplier · word + addend modulo 2^128, of which the upper half counts.
+/// What is hashed of an address. The hash is the upper part of a sum of products with secret random
+/// numbers.
 ///
-/// With random keys this hash is strongly universal (Dietzfelbinger; Thorup, "High speed hashing for
-/// integers and strings", 2015): without the key, the cells of two addresses are independent, so
-/// nobody can choose addresses that share cells with a victim's.
-struct HashKey {
-    multiplier: u128,
-    /// For the second half of a whole IPv6 address; 0 for prefixes without it.
-    second_multiplier: u128,
-    addend: u128,
+/// Such a hash is strongly universal (Dietzfelbinger; Thorup, "High speed hashing for integers and
+/// strings", 2015): without the secret, the cells of two addresses are independent, so nobody can
+/// choose addresses that share cells with a victim's. It has as many good bits as the numbers have
+/// more bits than the address, and one: 33 for IPv4, which is what `Table` needs.
+trait Address: Copy {
+    /// The secret.
+    type Key;
+
+    fn key(random: [u8; 48]) -> Self::Key;
+
+    /// The hash of the first `length` bits.
+    fn hash(self, length: u8, key: &Self::Key) -> u64;
 }
 
-impl HashKey {
-    fn generate() -> Result<HashKey, ring::error::Unspecified> {
-        let mut octets = [0; 48];
-        SystemRandom::new().fill(&mut octets)?;
-        let word = |at: usize| u128::from_le_bytes(octets[at..at + 16].try_into().expect("16 octets"));
-        Ok(HashKey { multiplier: word(0), second_multiplier: word(16), addend: word(32) })
-    }
-}
+impl Address for u32 {
+    type Key = [u64; 2];
 
-impl Prefix {
-    fn all<const N: usize>(
-        lengths: [(u8, u32); N],
-        instant: u32,
-        bits_of_first_word: u8,
-    ) -> Result<[Prefix; N], ring::error::Unspecified> {
-        let prefix = |(length, multiple): (u8, u32)| {
-            let unused = bits_of_first_word.saturating_sub(length);
-            let mask = u64::MAX << unused;
-            #[expect(clippy::cast_possible_truncation, reason = "not more than LIMIT")]
-            let price = (u64::from(LIMIT) / (u64::from(instant) * u64::from(multiple))) as u32;
-            let mut key = HashKey::generate()?;
-            if length <= 64 {
-                key.second_multiplier = 0;
-            }
-            Ok(Prefix { length, mask, price, key })
-        };
-        let all: Result<Vec<Prefix>, _> = lengths.into_iter().map(prefix).collect();
-        all.map(|all| all.try_into().unwrap_or_else(|_| unreachable!("as many prefixes as lengths")))
+    fn key(random: [u8; 48]) -> [u64; 2] {
+        [0, 8].map(|at| u64::from_le_bytes(random[at..at + 8].try_into().expect("8 octets")))
     }
 
     #[inline(always)]
-    fn hash(&self, first: u64, second: u64) -> u64 {
-        let product = self.key.multiplier.wrapping_mul(u128::from(first & self.mask));
-        let second = self.key.second_multiplier.wrapping_mul(u128::from(second));
+    fn hash(self, length: u8, [multiplier, addend]: &[u64; 2]) -> u64 {
+        let bits = self & u32::MAX << (u32::BITS - u32::from(length));
+        multiplier.wrapping_mul(u64::from(bits)).wrapping_add(*addend)
+    }
+}
+
+impl Address for u128 {
+    type Key = [u128; 3];
+
+    fn key(random: [u8; 48]) -> [u128; 3] {
+        [0, 16, 32].map(|at| u128::from_le_bytes(random[at..at + 16].try_into().expect("16 octets")))
+    }
+
+    #[inline(always)]
+    fn hash(self, length: u8, [multiplier, second_multiplier, addend]: &[u128; 3]) -> u64 {
+        let bits = self & u128::MAX << (u128::BITS - u32::from(length));
+        let mut sum = multiplier.wrapping_mul(bits >> 64).wrapping_add(*addend);
+        // The shorter prefixes have no second half.
+        if length > 64 {
+            sum = sum.wrapping_add(second_multiplier.wrapping_mul(bits & u128::from(u64::MAX)));
+        }
         #[expect(clippy::cast_possible_truncation, reason = "the upper half of 128 bits")]
-        ((product.wrapping_add(second).wrapping_add(self.key.addend) >> 64) as u64)
+        ((sum >> 64) as u64)
+    }
+}
+
+impl<A: Address> Prefix<A> {
+    fn new(multiple: u32, instant: u32) -> Result<Prefix<A>, ring::error::Unspecified> {
+        let mut random = [0; 48];
+        SystemRandom::new().fill(&mut random)?;
+        #[expect(clippy::cast_possible_truncation, reason = "not more than LIMIT")]
+        let price = (u64::from(LIMIT) / (u64::from(instant) * u64::from(multiple))) as u32;
+        Ok(Prefix { price, key: A::key(random) })
+    }
+
+    fn all<const N: usize>(lengths: &[(u8, u32); N], instant: u32) -> Result<[Prefix<A>; N], ring::error::Unspecified> {
+        let all: Result<Vec<_>, _> = lengths.iter().map(|(_, multiple)| Prefix::new(*multiple, instant)).collect();
+        all.map(|all| all.try_into().unwrap_or_else(|_| unreachable!("as many prefixes as lengths")))
     }
 }
 
@@ -98,8 +110,8 @@ impl<const BUCKETS: usize> Sources<BUCKETS> {
         Ok(Sources {
             // At the limit, a load of `instant` decays by `rate` in a second.
             table: Table::new(f64::from(limits.instant) / f64::from(limits.rate)),
-            ipv4: Prefix::all(IPV4, limits.instant, 32)?,
-            ipv6: Prefix::all(IPV6, limits.instant, 64)?,
+            ipv4: Prefix::all(&IPV4, limits.instant)?,
+            ipv6: Prefix::all(&IPV6, limits.instant)?,
         })
     }
 
@@ -111,32 +123,32 @@ impl<const BUCKETS: usize> Sources<BUCKETS> {
     /// Counts `units` for an address, if neither it nor a network around it is over its limit.
     /// Otherwise it counts nothing, also not for the wider networks, and returns the network that is
     /// over its limit.
-    #[inline(always)]
+    ///
+    /// Kept in one piece: within the whole path of an answer, the loops over prefixes are no longer
+    /// unrolled, which doubles its instructions.
+    #[inline(never)]
     pub(super) fn charge(&self, address: IpAddr, units: u32, now: Tick) -> Result<(), IpNet> {
         let over = match address {
-            IpAddr::V4(address) => self.charge_all(&self.ipv4, u64::from(address.to_bits()), 0, units, now),
-            IpAddr::V6(address) => {
-                #[expect(clippy::cast_possible_truncation, reason = "the halves of an address")]
-                let (first, second) = ((address.to_bits() >> 64) as u64, address.to_bits() as u64);
-                self.charge_all(&self.ipv6, first, second, units, now)
-            }
+            IpAddr::V4(address) => self.charge_all(&IPV4, &self.ipv4, address.to_bits(), units, now),
+            IpAddr::V6(address) => self.charge_all(&IPV6, &self.ipv6, address.to_bits(), units, now),
         };
         over.map_err(|length| IpNet::new_assert(address, length).trunc())
     }
 
     #[inline(always)]
-    fn charge_all<const N: usize>(
+    fn charge_all<A: Address, const N: usize>(
         &self,
-        prefixes: &[Prefix; N],
-        first: u64,
-        second: u64,
+        lengths: &[(u8, u32); N],
+        prefixes: &[Prefix<A>; N],
+        address: A,
         units: u32,
         now: Tick,
     ) -> Result<(), u8> {
-        let cells: [Cell<'_>; N] = std::array::from_fn(|at| self.table.find(prefixes[at].hash(first, second), now));
-        for (prefix, cell) in prefixes.iter().zip(&cells) {
+        let cells: [Cell<'_>; N] =
+            std::array::from_fn(|at| self.table.find(address.hash(lengths[at].0, &prefixes[at].key), now));
+        for ((length, _), (prefix, cell)) in lengths.iter().zip(prefixes.iter().zip(&cells)) {
             if cell.load.saturating_add(prefix.price.saturating_mul(units)) > LIMIT {
-                return Err(prefix.length);
+                return Err(*length);
             }
         }
         for (prefix, cell) in prefixes.iter().zip(&cells) {
@@ -263,17 +275,16 @@ mod tests {
         #[test]
         fn two_tables_hash_by_different_keys(address: u32) {
             let [one, other] = [sources(), sources()];
-            prop_assert_ne!(one.ipv4[0].hash(address.into(), 0), other.ipv4[0].hash(address.into(), 0));
+            prop_assert_ne!(address.hash(32, &one.ipv4[0].key), address.hash(32, &other.ipv4[0].key));
         }
 
         #[test]
         fn addresses_of_a_network_share_its_hash_and_no_narrower_one(bits: u128, other: u128) {
             let sources = sources();
-            for prefix in &sources.ipv6 {
-                let mask = u128::MAX << (128 - u32::from(prefix.length));
+            for ((length, _), prefix) in IPV6.iter().zip(&sources.ipv6) {
+                let mask = u128::MAX << (128 - u32::from(*length));
                 let same = bits & mask == other & mask;
-                #[expect(clippy::cast_possible_truncation, reason = "the halves")]
-                let hash = |bits: u128| prefix.hash((bits >> 64) as u64, bits as u64);
+                let hash = |bits: u128| bits.hash(*length, &prefix.key);
                 prop_assert_eq!(hash(bits) == hash(other), same);
                 prop_assert_eq!(hash(bits), hash(bits & mask | other & !mask));
             }

@@ -17,6 +17,8 @@ const WAYS: usize = 4;
 pub(super) const LIMIT: u32 = 1 << 31;
 /// How many ticks a load needs to decay to 1/e.
 const TICKS_TO_DECAY: u32 = 64;
+/// The bits of a hash that tell the keys of a bucket apart. Above them, 17 bits choose the bucket.
+const TAG_SHIFT: u32 = 31;
 /// Older loads count as 0; they have decayed to a ten-millionth.
 const OLDEST_TICKS: usize = 1024;
 /// Workers read the clock at different moments, so a cell can be younger than "now" by a few
@@ -29,7 +31,7 @@ const SHORTEST_TICK_NS: u64 = 1_000_000;
 #[repr(align(32))]
 struct Bucket([AtomicU64; WAYS]);
 
-/// Cells for `4 * BUCKETS` keys, 8 octets each. `BUCKETS` is a power of two, at most 2^32.
+/// Cells for `4 * BUCKETS` keys, 8 octets each. `BUCKETS` is a power of two, from 2 to 2^17.
 pub(super) struct Table<const BUCKETS: usize> {
     buckets: Box<[Bucket; BUCKETS]>,
     /// What is left of a load after so many ticks, in units of 2^-32.
@@ -75,9 +77,9 @@ impl<const BUCKETS: usize> Table<BUCKETS> {
     /// The cell of the key with this hash, with its load now.
     #[inline(always)]
     pub(super) fn find(&self, hash: u64, now: Tick) -> Cell<'_> {
-        #[expect(clippy::cast_possible_truncation, reason = "32 bits")]
-        let bucket = &self.buckets[(hash >> 32) as usize & (BUCKETS - 1)];
-        let tag = hash & 0xffff;
+        #[expect(clippy::cast_possible_truncation, reason = "fewer bits than BUCKETS has")]
+        let bucket = &self.buckets[(hash >> (u64::BITS - BUCKETS.trailing_zeros())) as usize & (BUCKETS - 1)];
+        let tag = hash >> TAG_SHIFT & 0xffff;
         for cell in &bucket.0 {
             let value = cell.load(Ordering::Relaxed);
             if value >> 48 == tag {
@@ -130,7 +132,7 @@ mod tests {
     /// Adds one unit and returns the load before.
     fn count<const BUCKETS: usize>(table: &Table<BUCKETS>, hash: u64, at: Duration) -> u32 {
         let now = table.tick(Timestamp(at));
-        let cell = table.find(hash, now);
+        let cell = table.find(hash << TAG_SHIFT, now);
         let load = cell.load;
         cell.add(1, now);
         load
@@ -144,13 +146,13 @@ mod tests {
     #[test]
     fn a_load_decays_exponentially() {
         for (decay_seconds, resolution) in [(2.5, 0.02), (0.01, 0.11), (100.0, 0.02)] {
-            let table = Table::<1>::new(decay_seconds);
+            let table = Table::<2>::new(decay_seconds);
             let start = Duration::from_secs(1_700_000_000);
             let now = table.tick(Timestamp(start));
-            table.find(7, now).add(1_000_000, now);
+            table.find(7 << TAG_SHIFT, now).add(1_000_000, now);
             for part in [0.1, 0.5, 1.0, 2.0, 5.0] {
                 let later = table.tick(Timestamp(start + Duration::from_secs_f64(part * decay_seconds)));
-                let (load, expected) = (f64::from(table.find(7, later).load), 1e6 * f64::exp(-part));
+                let (load, expected) = (f64::from(table.find(7 << TAG_SHIFT, later).load), 1e6 * f64::exp(-part));
                 assert!(
                     (load / expected - 1.0).abs() < resolution,
                     "{decay_seconds} s, {part}: {load}, not {expected}"
@@ -161,17 +163,17 @@ mod tests {
 
     #[test]
     fn an_old_load_is_none_and_one_from_another_worker_is_not_old() {
-        let table = Table::<1>::new(2.5);
+        let table = Table::<2>::new(2.5);
         let at = |ticks: u64| table.tick(Timestamp(Duration::from_nanos(ticks * table.tick_ns)));
-        table.find(7, at(500)).add(100, at(500));
-        assert_eq!(table.find(7, at(498)).load, 100);
-        assert_eq!(table.find(7, at(500 + 1023)).load, 0);
-        assert_eq!(table.find(7, at(500 + 30_000)).load, 0);
+        table.find(7 << TAG_SHIFT, at(500)).add(100, at(500));
+        assert_eq!(table.find(7 << TAG_SHIFT, at(498)).load, 100);
+        assert_eq!(table.find(7 << TAG_SHIFT, at(500 + 1023)).load, 0);
+        assert_eq!(table.find(7 << TAG_SHIFT, at(500 + 30_000)).load, 0);
     }
 
     #[test]
     fn a_full_bucket_keeps_the_frequent_keys() {
-        let table = Table::<1>::new(1e6);
+        let table = Table::<2>::new(1e6);
         let at = Duration::from_secs(9);
         let frequent = [1, 2, 3];
         for round in 0..1000 {
@@ -189,7 +191,7 @@ mod tests {
         /// Space saving: no key is counted too low, and too high by at most a bucket's share.
         #[test]
         fn no_key_is_counted_too_low(keys in prop::collection::vec(0u64..30, 1..600)) {
-            let table = Table::<1>::new(1e6);
+            let table = Table::<2>::new(1e6);
             let mut counts = [0u32; 30];
             for (total, key) in (0u32..).zip(keys) {
                 let before = count(&table, key, Duration::from_secs(9));
