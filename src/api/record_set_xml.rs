@@ -143,7 +143,7 @@ pub(super) fn write(xml: &mut Writer, set: &ResourceRecordSet, zone: &HostedZone
         Content::Records { ttl, values } => {
             xml.element("TTL", ttl);
             xml.list("ResourceRecords", "ResourceRecord", values, |xml, value| {
-                xml.element("Value", value.as_written())
+                xml.element("Value", value.as_written());
             });
         }
         Content::Alias(target) => xml.parent("AliasTarget", |xml| {

@@ -32,9 +32,9 @@ pub(super) struct ResetArguments {
 pub(super) fn run(arguments: &ResetArguments) -> anyhow::Result<ExitCode> {
     let reset: ResetShape = AdminClient::find(&arguments.server)?.post("/v1/reset", String::new())?;
     if arguments.json {
-        print_json(&reset)?
+        print_json(&reset)?;
     } else {
-        print(&format!("reset: {}\n", reset.outcome))?
+        print(&format!("reset: {}\n", reset.outcome))?;
     }
     Ok(ExitCode::SUCCESS)
 }

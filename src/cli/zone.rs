@@ -93,9 +93,9 @@ pub(super) fn run(arguments: &ZoneArguments) -> anyhow::Result<ExitCode> {
 /// Prints a zone that was changed.
 pub(super) fn report(as_json: bool, changed: &ChangedZoneShape, line: &str) -> anyhow::Result<ExitCode> {
     if as_json {
-        print_json(changed)?
+        print_json(changed)?;
     } else {
-        print(&format!("{line}\n"))?
+        print(&format!("{line}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

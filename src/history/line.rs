@@ -25,7 +25,7 @@ use crate::objects::{Author, ObjectId, Submission};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
-    Event(EventLine),
+    Event(Box<EventLine>),
     Made(u64),
     NotMade(u64),
     Change(ChangeLine),
@@ -125,7 +125,7 @@ impl Line {
     }
 
     pub(super) fn event(record: &EventRecord, intent: Option<IntentLine>) -> Line {
-        Line::Event(EventLine { at: record.at.to_milliseconds(), intent, what: (&record.what).into() })
+        Line::Event(Box::new(EventLine { at: record.at.to_milliseconds(), intent, what: (&record.what).into() }))
     }
 }
 

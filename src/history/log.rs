@@ -329,7 +329,7 @@ impl Latest<'_> {
         match Line::read(text) {
             Some(Line::Event(line)) => {
                 let number = line.intent.as_ref().map(|intent| intent.number);
-                let record = EventRecord::from(line);
+                let record = EventRecord::from(*line);
                 if self.object.is_none_or(|object| record.is_of(object)) {
                     self.octets += text.len();
                     self.events.push_back((number, text.len(), record));

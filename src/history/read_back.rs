@@ -52,7 +52,7 @@ impl Reading {
         match line {
             Line::Event(line) => {
                 self.octets += text.map_or(0, |text| text.len() as u64 + 1);
-                self.take_event(line);
+                self.take_event(*line);
             }
             Line::Made(number) => self.decide(number, true),
             Line::NotMade(number) => self.decide(number, false),

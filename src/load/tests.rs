@@ -218,7 +218,7 @@ async fn a_queue_loads_in_order_and_can_be_stopped() {
 fn an_edit_that_takes_a_record_away_names_it_and_has_its_text() {
     let more = format!("{ONE}[[record]]\nname = 'new'\ntype = 'A'\nttl = 5\nvalues = ['192.0.2.9']\n");
     let mut server = started(&[("fiftythree.toml", SETTINGS), ("zones/one.toml", &more)]);
-    server.sources.write("zones/one.toml", &ONE.replace("ttl = 10", "ttl = 20"));
+    server.sources.write("zones/one.toml", ONE.replace("ttl = 10", "ttl = 20"));
     let summary = server.reload();
     assert_eq!(summary.changes, ["one.test. changed: removed new.one.test. A, changed www.one.test. A"]);
     let [change] = &summary.object_changes[..] else { panic!("{:?}", summary.object_changes) };
@@ -226,7 +226,7 @@ fn an_edit_that_takes_a_record_away_names_it_and_has_its_text() {
     let removed = &change.parts[0];
     assert_eq!((removed.what.as_str(), removed.after.as_deref()), ("new.one.test. A", None));
     let block = removed.before.as_deref().unwrap();
-    server.sources.write("zones/one.toml", &format!("{ONE}{block}"));
+    server.sources.write("zones/one.toml", format!("{ONE}{block}"));
     assert_eq!(server.reload().changes, ["one.test. changed: changed www.one.test. A, added new.one.test. A"]);
 }
 
@@ -237,7 +237,7 @@ fn secrets_of_a_check_are_not_told() {
     let mut server = started(&[("fiftythree.toml", SETTINGS), ("zones/one.toml", ONE), ("zones/checks.toml", check)]);
     server
         .sources
-        .write("zones/checks.toml", &check.replace("query = 'up'", "query = 'down'").replace("secret", "other"));
+        .write("zones/checks.toml", check.replace("query = 'up'", "query = 'down'").replace("secret", "other"));
     let summary = server.reload();
     let [change] = &summary.object_changes[..] else { panic!("{:?}", summary.object_changes) };
     let told = format!("{change:?}");

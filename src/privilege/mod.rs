@@ -78,7 +78,7 @@ impl Privileges {
                 self.in_force.insert(0, format!("user {user}"));
             }
             Some(user) if !user.is_current() => {
-                tracing::warn!("only root can change to the user {user}: the server stays user {}", user::current())
+                tracing::warn!("only root can change to the user {user}: the server stays user {}", user::current());
             }
             Some(_) => {}
             None if user::is_root() => tracing::info!(

@@ -181,7 +181,7 @@ mod tests {
 
     fn find(user: &str) -> Result<String, String> {
         let file = SourceFile::new(Path::new("fiftythree.toml"), format!("[process]\nuser = '{user}'\n"));
-        let setting = Settings::read(&file).0.unwrap().process.user.unwrap();
+        let setting = Settings::read(&file).0.expect("it is a user").process.user.expect("it names a user");
         let found = Identity::find(&setting).map(|found| found.to_string());
         found.map_err(|diagnostic| render(&[*diagnostic], &[file], Style::Plain))
     }

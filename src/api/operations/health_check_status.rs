@@ -16,7 +16,7 @@ const ADDRESS: &str = "127.0.0.1";
 
 /// The last result.
 pub(super) fn status(context: &Context, request: &Request) -> Outcome {
-    respond(context, request, |history| history.last_run())
+    respond(context, request, History::last_run)
 }
 
 /// The last failure, if there was one.

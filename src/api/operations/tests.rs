@@ -362,7 +362,7 @@ fn tags_are_added_replaced_removed_and_listed() {
         let body = format!("<ResourceIds>{ids}</ResourceIds>");
         api.call(Operation::ListTagsForResources, &["hostedzone"], "", &body)
     };
-    assert_eq!(ids(&[&zone]).unwrap().at("ResourceTagSets").children(), [set.clone()]);
+    assert_eq!(ids(&[&zone]).unwrap().at("ResourceTagSets").children(), [set.to_owned()]);
     assert_eq!(ids(&[&zone, "Z0"]).unwrap_err().code(), Code::NoSuchHostedZone);
     assert_eq!(ids(&[zone.as_str(); 11]).unwrap_err().code(), Code::InvalidInput);
     for body in [

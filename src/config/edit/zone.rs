@@ -336,7 +336,7 @@ mod tests {
                 1 => format!("{ZONE}{tables}"),
                 2 => format!("\u{feff}{}", ZONE.trim_end()),
                 3 => ZONE.replace("comment", "vpcs = [\n \"lab\", # lab\n]\ntags.A = \"x\"\ncomment"),
-                _ => format!("# The lab's zone.\nrecord = [] # one\n# The web server.\nname = 'lab.test' # its apex"),
+                _ => String::from("# The lab's zone.\nrecord = [] # one\n# The web server.\nname = 'lab.test' # its apex"),
             };
             if windows {
                 text = text.replace('\n', "\r\n");

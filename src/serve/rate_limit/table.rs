@@ -70,7 +70,7 @@ impl<const BUCKETS: usize> Table<BUCKETS> {
     /// The tick of a moment.
     pub(super) fn tick(&self, at: Timestamp) -> Tick {
         let ns = at.0.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(at.0.subsec_nanos()));
-        #[expect(clippy::cast_possible_truncation, reason = "ticks wrap")]
+        // Ticks wrap.
         Tick((ns / self.tick_ns) as u16)
     }
 
@@ -107,8 +107,8 @@ impl<const BUCKETS: usize> Table<BUCKETS> {
             return load;
         }
         let left = self.decay[usize::from(age).min(OLDEST_TICKS - 1)];
-        #[expect(clippy::cast_possible_truncation, reason = "not more than the load")]
-        ((u64::from(load) * u64::from(left) >> 32) as u32)
+        // Not more than the load.
+        ((u64::from(load) * u64::from(left)) >> 32) as u32
     }
 }
 
