@@ -18,7 +18,7 @@ pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answ
     resolve_traced(query, world, dice, &mut Untraced)
 }
 
-/// The answer of this zone, which the name lies in, whoever else would answer for the name.
+/// The answer of this zone, which contains the name, even if another zone would answer for it.
 pub fn resolve_in<'w>(zone_view: ZoneView<'w>, query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
     let mut answer = Answer::default();
     answer_from(zone_view, query, world, dice, &mut Untraced, &mut answer, &mut Accounting::default());

@@ -165,7 +165,7 @@ fn mode(metadata: &std::fs::Metadata) -> u32 {
     metadata.permissions().mode()
 }
 
-/// Where files have no modes, nobody else is assumed to read them.
+/// Where files have no modes, no other user is assumed to read them.
 #[cfg(not(unix))]
 fn mode(_: &std::fs::Metadata) -> u32 {
     0

@@ -366,7 +366,7 @@ pub(super) const RATE_LIMIT: Keys = Keys {
     what: "`[rate_limit]`",
     keys: &[
         optional("enabled", Shape::Boolean, "Whether responses over UDP are limited. Default: true."),
-        // Whoever needs more turns it off, or allows the network.
+        // Users who need more turn it off, or allow the network.
         optional(
             "rate",
             Shape::Integer { least: 1, most: 100_000 },

@@ -228,7 +228,7 @@ impl Log {
             left -= line.len() as u64;
             older.take(Some(&line));
         }
-        // Whether the last of them were made is said in the newer half.
+        // The newer half says whether the last of them were made.
         let mut text = String::new();
         let mut newer = Reading::default();
         for line in &lines {

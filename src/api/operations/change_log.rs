@@ -19,7 +19,7 @@ pub(super) struct ChangeInfo {
     id: String,
     submitted_at: SystemTime,
     comment: Option<String>,
-    /// How long it is said to be PENDING.
+    /// How long it is reported as PENDING.
     delay: Duration,
 }
 

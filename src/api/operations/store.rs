@@ -101,7 +101,7 @@ impl Context {
         Err(CommitError::Conflict.into())
     }
 
-    /// Makes a change to an object in whatever state it is.
+    /// Makes a change to an object of any revision.
     pub(super) async fn commit(&self, request: &Request, id: ObjectId, change: Change) -> Result<Committed, ApiError> {
         Ok(self.objects.commit(commit(request, id, None, change)).await?)
     }
