@@ -190,7 +190,8 @@ impl TestControl {
                     loads += 1;
                 }
                 Job::Commit(request) => {
-                    let outcome = commit(&self.source, &FileSources::default(), *request);
+                    let sources = FileSources::default();
+                    let outcome = commit(&self.source, &sources, &sources, *request);
                     self.handle(Event::Committed(Box::new(outcome)));
                 }
                 Job::Keep(base) => base.keep_sources().unwrap(),

@@ -4,14 +4,16 @@
 //! they saved. The exchange of the files is the commit point. What is returned is published before
 //! the caller gets its answer.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{LoadPhase, TextOrigin};
 use crate::health::{Slots, Timestamp};
 use crate::history::ObjectChange;
 use crate::objects::{self, Change, Commit, CommitError, Committed, Object, ObjectId, Revision};
-use crate::store::{Contents, MemoryRoom, ReplaceError, SettingsSource, TextPrint};
+use crate::store::{Contents, GONE, MemoryRoom, ReplaceError, SettingsSource, TextPrint};
 use crate::world::Catalog;
 
 use super::geo_databases::Located;
@@ -24,6 +26,10 @@ use super::{
     Trigger, difference, load,
 };
 
+/// How long a change waits for a program that is writing the file.
+const WRITING: Duration = Duration::from_secs(1);
+/// How often it looks whether the program is done.
+const LOOK: Duration = Duration::from_millis(5);
 /// How often a change is prepared again because somebody saved the file meanwhile.
 const TRIES: usize = 100;
 
@@ -61,12 +67,21 @@ pub(crate) struct CommittedConfig {
     pub(crate) change: Arc<ObjectChange>,
 }
 
-/// Makes a change.
-pub(crate) fn commit(settings: &SettingsSource, sources: &dyn Sources, request: CommitRequest) -> CommitOutcome {
+/// Makes a change. `watched` says which files are being written.
+pub(crate) fn commit(
+    settings: &SettingsSource,
+    sources: &dyn Sources,
+    watched: &dyn Sources,
+    request: CommitRequest,
+) -> CommitOutcome {
     let CommitRequest { generation, mut base, slots, commit } = request;
     let (mut loaded, mut is_pinned) = (None, false);
     for _ in 0..TRIES {
-        if is_pinned || !is_current(&base, sources, &commit.id) {
+        let is_served = is_current(&base, sources, &commit.id);
+        if !is_served && let Err(why) = wait_for_writer(&base, watched, &commit.id) {
+            return CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) };
+        }
+        if is_pinned || !is_served {
             let request =
                 LoadRequest { generation, base: base.clone(), slots: slots.clone(), trigger: Trigger::Edited };
             let outcome = load(settings, sources, request, LoadPhase::Reload);
@@ -133,6 +148,12 @@ fn commit_once(
         return Err(CommitError::Conflict.into());
     }
     let prepared = base.prepare(&commit.id, &commit.change)?;
+    if prepared.before.is_none()
+        && let Some(directory) = base.missing_directory(&prepared.file, sources)
+    {
+        let why = format!("{} has none of the files that are served; is a mount missing?", directory.display());
+        return Err(CommitError::Unavailable(why).into());
+    }
     let load = Load {
         sources,
         settings: &base.settings,
@@ -170,6 +191,24 @@ fn commit_once(
 /// A clock before 1970 counts as 1970.
 fn now() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Waits until no program writes the file of the object: the rest of a save must not be lost, and an
+/// editor may remove the file before it writes the new one.
+fn wait_for_writer(base: &LoadedConfig, watched: &dyn Sources, id: &ObjectId) -> Result<(), String> {
+    let Some(file) = base.file_of(id) else { return Ok(()) };
+    let began = Instant::now();
+    loop {
+        let is_missing = watched.stamp(&file.path).is_none();
+        if !watched.is_in_progress(&file.path) && (!is_missing || began.elapsed() >= GONE) {
+            return Ok(());
+        }
+        if began.elapsed() >= WRITING {
+            let path = file.path.display();
+            return Err(format!("{path}: another program is writing the file; nothing is changed"));
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Whether the file of the object has the text that is served.
@@ -216,6 +255,14 @@ impl LoadedConfig {
             Some(before) => self.source_cache.hold([before.clone()]),
             None => self.source_cache.release(&prepared.file),
         }
+    }
+
+    /// The directory of a new file, if other files are served from it and none of them is there.
+    fn missing_directory<'p>(&self, new: &'p Path, sources: &dyn Sources) -> Option<&'p Path> {
+        let directory = new.parent()?;
+        let mut here = self.files.iter().filter(|file| file.path.parent() == Some(directory)).peekable();
+        let is_serving = here.peek().is_some();
+        (is_serving && here.all(|file| sources.stamp(&file.path).is_none())).then_some(directory)
     }
 
     /// The file that defines an object.

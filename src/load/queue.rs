@@ -134,12 +134,14 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
 async fn commit_one(inputs: &LoadInputs, request: CommitRequest) -> CommitOutcome {
     let generation = request.generation;
     let (settings, sources) = (Arc::clone(&inputs.settings), Arc::clone(&inputs.requested));
+    let watched = Arc::clone(&inputs.edited);
     // If this is given up and the disk responds later, the watcher sees the file.
-    let why = match on_a_thread(move || commit(&settings, &*sources, request), UNRESPONSIVE_AFTER, || {}).await {
-        Ended::Done(outcome) => return outcome,
-        Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),
-        Ended::Failed(why) => why,
-    };
+    let why =
+        match on_a_thread(move || commit(&settings, &*sources, &*watched, request), UNRESPONSIVE_AFTER, || {}).await {
+            Ended::Done(outcome) => return outcome,
+            Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),
+            Ended::Failed(why) => why,
+        };
     CommitOutcome { generation, loaded: None, result: Err(CommitError::Unavailable(why)) }
 }
 

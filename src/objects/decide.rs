@@ -122,6 +122,10 @@ fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, Com
     let mut zone = zone.clone();
     let defaults = objects.default_record_sets(&zone);
     zone.record_sets.splice(0..0, defaults);
+    if !zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == RecordType::Soa) {
+        let message = format!("{} is too long: the names of its name server and its SOA do not fit", zone.name);
+        return Err(refusal(ErrorCode::InvalidDomainName, message));
+    }
     Ok(zone)
 }
 

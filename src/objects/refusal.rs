@@ -13,6 +13,7 @@ pub(crate) enum ErrorCode {
     HostedZoneAlreadyExists,
     HostedZoneNotEmpty,
     InvalidChangeBatch,
+    InvalidDomainName,
     InvalidInput,
     LastVPCAssociation,
     NoSuchCidrCollectionException,

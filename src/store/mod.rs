@@ -47,4 +47,4 @@ pub(crate) use symlinks::disclosure_of;
 pub(crate) use watch::Watcher;
 pub(crate) use watched_files::{Fingerprint, Stamp, Targets, zone_files};
 pub(crate) use writable::make_writable_directory;
-pub(crate) use writers::{STILL, WriteState, Writers};
+pub(crate) use writers::{GONE, STILL, WriteState, Writers};

@@ -68,10 +68,10 @@ pub(crate) fn create_file(path: &Path, text: &str) -> Result<(), ReplaceError> {
     create_on(&SystemDisk, path, text)
 }
 
-/// Moves a file whose text must be `read` to the directory `.deleted` next to it.
+/// Moves a file whose text must be `read` to the directory `.deleted` next to it. Of a symbolic link
+/// only the link is moved.
 pub(crate) fn retire_file(path: &Path, read: &str) -> Result<(), ReplaceError> {
-    let path = fs::canonicalize(path).map_err(ReplaceError::NotWritten)?;
-    retire_on(&SystemDisk, &path, read)
+    retire_on(&SystemDisk, path, read)
 }
 
 fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceError> {
@@ -95,7 +95,7 @@ fn retire_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), ReplaceErro
     fs::create_dir_all(&deleted).map_err(ReplaceError::NotWritten)?;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{seconds}-{}", std::process::id()));
+    name.push(format!(".{seconds}-{}-{}", std::process::id(), next_number()));
     let retired = deleted.join(name);
     if fs::read(path).map_err(ReplaceError::NotWritten)? != read.as_bytes() {
         return Err(ReplaceError::Changed);
@@ -124,13 +124,18 @@ fn replace_on(disk: &dyn Disk, path: &Path, read: &str, text: &str) -> Result<()
     outcome
 }
 
+/// A number that this process has not used yet.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// A hidden name next to the file, which is removed at the end. No other process or thread uses it.
 struct Beside(PathBuf);
 
 impl Beside {
     fn of(path: &Path) -> Beside {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let (process, number) = (std::process::id(), next_number());
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(format!(".{process}-{number}.fiftythree-new"));
@@ -438,6 +443,27 @@ mod tests {
         let kept: Vec<PathBuf> =
             fs::read_dir(directory.path().join(DELETED)).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(kept.iter().map(|path| fs::read_to_string(path).unwrap()).collect::<Vec<_>>(), ["old"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_a_link_only_the_link_is_removed() {
+        let (directory, path) = zone();
+        let link = directory.path().join("link.toml");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        retire_file(&link, "old").unwrap();
+        assert!(fs::symlink_metadata(&link).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    #[test]
+    fn removed_files_of_one_name_are_all_kept() {
+        let (directory, path) = zone();
+        for text in ["old", "new"] {
+            fs::write(&path, text).unwrap();
+            retire_file(&path, text).unwrap();
+        }
+        assert_eq!(fs::read_dir(directory.path().join(DELETED)).unwrap().count(), 2);
     }
 
     #[test]

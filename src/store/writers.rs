@@ -24,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(2);
 /// How long a file must be unchanged to count as finished although no writer was seen to close it.
 pub(crate) const STILL: Duration = Duration::from_secs(10);
 /// How long a file must be missing to count as removed: some writers remove the old file first.
-const GONE: Duration = Duration::from_millis(250);
+pub(crate) const GONE: Duration = Duration::from_millis(250);
 /// A file that has been written for this long is reported.
 const LONG: Duration = Duration::from_secs(30);
 

@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::io::Write as _;
+use std::time::Duration;
 
 use crate::server::{Lab, Running, Transport, text};
 
@@ -118,5 +120,50 @@ fn only_a_server_in_memory_can_be_reset() {
     let (lab, running) = start();
     let error = run(&lab, &running, &["reset"]).unwrap_err();
     assert!(error.contains("only a server that was started with --in-memory can be reset"), "{error}");
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_change_waits_for_a_program_that_is_writing_the_file() {
+    let (lab, running) = start();
+    let path = lab.path("zones/lab.test.toml");
+    let last = "\n[[record]]\nname = \"last\"\ntype = \"A\"\nttl = 5\nvalues = [\"192.0.2.44\"]\n";
+    fs::write(&path, format!("{ZONE}{last}")).unwrap();
+    running.wait_for_answer("last.lab.test.", &["192.0.2.44"]);
+    // What is there after the first write is a valid zone, without its last record.
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(ZONE.as_bytes()).unwrap();
+    std::thread::scope(|scope| {
+        let change = scope.spawn(|| run(&lab, &running, &["record", "set", "new.lab.test", "A", "192.0.2.7"]));
+        std::thread::sleep(Duration::from_millis(300));
+        file.write_all(last.as_bytes()).unwrap();
+        drop(file);
+        change.join().unwrap().unwrap();
+    });
+    for (name, address) in [("last.lab.test.", "192.0.2.44"), ("new.lab.test.", "192.0.2.7")] {
+        assert_eq!(addresses(&running, name), [address]);
+    }
+    // One that does not end is not disturbed.
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(ZONE.as_bytes()).unwrap();
+    let error = run(&lab, &running, &["record", "set", "new.lab.test", "A", "192.0.2.8"]).unwrap_err();
+    assert!(error.contains("another program is writing the file; nothing is changed"), "{error}");
+    file.write_all(last.as_bytes()).unwrap();
+    drop(file);
+    running.wait_for_answer("new.lab.test.", &[]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{ZONE}{last}"));
+    assert!(running.stop().success());
+}
+
+#[test]
+fn no_zone_is_created_where_the_other_files_are_missing() {
+    let (lab, running) = start();
+    fs::rename(lab.path("zones"), lab.path("elsewhere")).unwrap();
+    let error = run(&lab, &running, &["zone", "create", "app.test"]).unwrap_err();
+    assert!(error.contains("has none of the files that are served; is a mount missing?"), "{error}");
+    assert!(!lab.path("zones").exists());
+    fs::rename(lab.path("elsewhere"), lab.path("zones")).unwrap();
+    run(&lab, &running, &["zone", "create", "app.test"]).unwrap();
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.1"]);
     assert!(running.stop().success());
 }

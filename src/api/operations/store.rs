@@ -154,6 +154,7 @@ fn code_of(code: ErrorCode) -> Code {
         ErrorCode::HostedZoneAlreadyExists => Code::HostedZoneAlreadyExists,
         ErrorCode::HostedZoneNotEmpty => Code::HostedZoneNotEmpty,
         ErrorCode::InvalidChangeBatch => Code::InvalidChangeBatch,
+        ErrorCode::InvalidDomainName => Code::InvalidDomainName,
         ErrorCode::InvalidInput => Code::InvalidInput,
         ErrorCode::LastVPCAssociation => Code::LastVPCAssociation,
         ErrorCode::NoSuchCidrCollectionException => Code::NoSuchCidrCollectionException,

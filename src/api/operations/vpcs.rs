@@ -59,7 +59,7 @@ pub(super) fn list_zones(context: &Context, request: &Request) -> Outcome {
         let missing = || ApiError::invalid_input(format!("Missing required parameter '{parameter}'"));
         request.query(parameter).ok_or_else(missing)
     };
-    let vpc = vpc_id(required("vpcid")?)?;
+    let vpc = vpc_id(required("vpcid")?).map_err(|_| ApiError::invalid_input("The VPC ID is invalid."))?;
     region(required("vpcregion")?)?;
     let size = request.page_size("maxitems", PAGE, PAGE)?;
     let token = request.query("nexttoken");
