@@ -11,7 +11,7 @@ pub(super) type Block = Range<usize>;
 /// The blocks of the list `key`, in the order of the file, which is plain. `None` for an inline
 /// list, also an empty one.
 pub(super) fn of_list(root: &Entries<'_>, key: &str, text: &str) -> Option<Vec<Block>> {
-    if root.get(key).and_then(|entry| entry.node.value.as_list()).is_some_and(|list| list.is_empty()) {
+    if root.get(key).and_then(|entry| entry.node.value.as_list()).is_some_and(<[_]>::is_empty) {
         return None;
     }
     let tables = root.get(key).and_then(|entry| entry.node.value.as_list()).unwrap_or_default();
