@@ -21,7 +21,7 @@ mod webhook;
 mod wiring;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -257,6 +257,7 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     let authorities = authorities.context("cannot read the certificate authorities of health checks")?;
     let PastEvents { history, restored } = past_events(source, settings).await;
     let FirstLoad { seen, loaded } = first_load(source, settings, &history).await.map_err(cannot_start)?;
+    report_left_behind(settings).await?;
     let remembered = settings.clone();
     let (memory, state_writer, keeping) = with_files(move || remember(&remembered)).await??;
     let permission = Permission::find(settings, source.overrides.in_memory).await?;
@@ -383,6 +384,20 @@ fn cannot_start(refused: Refused) -> anyhow::Error {
     };
     tracing::error!("diagnostics in the files:\n{}", diagnostics.render(Style::Plain).trim_end());
     anyhow!("cannot start: {refused}, and there is no last good source to serve instead")
+}
+
+/// A change that is killed between its steps can leave a hidden file with what somebody saved.
+async fn report_left_behind(settings: &Settings) -> anyhow::Result<()> {
+    let directories: Vec<PathBuf> = settings.zone_directories().into_iter().map(Path::to_path_buf).collect();
+    let look = move || directories.iter().flat_map(|directory| store::left_behind(directory)).collect::<Vec<_>>();
+    for path in with_files(look).await? {
+        tracing::warn!(
+            "{} was left by a change that was killed; it may have an edit that was saved at that moment: compare it \
+             with the zone file and remove it",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 fn report_start(summary: &Summary) {

@@ -38,7 +38,7 @@ pub(crate) use private::tighten;
 #[cfg(target_os = "linux")]
 pub(crate) use private::{give_file, give_state};
 pub(crate) use read::{Contents, read_text};
-pub(crate) use replace::{ReplaceError, create_file, replace_file, retire_file};
+pub(crate) use replace::{ReplaceError, create_file, left_behind, replace_file, retire_file};
 pub(crate) use settings::{Overrides, SettingsReading, SettingsSource};
 pub(crate) use source_cache::{SourceCache, TextPrint};
 pub(crate) use state_lock::StateLock;

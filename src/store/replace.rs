@@ -12,7 +12,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::files;
 
 /// How often the names are exchanged while others save the file again and again. Each exchange takes
 /// microseconds, so one more save in between is rare already.
@@ -20,6 +22,11 @@ const EXCHANGES: usize = 16;
 
 /// The directory of removed zone files, next to the others. No zone is loaded from it.
 const DELETED: &str = ".deleted";
+
+/// The end of the names of hidden files.
+const HIDDEN: &str = ".fiftythree-new";
+/// A replacement takes milliseconds; after this long its hidden file is not in use any more.
+const IN_USE: Duration = Duration::from_secs(10);
 
 /// Why a file is not replaced.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +145,7 @@ impl Beside {
         let (process, number) = (std::process::id(), next_number());
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{process}-{number}.fiftythree-new"));
+        name.push(format!(".{process}-{number}{HIDDEN}"));
         Beside(path.with_file_name(name))
     }
 }
@@ -147,6 +154,18 @@ impl Drop for Beside {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// The hidden files in a directory that changes left there because their process was killed. Each can
+/// have what somebody saved at that moment. Files of the last seconds may be in use.
+pub(crate) fn left_behind(directory: &Path) -> Vec<PathBuf> {
+    let names = files::names_in(directory).unwrap_or_default();
+    let hidden = names.into_iter().filter(|name| name.as_encoded_bytes().ends_with(HIDDEN.as_bytes()));
+    let is_old = |path: &PathBuf| {
+        let modified = files::metadata(path).and_then(|metadata| metadata.modified());
+        modified.ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= IN_USE)
+    };
+    hidden.map(|name| directory.join(name)).filter(is_old).collect()
 }
 
 /// One replacement.
@@ -443,6 +462,19 @@ mod tests {
         let kept: Vec<PathBuf> =
             fs::read_dir(directory.path().join(DELETED)).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(kept.iter().map(|path| fs::read_to_string(path).unwrap()).collect::<Vec<_>>(), ["old"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_behind_is_found() {
+        let (directory, path) = zone();
+        let hidden = directory.path().join(".lab.test.toml.1-0.fiftythree-new");
+        fs::write(&hidden, "saved").unwrap();
+        assert!(left_behind(directory.path()).is_empty());
+        let before = SystemTime::now() - 2 * IN_USE;
+        for path in [&hidden, &path] {
+            File::options().write(true).open(path).unwrap().set_modified(before).unwrap();
+        }
+        assert_eq!(left_behind(directory.path()), [hidden]);
     }
 
     #[cfg(unix)]
