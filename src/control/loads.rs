@@ -174,7 +174,8 @@ impl Control {
     fn report_loaded(&self, summary: &Summary, trigger: Trigger) {
         if !summary.diagnostics.is_empty() && summary.diagnostics != self.last_diagnostics {
             let printed = summary.diagnostics.render(Style::Plain);
-            tracing::error!("diagnostics in the files, {}:\n{}", summary.consequence(), printed.trim_end());
+            let text = format!("diagnostics in the files, {}:\n{}", summary.consequence(), printed.trim_end());
+            if summary.errors > 0 { tracing::error!("{text}") } else { tracing::warn!("{text}") }
         } else if summary.errors > 0 && trigger == Trigger::Asked {
             tracing::warn!("the files have the same errors as before, {}", summary.consequence());
         } else if !self.last_diagnostics.is_empty() && summary.diagnostics.is_empty() {
