@@ -78,7 +78,7 @@ pub(super) async fn batch(State(admin): State<AdminState>, Query(of): Query<OfZo
     answer(StatusCode::OK, change.await)
 }
 
-/// Deletes one record set, whatever it holds.
+/// Deletes one record set with any content.
 pub(super) async fn delete_record(State(admin): State<AdminState>, Query(which): Query<WhichRecord>) -> Response {
     let change = async {
         let name = Name::parse(&which.name).map_err(|error| Refused::Request(error.to_string()))?;

@@ -179,6 +179,31 @@ fn a_new_check_recompiles_no_zone_and_is_probed() {
 }
 
 #[test]
+fn a_check_is_added_to_a_file_that_was_saved_just_before() {
+    let mut control = control(&[("other.test.toml", CHECKED)]);
+    let create = |check: HealthCheck| {
+        (ObjectId::HealthCheck(check.id.clone()), Change::Create(Object::HealthCheck(Arc::new(check))))
+    };
+    let (id, change) = create(check(&control, "green", ID));
+    control.commit(id, None, change).unwrap();
+    let path = control.directory.path().join("zones/health_checks.toml");
+    let by_hand = "[[health_check]]\nname = 'amber'\ntype = 'tcp'\nip_address = '192.0.2.81'\nport = 80\n\n";
+    std::fs::write(&path, by_hand.to_owned() + &std::fs::read_to_string(&path).unwrap()).unwrap();
+    let (id, change) = create(check(&control, "red", &ID.replace("11111111", "22222222")));
+    control.commit(id, None, change).unwrap();
+    // Each name is where the loader put it.
+    let tracked = control.control.tracker.views().map(|view| (view.name.to_string(), view.slot)).collect::<Vec<_>>();
+    let planned = control.plans.borrow().iter().map(|plan| (plan.name.to_string(), plan.slot)).collect::<Vec<_>>();
+    for name in ["amber", "blue", "green", "red"] {
+        let slot = |all: &[(String, CheckSlot)]| all.iter().find(|(known, _)| known == name).map(|(_, slot)| *slot);
+        assert!(slot(&tracked).is_some() && slot(&tracked) == slot(&planned), "{name}: {tracked:?} {planned:?}");
+    }
+    let zone = Arc::clone(control.reader.load().catalog().zones().next().unwrap());
+    let blue = tracked.iter().find(|(name, _)| name == "blue").unwrap().1;
+    assert_eq!(zone.checks(), [blue]);
+}
+
+#[test]
 fn a_check_that_records_refer_to_by_name_can_be_deleted_and_counts_as_healthy() {
     let mut control = control(&[("other.test.toml", CHECKED)]);
     let id = check_id(&control, "blue");

@@ -90,7 +90,8 @@ impl Control {
             tracing::debug!(generation, "a stale commit result was dropped");
             return;
         };
-        if let Some(Ok(loaded)) = loaded.map(|outcome| outcome.result) {
+        // One after the other, as the loader assigned their slots.
+        for loaded in loaded.into_iter().filter_map(|outcome| outcome.result.ok()) {
             self.apply(*loaded, Trigger::Edited, at);
         }
         let result = result.map(|(config, committed)| {

@@ -6,8 +6,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{LoadPhase, TextOrigin};
 use crate::health::{Slots, Timestamp};
@@ -49,8 +48,8 @@ pub(crate) struct CommitRequest {
 pub(crate) struct CommitOutcome {
     /// The generation of the request.
     pub(crate) generation: u64,
-    /// What a load before the commit found, because somebody had saved the file.
-    pub(crate) loaded: Option<LoadOutcome>,
+    /// What loads before the commit found, in order, because somebody had saved the file.
+    pub(crate) loaded: Vec<LoadOutcome>,
     /// What is served after the commit, and the answer.
     pub(crate) result: Result<(Box<CommittedConfig>, Committed), CommitError>,
 }
@@ -74,35 +73,38 @@ pub(crate) fn commit(
     watched: &dyn Sources,
     request: CommitRequest,
 ) -> CommitOutcome {
-    let CommitRequest { generation, mut base, slots, commit } = request;
-    let (mut loaded, mut is_pinned) = (None, false);
+    let CommitRequest { generation, mut base, mut slots, commit } = request;
+    let (mut loaded, mut must_load) = (Vec::new(), false);
     for _ in 0..TRIES {
         let is_served = is_current(&base, sources, &commit.id);
         if !is_served && let Err(why) = wait_for_writer(&base, watched, &commit.id) {
             return CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) };
         }
-        if is_pinned || !is_served {
+        if must_load || !is_served {
             let request =
                 LoadRequest { generation, base: base.clone(), slots: slots.clone(), trigger: Trigger::Edited };
             let outcome = load(settings, sources, request, LoadPhase::Reload);
             if let Ok(new) = &outcome.result {
                 base = new.base.clone();
+                // As the tracker will have them when it applies this load before the commit.
+                slots = slots.for_checks(&base.checks);
             }
             let why = refused_because(&outcome, &base, sources, &commit.id);
-            loaded = Some(outcome);
+            loaded.push(outcome);
             if let Some(why) = why {
                 return CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) };
             }
         }
         match pin_references(sources, &base, &commit) {
-            Ok(pinned) => is_pinned = pinned,
+            Ok(pinned) => must_load = pinned,
             Err(error) => return CommitOutcome { generation, loaded, result: Err(error) },
         }
-        if is_pinned {
+        if must_load {
             continue;
         }
         match commit_once(sources, &base, &slots, &commit) {
-            Err(CommitOnceError::Changed) => {}
+            // A new object has no file yet that shows whether what is loaded is current.
+            Err(CommitOnceError::Changed) => must_load = true,
             Err(CommitOnceError::Not(error)) => return CommitOutcome { generation, loaded, result: Err(error) },
             Ok(done) => return CommitOutcome { generation, loaded, result: Ok(done) },
         }

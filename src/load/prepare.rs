@@ -250,7 +250,7 @@ fn members(zone: &HostedZone) -> impl PartialEq {
 }
 
 fn no_such_health_check(id: &HealthCheckId) -> CommitError {
-    Refusal::new(ErrorCode::NoSuchHealthCheck, format!("No health check found with ID: {}", id.0)).into()
+    Refusal::new(ErrorCode::NoSuchHealthCheck, format!("No health check exists with the specified ID: {}", id.0)).into()
 }
 
 fn not_editable(path: &Path, why: &EditError) -> CommitError {
@@ -342,7 +342,7 @@ mod tests {
             assert!(text(&edit).contains("health_check = \"blue\"\n"), "{}", text(&edit));
         }
         let refused = edit(&config, with("green")).unwrap_err();
-        assert_eq!(refused.to_string(), "No health check found with ID: green");
+        assert_eq!(refused.to_string(), "No health check exists with the specified ID: green");
     }
 
     #[test]

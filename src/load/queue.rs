@@ -142,7 +142,7 @@ async fn commit_one(inputs: &LoadInputs, request: CommitRequest) -> CommitOutcom
             Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),
             Ended::Failed(why) => why,
         };
-    CommitOutcome { generation, loaded: None, result: Err(CommitError::Unavailable(why)) }
+    CommitOutcome { generation, loaded: Vec::new(), result: Err(CommitError::Unavailable(why)) }
 }
 
 async fn run_one<E: From<LoadEvent> + Send + 'static>(

@@ -193,8 +193,8 @@ mod giving {
 
     use super::tightening::{STICKY, is_ours};
 
-    /// Gives the state directory and the server's files in it to a user. Whoever could write there
-    /// before may have prepared it, so links are not followed and files with several names stay.
+    /// Gives the state directory and the server's files in it to a user. A user who could write
+    /// there before may have prepared it, so links are not followed and files with several names stay.
     pub(crate) fn give_state(state: &Path, uid: u32, gid: u32) -> io::Result<()> {
         // The directory itself may be a link.
         let directory = openat(CWD, state, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;

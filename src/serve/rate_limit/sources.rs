@@ -43,7 +43,7 @@ struct Prefix<A: Address> {
 /// numbers.
 ///
 /// Such a hash is strongly universal (Dietzfelbinger; Thorup, "High speed hashing for integers and
-/// strings", 2015): without the secret, the cells of two addresses are independent, so nobody can
+/// strings", 2015): without the secret, the cells of two addresses are independent, so no one can
 /// choose addresses that share cells with a victim's. It has as many good bits as the numbers have
 /// more bits than the address, and one: 33 for IPv4, which is what `Table` needs.
 trait Address: Copy {
