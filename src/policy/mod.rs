@@ -1,9 +1,9 @@
-//! The routing policies: from a plan, the client, the usable bits and random numbers to the members
-//! that answer.
+//! The routing policies: from the client, the usable bits and random numbers to the members of a
+//! group that answer.
 //!
-//! There is one file per policy, all with the same structure: a plan, built from the group's record
-//! sets when a zone is compiled, and a `choose` method that does not depend on sockets, names,
-//! files, clocks or probes. All policies follow the common rule (Developer Guide, "How Amazon Route
+//! There is one file per policy, all with the same structure: a type that is built from the record
+//! sets of a group when a zone is compiled, with a `choose` method that does not depend on sockets,
+//! names, files, clocks or probes. All policies follow the common rule (Developer Guide, "How Amazon Route
 //! 53 chooses records when health checking is configured"): the first healthy candidate in the
 //! policy's order; if none is healthy, all count as healthy.
 //!
@@ -51,7 +51,7 @@ pub const MAX_CHOSEN: usize = multivalue::MAX_ANSWERS;
 /// How one group chooses among its members. Members are numbered in the order of the group's record
 /// sets.
 #[derive(Debug, PartialEq)]
-pub enum Plan {
+pub enum GroupPolicy {
     /// There is one member, which is answered regardless of its health unless configured otherwise.
     Simple,
     /// By weight.
@@ -97,19 +97,19 @@ impl Choice {
     }
 }
 
-impl Plan {
-    /// The plan of a group: record sets of one name and type, all with the same policy.
-    pub fn new(group: &[&ResourceRecordSet], tables: &CidrTables) -> Plan {
-        let Some(first) = group.first() else { return Plan::NotServed };
+impl GroupPolicy {
+    /// The policy of a group: record sets of one name and type, all with the same policy.
+    pub fn new(group: &[&ResourceRecordSet], tables: &CidrTables) -> GroupPolicy {
+        let Some(first) = group.first() else { return GroupPolicy::NotServed };
         match first.routing_policy {
-            RoutingPolicy::Simple => Plan::Simple,
-            RoutingPolicy::Weighted { .. } => Plan::Weighted(Weighted::new(group)),
-            RoutingPolicy::Latency { .. } => Plan::Latency(Latency::new(group)),
-            RoutingPolicy::Failover { .. } => Plan::Failover(Failover::new(group)),
-            RoutingPolicy::Geolocation { .. } => Plan::Geolocation(Geolocation::new(group)),
-            RoutingPolicy::Geoproximity { .. } => Plan::Geoproximity(Geoproximity::new(group)),
-            RoutingPolicy::MultivalueAnswer => Plan::Multivalue(Multivalue),
-            RoutingPolicy::IpBased { .. } => Plan::IpBased(IpBased::new(group, tables)),
+            RoutingPolicy::Simple => GroupPolicy::Simple,
+            RoutingPolicy::Weighted { .. } => GroupPolicy::Weighted(Weighted::new(group)),
+            RoutingPolicy::Latency { .. } => GroupPolicy::Latency(Latency::new(group)),
+            RoutingPolicy::Failover { .. } => GroupPolicy::Failover(Failover::new(group)),
+            RoutingPolicy::Geolocation { .. } => GroupPolicy::Geolocation(Geolocation::new(group)),
+            RoutingPolicy::Geoproximity { .. } => GroupPolicy::Geoproximity(Geoproximity::new(group)),
+            RoutingPolicy::MultivalueAnswer => GroupPolicy::Multivalue(Multivalue),
+            RoutingPolicy::IpBased { .. } => GroupPolicy::IpBased(IpBased::new(group, tables)),
         }
     }
 
@@ -128,15 +128,15 @@ impl Plan {
             fails_open: candidates.fails_open(),
         });
         let choice = match self {
-            Plan::Simple => Choice::of(first_usable((0..1).map(MemberIndex), candidates), PrefixLength::ZERO),
-            Plan::Weighted(plan) => plan.choose(candidates, dice, trace),
-            Plan::Latency(plan) => plan.choose(candidates, client, trace),
-            Plan::Failover(plan) => plan.choose(candidates, trace),
-            Plan::Geolocation(plan) => plan.choose(candidates, client, trace),
-            Plan::Geoproximity(plan) => plan.choose(candidates, client, trace),
-            Plan::Multivalue(plan) => plan.choose(candidates, dice, trace),
-            Plan::IpBased(plan) => plan.choose(candidates, client, trace),
-            Plan::NotServed => Choice::default(),
+            GroupPolicy::Simple => Choice::of(first_usable((0..1).map(MemberIndex), candidates), PrefixLength::ZERO),
+            GroupPolicy::Weighted(policy) => policy.choose(candidates, dice, trace),
+            GroupPolicy::Latency(policy) => policy.choose(candidates, client, trace),
+            GroupPolicy::Failover(policy) => policy.choose(candidates, trace),
+            GroupPolicy::Geolocation(policy) => policy.choose(candidates, client, trace),
+            GroupPolicy::Geoproximity(policy) => policy.choose(candidates, client, trace),
+            GroupPolicy::Multivalue(policy) => policy.choose(candidates, dice, trace),
+            GroupPolicy::IpBased(policy) => policy.choose(candidates, client, trace),
+            GroupPolicy::NotServed => Choice::default(),
         };
         trace.note(|| Note::Chosen(choice.clone()));
         choice

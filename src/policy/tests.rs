@@ -23,9 +23,9 @@ fn set(number: usize, routing_policy: RoutingPolicy) -> ResourceRecordSet {
     }
 }
 
-/// A plan of these policies, and the usable members.
+/// A group with these policies, and its usable members.
 struct Case {
-    plan: Plan,
+    policy: GroupPolicy,
     words: Vec<u64>,
     count: u16,
 }
@@ -45,13 +45,13 @@ impl Case {
         for (bit, _) in usable.iter().enumerate().filter(|(_, usable)| **usable) {
             words[bit / 64] |= 1 << (bit % 64);
         }
-        let plan = Plan::new(&sets.iter().collect::<Vec<_>>(), &CidrTables::build(collections));
-        Case { plan, words, count: u16::try_from(sets.len()).unwrap() }
+        let policy = GroupPolicy::new(&sets.iter().collect::<Vec<_>>(), &CidrTables::build(collections));
+        Case { policy, words, count: u16::try_from(sets.len()).unwrap() }
     }
 
     fn choose(&self, client: &Client<'_>, dice: &mut Dice) -> Choice {
         let candidates = Candidates::new(UsableBits::new(&self.words, BitIndex(0)), ZoneBit(0), self.count);
-        self.plan.choose(candidates, client, dice, &mut Untraced)
+        self.policy.choose(candidates, client, dice, &mut Untraced)
     }
 
     /// How often each member answered in `draws`.
@@ -337,7 +337,7 @@ fn whom_a_trace_puts_first_is_who_answers() {
             let case = Case::new([east, west].map(|longitude| member((longitude + 540.0) % 360.0 - 180.0, bias)));
             let candidates = Candidates::new(UsableBits::new(&case.words, BitIndex(0)), ZoneBit(0), case.count);
             let mut notes = Notes::default();
-            let choice = case.plan.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut notes);
+            let choice = case.policy.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut notes);
             let first = notes.0.iter().find_map(|note| match note {
                 Note::Distances(distances) => Some(distances[0].member),
                 _ => None,

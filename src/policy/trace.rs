@@ -20,7 +20,7 @@ impl Trace for Untraced {
     fn note(&mut self, _: impl FnOnce() -> Note) {}
 }
 
-/// A step of a policy. Members are numbered as in the plan; lists are in the policy's order of
+/// A step of a policy. Members are numbered as in the group; lists are in the policy's order of
 /// preference.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {

@@ -23,7 +23,7 @@ use crate::model::{
     self, AliasTarget, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType, ResourceRecordSet,
     RoutingPolicy, ZoneIdentity,
 };
-use crate::policy::{Candidates, CidrTables, Plan, ZoneBit};
+use crate::policy::{Candidates, CidrTables, GroupPolicy, ZoneBit};
 
 /// The approximate size of a name's entries in bytes, used to reserve memory in advance.
 const OCTETS_A_NAME: usize = 28;
@@ -192,7 +192,7 @@ impl<'m> Names<'m> {
 struct Lists {
     groups: Vec<Group>,
     members: Vec<Member>,
-    plans: Vec<Plan>,
+    policies: Vec<GroupPolicy>,
     data: Vec<u8>,
     additional_targets: Vec<u32>,
     /// The numbers of groups whose records can have a failback delay or slow start, with their
@@ -250,7 +250,7 @@ impl Builder<'_> {
             apex: places.nodes[0].node,
             groups: lists.groups.into(),
             members: lists.members.into(),
-            plans: lists.plans.into(),
+            policies: lists.policies.into(),
             data: lists.data.into(),
             additional_targets: lists
                 .additional_targets
@@ -370,7 +370,7 @@ impl Builder<'_> {
         }
         let group = Group {
             record_type: first.record_type,
-            plan: self.plan(sets.clone()),
+            policy: self.policy(sets.clone()),
             members: start..count(self.lists.members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
             when_all_unhealthy: rules.map_or_else(Default::default, |rules| rules.when_all_unhealthy),
@@ -425,16 +425,16 @@ impl Builder<'_> {
         (is_alone && !values.iter().any(leads_inwards)).then_some((*ttl, values))
     }
 
-    fn plan(&mut self, sets: Range<usize>) -> u32 {
+    fn policy(&mut self, sets: Range<usize>) -> u32 {
         let sets = &self.names.sets[sets];
         let ip_based = matches!(sets[0].routing_policy, RoutingPolicy::IpBased { .. });
-        let plan = match sets[0].routing_policy {
+        let policy = match sets[0].routing_policy {
             RoutingPolicy::Simple => return SIMPLE,
-            _ if ip_based && self.zone.is_private() => Plan::NotServed,
-            _ => Plan::new(sets, self.tables),
+            _ if ip_based && self.zone.is_private() => GroupPolicy::NotServed,
+            _ => GroupPolicy::new(sets, self.tables),
         };
-        self.lists.plans.push(plan);
-        count(self.lists.plans.len() - 1)
+        self.lists.policies.push(policy);
+        count(self.lists.policies.len() - 1)
     }
 
     fn member(&mut self, set: &ResourceRecordSet) -> Member {

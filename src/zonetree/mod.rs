@@ -1,4 +1,4 @@
-//! One compiled zone: a table of names, the groups at each name, their plans, and leaves with
+//! One compiled zone: a table of names, the groups at each name, their policies, and leaves with
 //! records in wire format.
 //!
 //! Compiling replaces all strings by numbers: a node is a name, a group is the record sets of one
@@ -9,7 +9,7 @@
 //!
 //! Most names of most zones have one simple set of records. Such a set is stored directly after its
 //! name ([`arena`]). A set with a policy, health, an alias or additional addresses is in the lists
-//! of groups, members and plans.
+//! of groups, members and policies.
 
 mod arena;
 mod compile;
@@ -39,7 +39,7 @@ use servers::Ready;
 use crate::geo::Client;
 use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
-use crate::policy::{Candidates, Choice, Dice, FailOpen, MemberIndex, Plan, Trace, UsableBits, ZoneBit};
+use crate::policy::{Candidates, Choice, Dice, FailOpen, MemberIndex, GroupPolicy, Trace, UsableBits, ZoneBit};
 use crate::prefetch::fetch;
 
 /// A name in the zone, including empty non-terminals.
@@ -87,7 +87,7 @@ pub struct Zone {
     /// The groups that are not plain.
     groups: Box<[Group]>,
     members: Box<[Member]>,
-    plans: Box<[Plan]>,
+    policies: Box<[GroupPolicy]>,
     /// Record data of members.
     data: Box<[u8]>,
     /// Nodes whose addresses go into the additional section for some leaf.
@@ -111,8 +111,8 @@ pub struct Zone {
 #[derive(Debug, PartialEq)]
 struct Group {
     record_type: RecordType,
-    /// In `plans`; `SIMPLE` for a group of one that always answers.
-    plan: u32,
+    /// In `policies`; `SIMPLE` for a group of one that always answers.
+    policy: u32,
     members: Range<u32>,
     /// The first usable bit in the zone's bits; `Candidates::ALWAYS_USABLE` for a group without
     /// health.
@@ -124,7 +124,7 @@ struct Group {
     least_ttl: Ttl,
 }
 
-/// The plan of most groups, which need none of their own.
+/// The policy of most groups, which need none of their own.
 const SIMPLE: u32 = u32::MAX;
 
 #[derive(Debug, PartialEq)]
@@ -338,8 +338,8 @@ impl Zone {
             WhenAllUnhealthy::All | WhenAllUnhealthy::LastHealthy => FailOpen::All,
         };
         let candidates = Candidates::new(usable, group.first_bit, count).with_fail_open(fail_open);
-        let plan = if group.plan == SIMPLE { &Plan::Simple } else { &self.plans[group.plan as usize] };
-        plan.choose(candidates, client, dice, trace)
+        let policy = if group.policy == SIMPLE { &GroupPolicy::Simple } else { &self.policies[group.policy as usize] };
+        policy.choose(candidates, client, dice, trace)
     }
 
     /// The negative TTL cap: how long resolvers may cache that a group had nothing to answer

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Content, Group, GroupIndex, Member, Zone};
 use crate::health::{CheckBits, Recovery, RecoveryEvent, RecoveryRules, RecoveryStage, Share, Timestamp};
 use crate::model::{Name, RecordType, WhenAllUnhealthy};
-use crate::policy::{BitIndex, Candidates, MemberIndex, Overlay, Plan, ZoneBit};
+use crate::policy::{BitIndex, Candidates, MemberIndex, Overlay, GroupPolicy, ZoneBit};
 
 /// Two bits per member for all zones of a world, and the state of members in transition, if any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -262,7 +262,7 @@ impl Zone {
     }
 
     fn is_weighted(&self, group: &Group) -> bool {
-        self.plans.get(group.plan as usize).is_some_and(|plan| matches!(plan, Plan::Weighted(_)))
+        self.policies.get(group.policy as usize).is_some_and(|policy| matches!(policy, GroupPolicy::Weighted(_)))
     }
 }
 
