@@ -56,7 +56,7 @@ fn measure(shape: Shape) {
     let checks: Vec<HealthCheck> = (0..shape.checks).map(check).collect();
     let mut tracker = Tracker::new();
     tracker.apply(&checks, Timestamp::default());
-    let generations: Vec<_> = tracker.probes().iter().map(|plan| plan.generation).collect();
+    let generations: Vec<_> = tracker.probes().iter().map(|scheduled| scheduled.generation).collect();
     let zones: Vec<ServedZone> = (0..shape.zones).map(|number| zone(number, shape, &tracker)).collect();
     let catalog = Arc::new(Catalog::build(&zones, &[]));
     let (publisher, reader) = Publisher::new(World::new(catalog, &tracker.bits(), Arc::new(GeoLookup::default())));

@@ -396,7 +396,7 @@ async fn prober(settings: Settings, port: u16) -> Spent {
     drop(checks);
     let (sender, mut results) = mpsc::channel(1024);
     let prober = Prober::new(&ProberSettings::default(), sender).expect("HTTP clients can be built");
-    let (plans, receiver) = watch::channel(Arc::from(tracker.probes()));
+    let (schedule, receiver) = watch::channel(Arc::from(tracker.probes()));
     tokio::spawn(prober.run(receiver));
     let probes = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&probes);
@@ -412,8 +412,8 @@ async fn prober(settings: Settings, port: u16) -> Spent {
         }
     });
     let spent = measure(settings, || probes.load(Ordering::Relaxed)).await;
-    drop(plans);
-    hearing.await.expect("every probe is good, and all end with their plans");
+    drop(schedule);
+    hearing.await.expect("every probe is good, and all end with their schedule");
     spent
 }
 

@@ -376,8 +376,8 @@ async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDi
     let (_, state_writer, _keeping) = crate::store::keep(&path("state")).unwrap();
     let feed = EventLog::default();
     let outputs = crate::control::Outputs {
-        plans: watch::Sender::new(Arc::from([])),
-        metrics: watch::Sender::new(Arc::from([])),
+        probes: watch::Sender::new(Arc::from([])),
+        metric_checks: watch::Sender::new(Arc::from([])),
         pending: watch::Sender::new(0),
         jobs: mpsc::unbounded_channel().0,
         base: base_in,

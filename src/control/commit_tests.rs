@@ -166,12 +166,12 @@ fn a_new_check_recompiles_no_zone_and_is_probed() {
     let id = ObjectId::HealthCheck(new.id.clone());
     control.commit(id.clone(), None, Change::Create(Object::HealthCheck(Arc::new(new.clone())))).unwrap();
     assert!(Arc::ptr_eq(&before, &zone(&control)));
-    assert!(control.plans.borrow().iter().any(|plan| &*plan.name == "green"));
+    assert!(control.probes.borrow().iter().any(|scheduled| &*scheduled.name == "green"));
     let text = std::fs::read_to_string(control.directory.path().join("zones/health_checks.toml")).unwrap();
     assert!(text.contains(&format!("id = \"{ID}\"")), "{text}");
     let disabled = HealthCheck { disabled: true, version: 2, ..new };
     control.commit(id.clone(), None, Change::Update(Object::HealthCheck(Arc::new(disabled)))).unwrap();
-    assert!(!control.plans.borrow().iter().any(|plan| &*plan.name == "green"));
+    assert!(!control.probes.borrow().iter().any(|scheduled| &*scheduled.name == "green"));
     control.commit(id.clone(), None, Change::Delete).unwrap();
     assert_eq!(control.control.base.checks.len(), 1);
     let again = control.commit(id, None, Change::Delete).unwrap_err();
@@ -193,10 +193,15 @@ fn a_check_is_added_to_a_file_that_was_saved_just_before() {
     control.commit(id, None, change).unwrap();
     // Each name is where the loader put it.
     let tracked = control.control.tracker.views().map(|view| (view.name.to_string(), view.slot)).collect::<Vec<_>>();
-    let planned = control.plans.borrow().iter().map(|plan| (plan.name.to_string(), plan.slot)).collect::<Vec<_>>();
+    let scheduled = control
+        .probes
+        .borrow()
+        .iter()
+        .map(|scheduled| (scheduled.name.to_string(), scheduled.slot))
+        .collect::<Vec<_>>();
     for name in ["amber", "blue", "green", "red"] {
         let slot = |all: &[(String, CheckSlot)]| all.iter().find(|(known, _)| known == name).map(|(_, slot)| *slot);
-        assert!(slot(&tracked).is_some() && slot(&tracked) == slot(&planned), "{name}: {tracked:?} {planned:?}");
+        assert!(slot(&tracked).is_some() && slot(&tracked) == slot(&scheduled), "{name}: {tracked:?} {scheduled:?}");
     }
     let zone = Arc::clone(control.reader.load().catalog().zones().next().unwrap());
     let blue = tracked.iter().find(|(name, _)| name == "blue").unwrap().1;

@@ -3,7 +3,7 @@
 //! ```text
 //!  probes ──▶ Observed ───▶ ┌─────────┐ ──▶ World, published         (what queries see)
 //!  API ──▶ SetOverride … ──▶ │ Control │ ──▶ HealthView, published    (what the API reads)
-//!  edits, SIGHUP ──▶ Reload ▶│         │ ──▶ probe plans, load requests
+//!  edits, SIGHUP ──▶ Reload ▶│         │ ──▶ probe schedule, load requests
 //!  loader ──▶ Compiled ────▶ │         │ ──▶ lines of the saved state  (what a restart restores)
 //!  clock ──▶ Tick ─────────▶ └─────────┘ ──▶ log, webhook, event log
 //! ```
@@ -50,8 +50,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::background;
 use crate::health::{
-    CheckSlot, Generation, Latency, MetricPlan, Observation, OverrideRequest, Overrides, Pattern, ProbePlan, Reason,
-    Sentinels, Timestamp, Tracker,
+    CheckSlot, Generation, Latency, Observation, OverrideRequest, Overrides, Pattern, Reason, ScheduledMetric,
+    ScheduledProbe, Sentinels, Timestamp, Tracker,
 };
 use crate::history::EventKind;
 use crate::load::queue::{Job, LoadEvent};
@@ -158,9 +158,9 @@ pub(crate) enum Flow {
 /// The channels that the loop writes to.
 pub(crate) struct Outputs {
     /// Endpoint probes for the prober.
-    pub(crate) plans: watch::Sender<Arc<[ProbePlan]>>,
+    pub(crate) probes: watch::Sender<Arc<[ScheduledProbe]>>,
     /// Prometheus queries for the prober.
-    pub(crate) metrics: watch::Sender<Arc<[MetricPlan]>>,
+    pub(crate) metric_checks: watch::Sender<Arc<[ScheduledMetric]>>,
     /// How many checks have no result yet.
     pub(crate) pending: watch::Sender<usize>,
     /// The jobs of the loader.
@@ -351,8 +351,8 @@ impl Control {
     }
 
     fn publish_probes(&self) {
-        send_if_changed(&self.outputs.plans, self.tracker.probes().into());
-        send_if_changed(&self.outputs.metrics, self.tracker.metrics().into());
+        send_if_changed(&self.outputs.probes, self.tracker.probes().into());
+        send_if_changed(&self.outputs.metric_checks, self.tracker.metrics().into());
         self.publish_pending();
     }
 
@@ -362,11 +362,11 @@ impl Control {
     }
 }
 
-/// Sends plans; receivers are woken only if they differ from the current ones.
-fn send_if_changed<P: PartialEq>(channel: &watch::Sender<Arc<[P]>>, plans: Arc<[P]>) {
+/// Sends a schedule; receivers are woken only if it differs from the current one.
+fn send_if_changed<P: PartialEq>(channel: &watch::Sender<Arc<[P]>>, schedule: Arc<[P]>) {
     channel.send_if_modified(|current| {
-        let changed = **current != *plans;
-        *current = plans;
+        let changed = **current != *schedule;
+        *current = schedule;
         changed
     });
 }

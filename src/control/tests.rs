@@ -72,7 +72,7 @@ pub(super) struct TestControl {
     pub(super) control: Control,
     pub(super) reader: Reader,
     health: HealthReader,
-    pub(super) plans: watch::Receiver<Arc<[ProbePlan]>>,
+    pub(super) probes: watch::Receiver<Arc<[ScheduledProbe]>>,
     pending: watch::Receiver<usize>,
     jobs: mpsc::UnboundedReceiver<Job>,
     keeping: StateWriterThread,
@@ -106,8 +106,8 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         trigger: Trigger::Asked,
     };
     let loaded = *load(&source, &FileSources::default(), request, LoadPhase::Start).result?;
-    let (plans_in, plans) = watch::channel(Arc::from([]));
-    let (metrics, _) = watch::channel(Arc::from([]));
+    let (probes_in, probes) = watch::channel(Arc::from([]));
+    let (metric_checks, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
     let (jobs_in, jobs) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
@@ -116,8 +116,8 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
     let saved_state = SavedState::read(found.lines.iter().map(String::as_str));
     let (reloads, _) = watch::channel(Reloads::default());
     let outputs = Outputs {
-        plans: plans_in,
-        metrics,
+        probes: probes_in,
+        metric_checks,
         pending: pending_in,
         jobs: jobs_in,
         base,
@@ -128,7 +128,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         last_load: watch::Sender::default(),
     };
     let (control, reader, health) = Control::new(loaded, &saved_state, outputs, at);
-    Ok(TestControl { directory, source, control, reader, health, plans, pending, jobs, keeping, notices, reloads, at })
+    Ok(TestControl { directory, source, control, reader, health, probes, pending, jobs, keeping, notices, reloads, at })
 }
 
 pub(super) fn control(files: &[(&str, &str)]) -> TestControl {
@@ -161,9 +161,9 @@ impl TestControl {
 
     /// The result of a probe that took so long.
     fn observe_after(&mut self, check: &str, observation: Observation, took: Duration) {
-        let plans = Arc::clone(&self.plans.borrow());
-        let plan = plans.iter().find(|plan| &*plan.name == check).unwrap();
-        let (slot, generation) = (plan.slot, plan.generation);
+        let probes = Arc::clone(&self.probes.borrow());
+        let scheduled = probes.iter().find(|scheduled| &*scheduled.name == check).unwrap();
+        let (slot, generation) = (scheduled.slot, scheduled.generation);
         self.handle(Event::Observed(Observed {
             slot,
             generation,
@@ -278,7 +278,7 @@ health_threshold = 1
     let records = &other[other.find("[[record]]").unwrap()..other.find("[[health_check]]").unwrap()];
     let mut control = control(&[("lab.test.toml", &format!("{APP}{calculated}{records}"))]);
     let both = |control: &TestControl| (control.ask("app.lab.test"), control.ask("web.lab.test"));
-    assert_eq!(control.plans.borrow().len(), 1);
+    assert_eq!(control.probes.borrow().len(), 1);
     for (observation, expected) in [(Fail, GREEN), (Pass, GREEN), (Pass, GREEN), (Pass, BLUE)] {
         control.observe("blue", observation);
         assert_eq!(both(&control), (vec![expected.to_owned()], vec![expected.to_owned()]));
@@ -321,7 +321,7 @@ fn a_reload_keeps_the_state_of_a_check() {
     control.write("a.toml", "[[health_check]]\nname = 'a'\ntype = 'tcp'\nip_address = '127.0.53.99'\nport = 1\n");
     control.reload();
     assert_eq!(control.ask("app.lab.test"), [GREEN]);
-    assert_eq!((control.plans.borrow().len(), *control.pending.borrow()), (2, 1));
+    assert_eq!((control.probes.borrow().len(), *control.pending.borrow()), (2, 1));
     control.observe("a", Fail);
     (0..3).for_each(|_| control.observe("blue", Pass));
     assert_eq!(control.ask("app.lab.test"), [BLUE]);
@@ -330,14 +330,14 @@ fn a_reload_keeps_the_state_of_a_check() {
 #[test]
 fn results_of_a_removed_check_are_ignored() {
     let mut control = control(&[("lab.test.toml", APP)]);
-    let plan = control.plans.borrow()[0].clone();
+    let scheduled = control.probes.borrow()[0].clone();
     let end = APP.find("[[health_check]]").unwrap();
     let unchecked = APP[..end].replace("health_check = 'blue'", "");
     let weighted = unchecked.replace("failover = 'primary'", "weight = 1");
     control.write("lab.test.toml", &weighted.replace("failover = 'secondary'", "weight = 0"));
     control.reload();
-    assert!(control.plans.borrow().is_empty());
-    let ProbePlan { slot, generation, .. } = plan;
+    assert!(control.probes.borrow().is_empty());
+    let ScheduledProbe { slot, generation, .. } = scheduled;
     for _ in 0..5 {
         let status = Box::new("too late");
         control.handle(Event::Observed(Observed {
@@ -1004,10 +1004,10 @@ fn zone_with_checks(count: usize) -> String {
 #[test]
 fn results_that_wait_are_published_in_one_world_and_reported_in_order() {
     const CHECKS: usize = 2 * BATCH + 88;
-    let TestControl { control, reader, plans, .. } = control(&[("lab.test.toml", &zone_with_checks(CHECKS))]);
+    let TestControl { control, reader, probes, .. } = control(&[("lab.test.toml", &zone_with_checks(CHECKS))]);
     let event_log = control.outputs.event_log.clone();
     let (events, inbox) = mpsc::channel(CHECKS);
-    for ProbePlan { slot, generation, .. } in plans.borrow().iter() {
+    for ScheduledProbe { slot, generation, .. } in probes.borrow().iter() {
         let result = Observed {
             slot: *slot,
             generation: *generation,

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::admin::{AdminState, Changes, Readiness};
 use crate::config::Settings;
 use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads, ServedObjects};
-use crate::health::{Latency, MetricPlan, ProbePlan};
+use crate::health::{Latency, ScheduledMetric, ScheduledProbe};
 use crate::history::History;
 use crate::load::queue::{self, Job, LoadInputs};
 use crate::load::{InMemorySources, LoadedConfig, Trigger};
@@ -42,8 +42,8 @@ pub(super) struct Wiring {
     source: SettingsSource,
     events: mpsc::Sender<Event>,
     inbox: Option<mpsc::Receiver<Event>>,
-    plans: watch::Receiver<Arc<[ProbePlan]>>,
-    metrics: watch::Receiver<Arc<[MetricPlan]>>,
+    probes: watch::Receiver<Arc<[ScheduledProbe]>>,
+    metric_checks: watch::Receiver<Arc<[ScheduledMetric]>>,
     pending: watch::Receiver<usize>,
     jobs: Option<mpsc::UnboundedReceiver<Job>>,
     base: watch::Receiver<LoadedConfig>,
@@ -66,8 +66,8 @@ impl Wiring {
         feed: EventLog,
     ) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
-        let (plans_in, plans) = watch::channel(Arc::from([]));
-        let (metrics_in, metrics) = watch::channel(Arc::from([]));
+        let (probes_in, probes) = watch::channel(Arc::from([]));
+        let (metric_checks_in, metric_checks) = watch::channel(Arc::from([]));
         let (pending_in, pending) = watch::channel(0);
         let (jobs_in, jobs) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
@@ -79,8 +79,8 @@ impl Wiring {
         tasks.spawn(webhook::deliver(told, base.clone()));
         let (last_load_in, last_load) = watch::channel(LastLoad::default());
         let outputs = Outputs {
-            plans: plans_in,
-            metrics: metrics_in,
+            probes: probes_in,
+            metric_checks: metric_checks_in,
             pending: pending_in,
             jobs: jobs_in,
             base: base_in,
@@ -95,8 +95,8 @@ impl Wiring {
             source,
             events,
             inbox,
-            plans,
-            metrics,
+            probes,
+            metric_checks,
             pending,
             jobs,
             base,
@@ -159,9 +159,9 @@ impl Wiring {
         let prober = Prober::new(&prober_settings, results_in)?;
         let (evaluated_in, evaluated) = mpsc::channel(EVENTS);
         let evaluator = Evaluator::new(prober.environment(), evaluated_in)?;
-        self.tasks.spawn(prober.run(self.plans.clone()));
+        self.tasks.spawn(prober.run(self.probes.clone()));
         self.tasks.spawn(forward(results, self.events.clone()));
-        self.tasks.spawn(evaluator.run(self.metrics.clone()));
+        self.tasks.spawn(evaluator.run(self.metric_checks.clone()));
         self.tasks.spawn(forward_evaluated(evaluated, self.events.clone()));
         Ok(())
     }

@@ -52,8 +52,8 @@ pub use share::Share;
 pub use shared_vec::SharedVec;
 pub use slots::Slots;
 pub use tracker::{
-    Applied, CheckTarget, CheckView, CountedResult, MetricPlan, ProbePlan, RestoredCheck, ResultOutcome, Tracker,
-    Transition,
+    Applied, CheckTarget, CheckView, CountedResult, RestoredCheck, ResultOutcome, ScheduledMetric, ScheduledProbe,
+    Tracker, Transition,
 };
 pub use verdict::{Checkers, aggregate, verdict};
 

@@ -1,7 +1,7 @@
 //! Failover routing: the primary while it is healthy, otherwise the secondary; the primary again if
 //! both are unhealthy.
 
-use super::{Candidates, Choice, MemberIndex, Note, Trace, first_usable};
+use super::{Candidates, Choice, MemberIndex, PolicyStep, PolicyTrace, first_usable};
 use crate::model::{FailoverRole, PrefixLength, ResourceRecordSet, RoutingPolicy};
 
 /// The pair in order of preference. Either may be missing (spec 1.5: a single record has to be
@@ -22,10 +22,10 @@ impl Failover {
 
     /// If both are unhealthy, the primary is answered (API HealthCheckId; Developer Guide,
     /// "Active-passive failover").
-    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, trace: &mut T) -> Choice {
-        trace.note(|| {
+    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, trace: &mut T) -> Choice {
+        trace.policy_step(|| {
             let roles = [FailoverRole::Primary, FailoverRole::Secondary].into_iter().zip(self.order);
-            Note::Pair(roles.filter_map(|(role, member)| Some((role, member?))).collect())
+            PolicyStep::Pair(roles.filter_map(|(role, member)| Some((role, member?))).collect())
         });
         Choice::of(first_usable(self.order.iter().copied().flatten(), candidates), PrefixLength::ZERO)
     }

@@ -1,6 +1,6 @@
 //! Geolocation routing: the smallest area that contains the client, then larger ones.
 
-use super::{Candidates, Choice, MemberIndex, Note, Trace, first_usable};
+use super::{Candidates, Choice, MemberIndex, PolicyStep, PolicyTrace, first_usable};
 use crate::geo::{Client, Place};
 use crate::model::{GeoLocation, PrefixLength, ResourceRecordSet, RoutingPolicy};
 
@@ -26,16 +26,16 @@ impl Geolocation {
     /// Subdivision, country, continent, default: the smallest area with a healthy member; if there
     /// is none, the smallest area with any member (API HealthCheckId). Without a matching area the
     /// answer is NODATA (Developer Guide, "Geolocation routing").
-    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         if self.areas.is_empty() {
             // The client's location makes no difference here, so it is not looked up.
-            trace.note(|| Note::Areas(vec![(GeoLocation::Default, self.default)]));
+            trace.policy_step(|| PolicyStep::Areas(vec![(GeoLocation::Default, self.default)]));
             return Choice::of(first_usable(self.default.into_iter(), candidates), PrefixLength::ZERO);
         }
         let place = client.place();
-        trace.note(|| {
+        trace.policy_step(|| {
             let areas = areas_around(place).into_iter().flatten();
-            Note::Areas(areas.map(|area| (area, self.member_for(area))).collect())
+            PolicyStep::Areas(areas.map(|area| (area, self.member_for(area))).collect())
         });
         let fitting = areas_around(place).into_iter().filter_map(|area| self.member_for(area?));
         Choice::of(first_usable(fitting, candidates), place.scope)

@@ -1,6 +1,6 @@
 //! Geoproximity routing: the member with the smallest biased distance to the client.
 
-use super::{Candidates, Choice, Distance, MemberIndex, Note, Trace, by_cost, least};
+use super::{Candidates, Choice, Distance, MemberIndex, PolicyStep, PolicyTrace, by_cost, least};
 use crate::geo::{Client, Point};
 use crate::model::{GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
 
@@ -29,17 +29,17 @@ impl Geoproximity {
 
     /// The smallest biased distance among the healthy members, otherwise among all. A client
     /// without a known location is equally far from all members.
-    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let place = client.place();
         let client = place.point.as_ref().map(Point::normalized);
         let cost = |member: MemberIndex| client.map_or(0.0, |client| self.members[usize::from(member)].cost(&client));
-        trace.note(|| {
+        trace.policy_step(|| {
             let distance = |member: MemberIndex| {
                 let BiasedPoint { point, factor } = &self.members[usize::from(member)];
                 let km = client.map(|client| client.distance_km(point));
                 Distance { member, km, biased_km: km.map(|km| km * factor) }
             };
-            Note::Distances(by_cost(&self.order, cost).into_iter().map(distance).collect())
+            PolicyStep::Distances(by_cost(&self.order, cost).into_iter().map(distance).collect())
         });
         Choice::of(least(&self.order, candidates, cost), place.scope)
     }

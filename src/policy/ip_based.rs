@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cidr_tables::{Block, Blocks, LocationIndex};
-use super::{Candidates, Choice, CidrTables, MemberIndex, Note, Trace, first_usable, trace};
+use super::{Candidates, Choice, CidrTables, MemberIndex, PolicyStep, PolicyTrace, first_usable, trace};
 use crate::geo::Client;
 use crate::model::{PrefixLength, ResourceRecordSet, RoutingPolicy};
 
@@ -43,7 +43,7 @@ impl IpBased {
     /// routing"). The longest match decides; if its location has no member here, the default is
     /// answered. If a member is unhealthy, the next shorter block's member is tried, then the
     /// default. If all are unhealthy, the longest block's member is answered.
-    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let hit = self.blocks.lookup(client.address());
         let chain = hit.value.map_or(&[][..], |chain| chain);
         let matches = |length| length <= client.prefix();
@@ -51,13 +51,13 @@ impl IpBased {
             || chain.iter().filter(|(length, _)| matches(*length)).map(|&(_, location)| self.member(location));
         let served = matching().next().is_some_and(|nearest| nearest.is_some());
         let preferred = matching().filter(move |_| served).flatten().chain(self.default);
-        trace.note(|| {
+        trace.policy_step(|| {
             let block = |&(length, location): &Block| trace::Block {
                 length,
                 matches: matches(length),
                 member: self.member(location),
             };
-            Note::Blocks { blocks: chain.iter().map(block).collect(), preferred: preferred.clone().collect() }
+            PolicyStep::Blocks { blocks: chain.iter().map(block).collect(), preferred: preferred.clone().collect() }
         });
         // Neighbouring blocks with the same answer share a depth. A prefix of that length matches
         // neither of them, so the answer is valid for the longest block only.

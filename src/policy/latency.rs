@@ -1,6 +1,6 @@
 //! Latency routing: the member whose region has the shortest round trip to the client.
 
-use super::{Candidates, Choice, MemberIndex, Note, RoundTrip, Trace, by_cost, least};
+use super::{Candidates, Choice, MemberIndex, PolicyStep, RoundTrip, PolicyTrace, by_cost, least};
 use crate::geo::Client;
 use crate::model::{Country, PrefixLength, Region, ResourceRecordSet, RoutingPolicy};
 
@@ -28,20 +28,20 @@ impl Latency {
 
     /// The lowest round trip among the healthy members, otherwise among all. A client without a
     /// known location has the same round trip to all.
-    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let trips = client.round_trips();
         let place = self.china.map(|_| client.place());
         let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));
         let cost = |member: MemberIndex| {
             if in_china == Some(member) { f64::NEG_INFINITY } else { trips.rank_of(self.regions[usize::from(member)]) }
         };
-        trace.note(|| {
+        trace.policy_step(|| {
             let trip = |member: MemberIndex| {
                 let region = self.regions[usize::from(member)];
                 let (ms, basis) = (trips.ms_to(region), trips.basis_of(region));
                 RoundTrip { member, region, ms, basis, for_china: in_china == Some(member) }
             };
-            Note::RoundTrips(by_cost(&self.order, cost).into_iter().map(trip).collect())
+            PolicyStep::RoundTrips(by_cost(&self.order, cost).into_iter().map(trip).collect())
         });
         Choice::of(
             least(&self.order, candidates, cost),

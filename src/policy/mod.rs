@@ -32,7 +32,7 @@ pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
 pub use cidr_tables::CidrTables;
 pub use dice::Dice;
 pub use member::MemberIndex;
-pub use trace::{Block, Distance, Draw, DrawBy, Note, RoundTrip, Trace, Untraced};
+pub use trace::{Block, Distance, Draw, DrawBy, PolicyStep, RoundTrip, PolicyTrace, Untraced};
 
 use crate::geo::Client;
 use crate::model::{PrefixLength, ResourceRecordSet, RoutingPolicy};
@@ -85,10 +85,10 @@ pub struct Choice {
 
 impl Choice {
     /// The choice of a simple group without health: its one member, for every client.
-    pub fn of_one<T: Trace>(trace: &mut T) -> Choice {
-        trace.note(|| Note::Candidates { usable: vec![true], reserve: vec![false], parts: None, fails_open: true });
+    pub fn of_one<T: PolicyTrace>(trace: &mut T) -> Choice {
+        trace.policy_step(|| PolicyStep::Candidates { usable: vec![true], reserve: vec![false], parts: None, fails_open: true });
         let choice = Choice::of(Some(MemberIndex(0)), PrefixLength::ZERO);
-        trace.note(|| Note::Chosen(choice.clone()));
+        trace.policy_step(|| PolicyStep::Chosen(choice.clone()));
         choice
     }
 
@@ -114,14 +114,14 @@ impl GroupPolicy {
     }
 
     /// Chooses among `candidates` for this client and reports the steps to `trace`.
-    pub fn choose<T: Trace>(
+    pub fn choose<T: PolicyTrace>(
         &self,
         candidates: Candidates<'_>,
         client: &Client<'_>,
         dice: &mut Dice,
         trace: &mut T,
     ) -> Choice {
-        trace.note(|| Note::Candidates {
+        trace.policy_step(|| PolicyStep::Candidates {
             usable: candidates.all().map(|member| candidates.is_usable(member)).collect(),
             reserve: candidates.all().map(|member| candidates.is_in_reserve(member)).collect(),
             parts: candidates.shares().map(|shares| candidates.all().map(|member| shares.of(member).parts()).collect()),
@@ -138,7 +138,7 @@ impl GroupPolicy {
             GroupPolicy::IpBased(policy) => policy.choose(candidates, client, trace),
             GroupPolicy::NotServed => Choice::default(),
         };
-        trace.note(|| Note::Chosen(choice.clone()));
+        trace.policy_step(|| PolicyStep::Chosen(choice.clone()));
         choice
     }
 }

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Candidates, Choice, Dice, Draw, DrawBy, Note, Trace};
+use super::{Candidates, Choice, Dice, Draw, DrawBy, PolicyStep, PolicyTrace};
 use crate::model::PrefixLength;
 
 /// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer
@@ -17,16 +17,16 @@ impl Multivalue {
     /// Up to eight healthy members, or up to eight of all members if none is healthy, in random
     /// order.
     #[expect(clippy::unused_self, reason = "policies are chosen by in one shape")]
-    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
         let mut fitting = candidates.usable();
         if fitting.is_empty() && candidates.fails_open() {
             fitting = candidates.everyone();
         }
         let mut fitting = fitting.list();
         let winners = fitting.len().min(MAX_ANSWERS);
-        trace.note(|| {
+        trace.policy_step(|| {
             let tickets = fitting.iter().map(|&member| (member, 1)).collect();
-            Note::Draw(Draw { by: DrawBy::Evenly, tickets, winners })
+            PolicyStep::Draw(Draw { by: DrawBy::Evenly, tickets, winners })
         });
         // Each is drawn from the remaining ones.
         let mut members = ArrayVec::new();

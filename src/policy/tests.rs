@@ -311,10 +311,10 @@ fn bias_moves_the_border() {
 
 /// The notes that a trace received.
 #[derive(Default)]
-struct Notes(Vec<Note>);
+struct Notes(Vec<PolicyStep>);
 
-impl Trace for Notes {
-    fn note(&mut self, note: impl FnOnce() -> Note) {
+impl PolicyTrace for Notes {
+    fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
         self.0.push(note());
     }
 }
@@ -337,9 +337,10 @@ fn whom_a_trace_puts_first_is_who_answers() {
             let case = Case::new([east, west].map(|longitude| member((longitude + 540.0) % 360.0 - 180.0, bias)));
             let candidates = Candidates::new(UsableBits::new(&case.words, BitIndex(0)), ZoneBit(0), case.count);
             let mut notes = Notes::default();
-            let choice = case.policy.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut notes);
+            let choice =
+                case.policy.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut notes);
             let first = notes.0.iter().find_map(|note| match note {
-                Note::Distances(distances) => Some(distances[0].member),
+                PolicyStep::Distances(distances) => Some(distances[0].member),
                 _ => None,
             });
             assert_eq!(choice.members.first(), first.as_ref(), "{degrees}");

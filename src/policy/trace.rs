@@ -5,25 +5,25 @@ use crate::geo::TripBasis;
 use crate::model::{FailoverRole, GeoLocation, PrefixLength, Region};
 
 /// Receives the steps of a policy.
-pub trait Trace {
+pub trait PolicyTrace {
     /// A policy did a step. `note` builds the description from the data that the policy itself
     /// uses; only a real trace calls it.
-    fn note(&mut self, note: impl FnOnce() -> Note);
+    fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep);
 }
 
 /// No trace: every call is optimized away.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Untraced;
 
-impl Trace for Untraced {
+impl PolicyTrace for Untraced {
     #[inline(always)]
-    fn note(&mut self, _: impl FnOnce() -> Note) {}
+    fn note(&mut self, _: impl FnOnce() -> PolicyStep) {}
 }
 
 /// A step of a policy. Members are numbered as in the group; lists are in the policy's order of
 /// preference.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Note {
+pub enum PolicyStep {
     /// The policy begins: which members may be answered, and what happens if none is usable.
     Candidates {
         /// By member.

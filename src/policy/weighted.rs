@@ -1,6 +1,6 @@
 //! Weighted routing: a share of the answers, with zero weight as a standby.
 
-use super::{Candidates, Choice, Dice, Draw, DrawBy, MemberIndex, Note, Trace};
+use super::{Candidates, Choice, Dice, Draw, DrawBy, MemberIndex, PolicyStep, PolicyTrace};
 use crate::model::{PrefixLength, ResourceRecordSet, RoutingPolicy};
 
 /// The weights, by member.
@@ -17,14 +17,14 @@ impl Weighted {
     /// Positive weights first; zero weights if no member with a positive weight is healthy; all
     /// members if none is healthy at all, in which case the positive weights decide again
     /// (Developer Guide, "How Amazon Route 53 chooses records when health checking is configured").
-    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
         let chosen = self
             .draw(&candidates, |member| candidates.is_usable(member), dice, trace)
             .or_else(|| self.draw(&candidates, |_| candidates.fails_open(), dice, trace));
         Choice::of(chosen, PrefixLength::ZERO)
     }
 
-    fn draw<T: Trace>(
+    fn draw<T: PolicyTrace>(
         &self,
         candidates: &Candidates<'_>,
         eligible: impl Fn(MemberIndex) -> bool,
@@ -49,7 +49,7 @@ impl Weighted {
 
 /// P(member) = weight / sum of the weights of the eligible members. `None` if the sum is zero. The
 /// sum of a hundred members with a weight of 255 × 255 each is less than 2³².
-fn draw_by_weight<T: Trace, I: Iterator<Item = (MemberIndex, u32)>>(
+fn draw_by_weight<T: PolicyTrace, I: Iterator<Item = (MemberIndex, u32)>>(
     weights: impl Fn() -> I,
     dice: &mut Dice,
     trace: &mut T,
@@ -58,7 +58,7 @@ fn draw_by_weight<T: Trace, I: Iterator<Item = (MemberIndex, u32)>>(
     if sum == 0 {
         return None;
     }
-    trace.note(|| Note::Draw(Draw { by: DrawBy::Weight, tickets: weights().collect(), winners: 1 }));
+    trace.policy_step(|| PolicyStep::Draw(Draw { by: DrawBy::Weight, tickets: weights().collect(), winners: 1 }));
     let mut ticket = dice.below(sum);
     weights().find_map(|(member, weight)| {
         let won = ticket < weight;
@@ -68,7 +68,7 @@ fn draw_by_weight<T: Trace, I: Iterator<Item = (MemberIndex, u32)>>(
 }
 
 /// Any eligible member, with equal probability.
-fn draw_evenly<T: Trace>(
+fn draw_evenly<T: PolicyTrace>(
     candidates: &Candidates<'_>,
     eligible: impl Fn(MemberIndex) -> bool,
     dice: &mut Dice,
@@ -76,9 +76,9 @@ fn draw_evenly<T: Trace>(
 ) -> Option<MemberIndex> {
     let eligible = || candidates.all().filter(|&member| eligible(member));
     let count = u32::try_from(eligible().count()).ok().filter(|&count| count > 0)?;
-    trace.note(|| {
+    trace.policy_step(|| {
         let tickets = eligible().map(|member| (member, 1)).collect();
-        Note::Draw(Draw { by: DrawBy::Evenly, tickets, winners: 1 })
+        PolicyStep::Draw(Draw { by: DrawBy::Evenly, tickets, winners: 1 })
     });
     eligible().nth(dice.below(count) as usize)
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::health::{CheckSlot, Generation, MetricPlan, Observation};
+use crate::health::{CheckSlot, Generation, Observation, ScheduledMetric};
 use crate::log_limit::LogLimit;
 
 use super::concurrency::{LATE, RecentProbes};
@@ -73,43 +73,43 @@ impl Evaluator {
         Ok(Evaluator { running: HashMap::new(), tools: Arc::new(tools) })
     }
 
-    /// Follows changes of the plans until their sender is dropped; then all tasks stop.
-    pub async fn run(mut self, mut plans: watch::Receiver<Arc<[MetricPlan]>>) {
+    /// Follows changes of the schedule until its sender is dropped; then all tasks stop.
+    pub async fn run(mut self, mut schedule: watch::Receiver<Arc<[ScheduledMetric]>>) {
         loop {
-            let wanted = Arc::clone(&plans.borrow_and_update());
+            let wanted = Arc::clone(&schedule.borrow_and_update());
             self.set(&wanted);
-            if plans.changed().await.is_err() {
+            if schedule.changed().await.is_err() {
                 return;
             }
         }
     }
 
-    /// Compares the plans with the running tasks: starts, keeps, stops. Must be called within a
+    /// Compares the schedule with the running tasks: starts, keeps, stops. Must be called within a
     /// tokio runtime.
-    pub fn set(&mut self, plans: &[MetricPlan]) {
+    pub fn set(&mut self, schedule: &[ScheduledMetric]) {
         let mut before = std::mem::take(&mut self.running);
-        for (place, plan) in plans.iter().enumerate() {
-            let running = match before.remove(&plan.slot) {
-                Some(running) if running.goes_on_as(plan) => running,
+        for (place, scheduled) in schedule.iter().enumerate() {
+            let running = match before.remove(&scheduled.slot) {
+                Some(running) if running.goes_on_as(scheduled) => running,
                 _ => {
-                    let first = plan.check.period.min(FIRST_WITHIN).mul_f64(place as f64 / plans.len() as f64);
-                    Running::start(plan, first, &self.tools)
+                    let first = scheduled.check.period.min(FIRST_WITHIN).mul_f64(place as f64 / schedule.len() as f64);
+                    Running::start(scheduled, first, &self.tools)
                 }
             };
-            self.running.insert(plan.slot, running);
+            self.running.insert(scheduled.slot, running);
         }
     }
 }
 
 impl Running {
-    fn start(plan: &MetricPlan, first: Duration, tools: &Arc<Tools>) -> Running {
-        let task = tokio::spawn(keep_evaluating(plan.clone(), first, Arc::clone(tools)));
-        Running { generation: plan.generation, period: plan.check.period, task }
+    fn start(scheduled: &ScheduledMetric, first: Duration, tools: &Arc<Tools>) -> Running {
+        let task = tokio::spawn(keep_evaluating(scheduled.clone(), first, Arc::clone(tools)));
+        Running { generation: scheduled.generation, period: scheduled.check.period, task }
     }
 
     /// A task that ended, which only a bug here could cause, is restarted.
-    fn goes_on_as(&self, plan: &MetricPlan) -> bool {
-        self.generation == plan.generation && self.period == plan.check.period && !self.task.is_finished()
+    fn goes_on_as(&self, scheduled: &ScheduledMetric) -> bool {
+        self.generation == scheduled.generation && self.period == scheduled.check.period && !self.task.is_finished()
     }
 }
 
@@ -120,9 +120,9 @@ impl Drop for Running {
 }
 
 impl Tools {
-    async fn evaluate(&self, plan: &MetricPlan) -> (MetricReport, Duration) {
+    async fn evaluate(&self, scheduled: &ScheduledMetric) -> (MetricReport, Duration) {
         let began = Instant::now();
-        let report = metric::evaluate(&self.client, plan).await;
+        let report = metric::evaluate(&self.client, scheduled).await;
         (report, began.elapsed())
     }
 
@@ -139,17 +139,17 @@ impl Tools {
     }
 }
 
-async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
-    let mut ticks = interval_at(Instant::now() + first, plan.check.period);
+async fn keep_evaluating(scheduled: ScheduledMetric, first: Duration, tools: Arc<Tools>) {
+    let mut ticks = interval_at(Instant::now() + first, scheduled.check.period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let turns = tools.limit_of(plan.check.prometheus.reveal());
+    let turns = tools.limit_of(scheduled.check.prometheus.reveal());
     let (mut is_logged, mut recent, warnings) = (false, RecentProbes::default(), LogLimit::default());
     loop {
         ticks.tick().await;
         let turn = turns.acquire().await.expect("the semaphore is never closed");
         let began = Instant::now();
-        let responsiveness = recent.responsiveness(plan.check.evaluation_periods);
-        let (report, took) = tools.environment.places.run(responsiveness, || tools.evaluate(&plan)).await;
+        let responsiveness = recent.responsiveness(scheduled.check.evaluation_periods);
+        let (report, took) = tools.environment.places.run(responsiveness, || tools.evaluate(&scheduled)).await;
         drop(turn);
         if recent.is_discarded(tools.environment.was_paused_since(began)) {
             continue;
@@ -158,7 +158,7 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
         let observation = report.observation();
         // Missing data may never change a verdict, so it is logged here, once.
         let has_data = observation != Observation::Missing;
-        let check = &*plan.name;
+        let check = &*scheduled.name;
         if is_logged && has_data {
             tracing::info!(check, "health check {check} has data again: {report}");
             is_logged = false;
@@ -169,7 +169,7 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
             tracing::warn!(check, "health check {check}: {report}{held_back}");
             is_logged = true;
         }
-        let evaluated = Evaluated { slot: plan.slot, generation: plan.generation, observation, report, took };
+        let evaluated = Evaluated { slot: scheduled.slot, generation: scheduled.generation, observation, report, took };
         let Ok(()) = tools.results.send(evaluated).await else { return };
     }
 }
@@ -181,7 +181,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::probe::metric::tests::plan;
+    use crate::probe::metric::tests::scheduled;
     use crate::probe::test_servers::Server;
 
     const SOON: Duration = Duration::from_secs(60);
@@ -203,18 +203,19 @@ mod tests {
     #[tokio::test]
     async fn plans_that_stay_are_kept_and_those_that_go_stop() {
         let server = Server::answering(answer("1")).await;
-        let plan = plan(&format!("http://{}", server.address), "up");
-        let (sender, receiver) = watch::channel(Arc::from([plan.clone()]));
+        let scheduled = scheduled(&format!("http://{}", server.address), "up");
+        let (sender, receiver) = watch::channel(Arc::from([scheduled.clone()]));
         let (evaluator, mut results) = evaluator();
         let running = tokio::spawn(evaluator.run(receiver));
         for _ in 0..3 {
             let evaluated = next(&mut results).await;
-            assert_eq!((evaluated.slot, evaluated.generation), (plan.slot, plan.generation));
+            assert_eq!((evaluated.slot, evaluated.generation), (scheduled.slot, scheduled.generation));
             assert_eq!(evaluated.observation, Observation::Fail);
         }
         // Nothing is restarted, or a first evaluation would come at once.
-        let hourly = Arc::new(crate::model::MetricCheck { period: Duration::from_secs(3600), ..(*plan.check).clone() });
-        let rare = MetricPlan { check: hourly, ..plan };
+        let hourly =
+            Arc::new(crate::model::MetricCheck { period: Duration::from_secs(3600), ..(*scheduled.check).clone() });
+        let rare = ScheduledMetric { check: hourly, ..scheduled };
         sender.send_replace(Arc::from([rare.clone()]));
         while server.accepted.load(Ordering::SeqCst) < 4 {
             next(&mut results).await;

@@ -16,7 +16,7 @@ use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::health::{MetricPlan, Observation, Reason};
+use crate::health::{Observation, Reason, ScheduledMetric};
 use crate::model::{ComparisonOperator, MetricCheck};
 
 use super::prober::ProberError;
@@ -124,13 +124,13 @@ pub(super) fn client(resolver: Arc<Resolver>) -> Result<Client, ProberError> {
 }
 
 /// Evaluates once.
-pub(super) async fn evaluate(client: &Client, plan: &MetricPlan) -> MetricReport {
-    evaluate_within(client, plan, ANSWER_WITHIN).await
+pub(super) async fn evaluate(client: &Client, scheduled: &ScheduledMetric) -> MetricReport {
+    evaluate_within(client, scheduled, ANSWER_WITHIN).await
 }
 
-async fn evaluate_within(client: &Client, plan: &MetricPlan, within: Duration) -> MetricReport {
-    match timeout(within, ask(client, plan)).await {
-        Ok(Ok(numbers)) => judge(&plan.check, &numbers),
+async fn evaluate_within(client: &Client, scheduled: &ScheduledMetric, within: Duration) -> MetricReport {
+    match timeout(within, ask(client, scheduled)).await {
+        Ok(Ok(numbers)) => judge(&scheduled.check, &numbers),
         Ok(Err(why)) => MetricReport::NoData(why),
         Err(_) => MetricReport::NoData(format!("no response within {} s", within.as_secs_f64())),
     }
@@ -148,8 +148,8 @@ fn judge(check: &MetricCheck, numbers: &[f64]) -> MetricReport {
     }
 }
 
-async fn ask(client: &Client, plan: &MetricPlan) -> Result<Vec<f64>, String> {
-    let response = request(client, plan)?.send().await.map_err(|error| reason(&error))?;
+async fn ask(client: &Client, scheduled: &ScheduledMetric) -> Result<Vec<f64>, String> {
+    let response = request(client, scheduled)?.send().await.map_err(|error| reason(&error))?;
     let status = response.status();
     let body = read(response).await?;
     let answer: Option<Value> = serde_json::from_slice(&body).ok();
@@ -163,12 +163,12 @@ async fn ask(client: &Client, plan: &MetricPlan) -> Result<Vec<f64>, String> {
 }
 
 /// Uses POST, since queries can be long. A user and password in the URL are sent in a header.
-fn request(client: &Client, plan: &MetricPlan) -> Result<RequestBuilder, String> {
-    let text = format!("{}/api/v1/query", plan.check.prometheus.reveal().trim_end_matches('/'));
+fn request(client: &Client, scheduled: &ScheduledMetric) -> Result<RequestBuilder, String> {
+    let text = format!("{}/api/v1/query", scheduled.check.prometheus.reveal().trim_end_matches('/'));
     let url = Url::parse(&text).map_err(|error| format!("the URL of the Prometheus server is not valid: {error}"))?;
-    let form = Url::parse_with_params("http://form.invalid", [("query", &plan.check.query)]);
+    let form = Url::parse_with_params("http://form.invalid", [("query", &scheduled.check.query)]);
     let form = form.map_err(|error| error.to_string())?.query().unwrap_or_default().to_owned();
-    let agent = format!("fiftythree-health-check (ref {})", plan.id.0);
+    let agent = format!("fiftythree-health-check (ref {})", scheduled.id.0);
     let request = client.post(url).header(USER_AGENT, agent).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     Ok(request.body(form))
 }
@@ -241,8 +241,8 @@ pub(super) mod tests {
     use crate::model::{HealthCheckId, InsufficientDataHealthStatus};
     use crate::probe::test_servers::{Server, until_closed};
 
-    pub(in crate::probe) fn plan(prometheus: &str, query: &str) -> MetricPlan {
-        MetricPlan {
+    pub(in crate::probe) fn scheduled(prometheus: &str, query: &str) -> ScheduledMetric {
+        ScheduledMetric {
             slot: CheckSlot(0),
             generation: Generation(1),
             id: HealthCheckId("0123".to_owned()),
@@ -272,7 +272,7 @@ pub(super) mod tests {
     async fn said(answer: impl Into<Vec<u8>>) -> String {
         let server = Server::answering(answer.into()).await;
         let report =
-            evaluate(&client(Arc::default()).unwrap(), &plan(&format!("http://{}", server.address), "up")).await;
+            evaluate(&client(Arc::default()).unwrap(), &scheduled(&format!("http://{}", server.address), "up")).await;
         server.assert_that_nothing_is_left().await;
         report.to_string()
     }
@@ -347,12 +347,13 @@ pub(super) mod tests {
             ),
         ];
         for (comparison, other, expected) in cases {
-            let check = MetricCheck { comparison, ..(*plan("http://x", "up").check).clone() };
+            let check = MetricCheck { comparison, ..(*scheduled("http://x", "up").check).clone() };
             assert_eq!(judge(&check, &[other, 0.2]).to_string(), expected);
             assert_eq!(judge(&check, &[other, 0.2]).observation(), Observation::Fail);
             assert_eq!(judge(&check, &[]).observation(), Observation::Missing);
         }
-        let check = MetricCheck { comparison: ComparisonOperator::LessThanThreshold, ..(*plan("", "").check).clone() };
+        let check =
+            MetricCheck { comparison: ComparisonOperator::LessThanThreshold, ..(*scheduled("", "").check).clone() };
         assert_eq!(judge(&check, &[0.5]).to_string(), "Success: 0.5 is not less than 0.5.");
     }
 
@@ -373,7 +374,8 @@ pub(super) mod tests {
         })
         .await;
         let url = format!("http://user:secret@{}/prefix/", server.address);
-        let report = evaluate(&client(Arc::default()).unwrap(), &plan(&url, r#"sum(up{job="a&b"}) > bool 1"#)).await;
+        let report =
+            evaluate(&client(Arc::default()).unwrap(), &scheduled(&url, r#"sum(up{job="a&b"}) > bool 1"#)).await;
         assert_eq!(report.observation(), Observation::Pass);
         let request = requests.recv().await.unwrap();
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
@@ -406,12 +408,12 @@ pub(super) mod tests {
         ];
         for (server, expected) in cases {
             let url = format!("http://user:secret@{}", server.address);
-            let report = evaluate(&client(Arc::default()).unwrap(), &plan(&url, "up")).await.to_string();
+            let report = evaluate(&client(Arc::default()).unwrap(), &scheduled(&url, "up")).await.to_string();
             assert!(report.starts_with(expected) && !report.contains("secret"), "{report}");
         }
         for url in ["http://[", "http://127.0.0.1:1"] {
             assert_eq!(
-                evaluate(&client(Arc::default()).unwrap(), &plan(url, "up")).await.observation(),
+                evaluate(&client(Arc::default()).unwrap(), &scheduled(url, "up")).await.observation(),
                 Observation::Missing
             );
         }
@@ -420,8 +422,8 @@ pub(super) mod tests {
     #[tokio::test]
     async fn one_that_says_nothing_is_given_up() {
         let server = Server::start(until_closed).await;
-        let plan = plan(&format!("http://{}", server.address), "up");
-        let report = evaluate_within(&client(Arc::default()).unwrap(), &plan, Duration::from_millis(200)).await;
+        let scheduled = scheduled(&format!("http://{}", server.address), "up");
+        let report = evaluate_within(&client(Arc::default()).unwrap(), &scheduled, Duration::from_millis(200)).await;
         assert_eq!(report.to_string(), "Insufficient data: no response within 0.2 s.");
         server.assert_that_nothing_is_left().await;
     }

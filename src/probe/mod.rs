@@ -2,7 +2,7 @@
 //! decisions.
 //!
 //! ```text
-//!  plans (from the tracker) ──▶ Prober ── one task per probe ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
+//!  schedule (from the tracker) ──▶ Prober ── one task per probe ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
 //!                               starts, keeps, stops          (before the deadlines)     bounded channel
 //! ```
 //!

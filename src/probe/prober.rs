@@ -19,7 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::health::{CheckSlot, Generation, Observation, ProbePlan};
+use crate::health::{CheckSlot, Generation, Observation, ScheduledProbe};
 use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, Timeouts};
 
 use crate::background;
@@ -93,7 +93,7 @@ struct Running {
 #[derive(Debug)]
 struct Listeners {
     /// Never empty. The first check's id is in the User-Agent.
-    plans: Mutex<Arc<[ProbePlan]>>,
+    checks: Mutex<Arc<[ScheduledProbe]>>,
     /// A check was added that has no result yet.
     joined: Notify,
 }
@@ -113,7 +113,7 @@ struct Tools {
 /// One check, prepared.
 #[derive(Debug)]
 struct Endpoint {
-    /// The plan it was made from.
+    /// The first of the checks it was made for.
     lead: (CheckSlot, Generation),
     target: Target,
     port: u16,
@@ -173,23 +173,23 @@ impl Prober {
         &self.tools.environment
     }
 
-    /// Follows changes of the plans until their sender is dropped; then all probes stop.
-    pub async fn run(mut self, mut plans: watch::Receiver<Arc<[ProbePlan]>>) {
+    /// Follows changes of the schedule until its sender is dropped; then all probes stop.
+    pub async fn run(mut self, mut schedule: watch::Receiver<Arc<[ScheduledProbe]>>) {
         loop {
-            let wanted = Arc::clone(&plans.borrow_and_update());
+            let wanted = Arc::clone(&schedule.borrow_and_update());
             self.set(&wanted);
-            if plans.changed().await.is_err() {
+            if schedule.changed().await.is_err() {
                 return;
             }
         }
     }
 
-    /// Compares the plans with the running tasks: starts, keeps, stops. A check with another
+    /// Compares the schedule with the running tasks: starts, keeps, stops. A check with another
     /// interval is restarted. Must be called within a tokio runtime.
-    pub fn set(&mut self, plans: &[ProbePlan]) {
+    pub fn set(&mut self, schedule: &[ScheduledProbe]) {
         let mut before = std::mem::take(&mut self.running);
         let mut starting = Vec::new();
-        for (probe, listeners) in by_probe(plans) {
+        for (probe, listeners) in by_probe(schedule) {
             match before.remove(&probe).filter(|running| !running.task.is_finished()) {
                 Some(running) => {
                     running.listeners.replace(listeners);
@@ -212,14 +212,14 @@ impl Prober {
     /// The number of checks that are probed.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.running.values().map(|running| running.listeners.plans().len()).sum()
+        self.running.values().map(|running| running.listeners.checks().len()).sum()
     }
 }
 
-fn by_probe(plans: &[ProbePlan]) -> HashMap<SameProbe, Vec<ProbePlan>> {
-    let mut probes: HashMap<SameProbe, Vec<ProbePlan>> = HashMap::with_capacity(plans.len());
-    for plan in plans {
-        probes.entry(SameProbe(Arc::clone(&plan.check))).or_default().push(plan.clone());
+fn by_probe(schedule: &[ScheduledProbe]) -> HashMap<SameProbe, Vec<ScheduledProbe>> {
+    let mut probes: HashMap<SameProbe, Vec<ScheduledProbe>> = HashMap::with_capacity(schedule.len());
+    for scheduled in schedule {
+        probes.entry(SameProbe(Arc::clone(&scheduled.check))).or_default().push(scheduled.clone());
     }
     probes
 }
@@ -258,8 +258,8 @@ impl Hash for SameProbe {
 }
 
 impl Running {
-    fn start(plans: Vec<ProbePlan>, pauses: Pauses, tools: &Arc<Tools>) -> Running {
-        let listeners = Arc::new(Listeners { plans: Mutex::new(plans.into()), joined: Notify::new() });
+    fn start(checks: Vec<ScheduledProbe>, pauses: Pauses, tools: &Arc<Tools>) -> Running {
+        let listeners = Arc::new(Listeners { checks: Mutex::new(checks.into()), joined: Notify::new() });
         let task = tokio::spawn(keep_probing(Arc::clone(&listeners), pauses, Arc::clone(tools)));
         Running { listeners, task }
     }
@@ -272,39 +272,39 @@ impl Drop for Running {
 }
 
 impl Listeners {
-    fn plans(&self) -> Arc<[ProbePlan]> {
-        Arc::clone(&self.plans.lock().unwrap_or_else(PoisonError::into_inner))
+    fn checks(&self) -> Arc<[ScheduledProbe]> {
+        Arc::clone(&self.checks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A new check does not wait for the interval: the next probe, whose result all checks receive,
     /// comes at once.
-    fn replace(&self, plans: Vec<ProbePlan>) {
-        let before = std::mem::replace(&mut *self.plans.lock().unwrap_or_else(PoisonError::into_inner), plans.into());
-        let heard = |plan: &ProbePlan| before.iter().any(|known| life(known) == life(plan));
-        if !self.plans().iter().all(heard) {
+    fn replace(&self, checks: Vec<ScheduledProbe>) {
+        let before = std::mem::replace(&mut *self.checks.lock().unwrap_or_else(PoisonError::into_inner), checks.into());
+        let heard = |scheduled: &ScheduledProbe| before.iter().any(|known| life(known) == life(scheduled));
+        if !self.checks().iter().all(heard) {
             self.joined.notify_one();
         }
     }
 }
 
-fn life(plan: &ProbePlan) -> (CheckSlot, Generation) {
-    (plan.slot, plan.generation)
+fn life(scheduled: &ScheduledProbe) -> (CheckSlot, Generation) {
+    (scheduled.slot, scheduled.generation)
 }
 
 impl Pauses {
-    fn of(plan: &ProbePlan, place: usize, of: usize) -> Pauses {
-        let interval = plan.check.request_interval;
+    fn of(scheduled: &ScheduledProbe, place: usize, of: usize) -> Pauses {
+        let interval = scheduled.check.request_interval;
         let all_within = FIRST_PROBES_WITHIN.max(Duration::from_secs_f64(of as f64 / FIRST_PROBES_A_SECOND));
         let first = interval.min(all_within).mul_f64(place as f64 / of as f64);
         // The fractional parts of multiples of the golden ratio fill the range from 0 to 1 evenly
         // for any number of slots. 1 - x is never 0, so there is always a pause.
-        let part = 1.0 - (f64::from(plan.slot.0) * 0.618_033_988_749_895).fract();
+        let part = 1.0 - (f64::from(scheduled.slot.0) * 0.618_033_988_749_895).fract();
         Pauses { first, second: interval.mul_f64(part), interval }
     }
 }
 
 async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tools>) {
-    let mut endpoint = Endpoint::new(&listeners.plans()[0], &tools);
+    let mut endpoint = Endpoint::new(&listeners.checks()[0], &tools);
     let mut recent = RecentProbes::default();
     sleep_until(tools.tick_after(pauses.first)).await;
     let mut pause = pauses.second;
@@ -316,15 +316,21 @@ async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tool
             () = listeners.joined.notified() => {}
         }
         pause = pauses.interval;
-        let plans = listeners.plans();
-        if life(&plans[0]) != endpoint.lead {
-            endpoint = Endpoint::new(&plans[0], &tools);
+        let checks = listeners.checks();
+        if life(&checks[0]) != endpoint.lead {
+            endpoint = Endpoint::new(&checks[0], &tools);
         }
     }
 }
 
-fn observed(plan: &ProbePlan, report: Report, began: Instant) -> Observed {
-    Observed { slot: plan.slot, generation: plan.generation, observation: report.observation(), report, began }
+fn observed(scheduled: &ScheduledProbe, report: Report, began: Instant) -> Observed {
+    Observed {
+        slot: scheduled.slot,
+        generation: scheduled.generation,
+        observation: report.observation(),
+        report,
+        began,
+    }
 }
 
 impl Tools {
@@ -346,22 +352,22 @@ impl Tools {
     ) -> Result<(), mpsc::error::SendError<Observed>> {
         background::yield_point();
         let began = Instant::now();
-        let result = self.probe(endpoint, recent.responsiveness(failures_that_decide(&listeners.plans()))).await;
+        let result = self.probe(endpoint, recent.responsiveness(failures_that_decide(&listeners.checks()))).await;
         if recent.is_discarded(self.environment.was_paused_since(began)) {
             return Ok(());
         }
-        let plans = listeners.plans();
+        let checks = listeners.checks();
         match result {
             Ok(report) => {
                 if report.asked != Asked::NoAddress {
                     recent.note(report.observation() == Observation::Fail && report.durations.total > LATE);
                 }
-                self.report(&plans, report, began).await?;
+                self.report(&checks, report, began).await?;
             }
             Err(error) => {
                 // The same for all checks: the cause is this machine.
                 if let Some(held_back) = self.warnings.admit(error.to_string()) {
-                    tracing::warn!(check = &*plans[0].name, "{error}{held_back}");
+                    tracing::warn!(check = &*checks[0].name, "{error}{held_back}");
                 }
             }
         }
@@ -370,13 +376,13 @@ impl Tools {
 
     async fn report(
         &self,
-        plans: &[ProbePlan],
+        checks: &[ScheduledProbe],
         report: Report,
         began: Instant,
     ) -> Result<(), mpsc::error::SendError<Observed>> {
-        let (last, others) = plans.split_last().expect("a probe has a check that it is made for");
-        for plan in others {
-            self.results.send(observed(plan, report.clone(), began)).await?;
+        let (last, others) = checks.split_last().expect("a probe has a check that it is made for");
+        for scheduled in others {
+            self.results.send(observed(scheduled, report.clone(), began)).await?;
         }
         self.results.send(observed(last, report, began)).await
     }
@@ -419,13 +425,13 @@ impl Tools {
 }
 
 /// How many failures in a row make all of these checks unhealthy.
-fn failures_that_decide(plans: &[ProbePlan]) -> u8 {
-    plans.iter().map(|plan| plan.check.failure_threshold).max().unwrap_or(1)
+fn failures_that_decide(checks: &[ScheduledProbe]) -> u8 {
+    checks.iter().map(|scheduled| scheduled.check.failure_threshold).max().unwrap_or(1)
 }
 
 impl Endpoint {
-    fn new(plan: &ProbePlan, tools: &Tools) -> Endpoint {
-        let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &*plan.check;
+    fn new(scheduled: &ScheduledProbe, tools: &Tools) -> Endpoint {
+        let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &*scheduled.check;
         let (name, address) = match target {
             EndpointTarget::Address { ip_address, fully_qualified_domain_name } => {
                 (fully_qualified_domain_name.as_deref(), Some(*ip_address))
@@ -433,7 +439,7 @@ impl Endpoint {
             EndpointTarget::Domain(name) => (Some(name.as_str()), None),
         };
         let http = |transport, request| {
-            Kind::Http(Box::new(HttpProbe::new(&plan.id, transport, request, name, address, *port)))
+            Kind::Http(Box::new(HttpProbe::new(&scheduled.id, transport, request, name, address, *port)))
         };
         let kind = match protocol {
             EndpointProtocol::Tcp => Kind::Tcp,
@@ -448,7 +454,7 @@ impl Endpoint {
             EndpointTarget::Address { ip_address, .. } => Target::Literal(*ip_address),
             EndpointTarget::Domain(name) => Target::Named(tools.environment.resolver.host(name, *address_family)),
         };
-        Endpoint { lead: life(plan), target, port: *port, timings: tools.timings.with(timeouts), kind }
+        Endpoint { lead: life(scheduled), target, port: *port, timings: tools.timings.with(timeouts), kind }
     }
 }
 
@@ -494,7 +500,7 @@ mod tests {
         }
     }
 
-    fn plans(checks: &[HealthCheck]) -> Vec<ProbePlan> {
+    fn schedule(checks: &[HealthCheck]) -> Vec<ScheduledProbe> {
         let mut tracker = Tracker::new();
         tracker.apply(checks, Timestamp::default());
         tracker.probes()
@@ -519,7 +525,7 @@ mod tests {
         let server = good_server().await;
         let (mut prober, mut results) = prober(&ProberSettings::default());
         let start = Instant::now();
-        prober.set(&plans(&[check("a", server.address, interval)]));
+        prober.set(&schedule(&[check("a", server.address, interval)]));
         for _ in 0..5 {
             let observed = next(&mut results).await;
             assert_eq!((observed.slot, observed.observation), (CheckSlot(0), Observation::Pass));
@@ -539,11 +545,11 @@ mod tests {
             check
         };
         let (mut prober, mut results) = prober(&ProberSettings::default());
-        prober.set(&plans(&[by_name("localhost")]));
+        prober.set(&schedule(&[by_name("localhost")]));
         let report = next(&mut results).await.report;
         assert_eq!(report.to_string(), "Success: HTTP Status Code: 200. Resolved IP: 127.0.0.1. OK");
         // A name that cannot exist fails without a query.
-        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0], &prober.tools);
+        let endpoint = Endpoint::new(&schedule(&[by_name("no\0name")])[0], &prober.tools);
         let report = prober.tools.probe(&endpoint, Responsiveness::Unknown).await.unwrap();
         assert_eq!((report.asked, report.finding.reason()), (Asked::NoAddress, Reason::Dns));
         assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
@@ -557,7 +563,7 @@ mod tests {
         endpoint.timeouts.response = Some(Duration::from_millis(100));
         let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
         let (mut prober, mut results) = prober(&ProberSettings { timings, ..ProberSettings::default() });
-        prober.set(&plans(&[check]));
+        prober.set(&schedule(&[check]));
         assert_eq!(next(&mut results).await.report.finding, Finding::TimedOut(crate::probe::Step::Status));
         silent.assert_that_nothing_is_left().await;
         let [one, two, three] = [1, 2, 3].map(Duration::from_secs);
@@ -579,7 +585,7 @@ mod tests {
         };
         let (prober, _results) = prober(&ProberSettings::default());
         let asked = async |family| {
-            let endpoint = Endpoint::new(&plans(&[by_name(family)])[0], &prober.tools);
+            let endpoint = Endpoint::new(&schedule(&[by_name(family)])[0], &prober.tools);
             prober.tools.address(&endpoint).await.unwrap().map(|(asked, _)| asked)
         };
         assert_eq!(asked(AddressFamily::Ipv6).await, Ok(Asked::Resolved("::1".parse().unwrap())));
@@ -667,7 +673,7 @@ mod tests {
             prober(&ProberSettings { timings, probes_at_once: 8, ..ProberSettings::default() });
         let checks: Vec<HealthCheck> =
             (0..30).map(|name| check(&name.to_string(), server.address, Duration::from_millis(1))).collect();
-        prober.set(&plans(&checks));
+        prober.set(&schedule(&checks));
         // Probes that hang give up their places until all have started once; after that they have
         // at most two.
         while server.accepted.load(Ordering::SeqCst) < 30 {
@@ -686,7 +692,7 @@ mod tests {
         let mut checks: Vec<HealthCheck> =
             (0..30).map(|name| check(&name.to_string(), hung.address, interval)).collect();
         checks.push(check("good", good.address, interval));
-        prober.set(&plans(&checks));
+        prober.set(&schedule(&checks));
         // With one queue for all places, the first eight would keep them.
         for _ in 0..100 {
             let observed = timeout(SOON * 6, results.recv()).await.expect("a result comes soon").unwrap();
@@ -709,7 +715,7 @@ mod tests {
                 sleep(Duration::from_millis(1)).await;
             }
         });
-        prober.set(&plans(&checks));
+        prober.set(&schedule(&checks));
         // However often the process is paused, no two results in a row are discarded.
         for heard in 1..=6 {
             assert_eq!(next(&mut results).await.observation, Observation::Fail);
@@ -724,7 +730,7 @@ mod tests {
         let (prober, mut results) = prober(&ProberSettings::default());
         let (sender, receiver) = watch::channel(Arc::from(Vec::new()));
         let running = tokio::spawn(prober.run(receiver));
-        sender.send_replace(plans(&[check("a", server.address, Duration::from_millis(10))]).into());
+        sender.send_replace(schedule(&[check("a", server.address, Duration::from_millis(10))]).into());
         next(&mut results).await;
         next(&mut results).await;
         drop(sender);
@@ -764,9 +770,12 @@ mod tests {
             .map(|name| check(&name.to_string(), "127.0.0.1:1".parse().unwrap(), Duration::from_secs(30)))
             .collect();
         let short = check("a", "127.0.0.1:1".parse().unwrap(), Duration::from_millis(100));
-        let (plans, one) = (plans(&checks), plans(&[short]));
-        let pauses: Vec<Pauses> =
-            plans.iter().enumerate().map(|(place, plan)| Pauses::of(plan, place, plans.len())).collect();
+        let (schedule, one) = (schedule(&checks), schedule(&[short]));
+        let pauses: Vec<Pauses> = schedule
+            .iter()
+            .enumerate()
+            .map(|(place, scheduled)| Pauses::of(scheduled, place, schedule.len()))
+            .collect();
         assert!(pauses.iter().all(|pauses| pauses.first < FIRST_PROBES_WITHIN));
         for second in 0..30 {
             let within = Duration::from_secs(second)..Duration::from_secs(second + 1);

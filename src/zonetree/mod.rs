@@ -39,7 +39,7 @@ use servers::Ready;
 use crate::geo::Client;
 use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
-use crate::policy::{Candidates, Choice, Dice, FailOpen, MemberIndex, GroupPolicy, Trace, UsableBits, ZoneBit};
+use crate::policy::{Candidates, Choice, Dice, FailOpen, GroupPolicy, MemberIndex, PolicyTrace, UsableBits, ZoneBit};
 use crate::prefetch::fetch;
 
 /// A name in the zone, including empty non-terminals.
@@ -322,7 +322,7 @@ impl Zone {
     }
 
     /// Runs the group's policy and reports its steps to `trace`.
-    pub fn choose<T: Trace>(
+    pub fn choose<T: PolicyTrace>(
         &self,
         group: GroupIndex,
         usable: UsableBits<'_>,

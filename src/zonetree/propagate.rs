@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Content, Group, GroupIndex, Member, Zone};
 use crate::health::{CheckBits, Recovery, RecoveryEvent, RecoveryRules, RecoveryStage, Share, Timestamp};
 use crate::model::{Name, RecordType, WhenAllUnhealthy};
-use crate::policy::{BitIndex, Candidates, MemberIndex, Overlay, GroupPolicy, ZoneBit};
+use crate::policy::{BitIndex, Candidates, GroupPolicy, MemberIndex, Overlay, ZoneBit};
 
 /// Two bits per member for all zones of a world, and the state of members in transition, if any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! ```text
 //!  configuration ──▶ apply ────────────┐
 //!  result of a probe ──▶ observe ──────┤                ┌──▶ bits: what answers read
-//!  overrides ──▶ apply_overrides ──────┼──▶ the checks ─┼──▶ plans: what to probe
+//!  overrides ──▶ apply_overrides ──────┼──▶ the checks ─┼──▶ schedule: what to probe
 //!  state of before a restart ▶ restore ┘                └──▶ views: what operators see
 //! ```
 //!
@@ -15,8 +15,8 @@ mod configure;
 mod entry;
 mod observe;
 mod overrides;
-mod plans;
 mod restore;
+mod schedule;
 mod source;
 #[cfg(test)]
 pub(in crate::health) mod tests;
@@ -32,8 +32,8 @@ use super::{Cause, CheckBits, CheckSlot, SharedVec, Slots, Status, Timestamp};
 pub use configure::Applied;
 use entry::Entry;
 pub use observe::{CountedResult, ResultOutcome};
-pub use plans::{MetricPlan, ProbePlan};
 pub use restore::RestoredCheck;
+pub use schedule::{ScheduledMetric, ScheduledProbe};
 pub use view::{CheckTarget, CheckView};
 
 /// All checks of the configuration and their states.

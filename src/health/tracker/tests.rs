@@ -58,7 +58,7 @@ fn slot(tracker: &Tracker, name: &str) -> CheckSlot {
 
 fn generation(tracker: &Tracker, name: &str) -> Generation {
     let slot = slot(tracker, name);
-    tracker.probes().into_iter().find(|plan| plan.slot == slot).unwrap().generation
+    tracker.probes().into_iter().find(|scheduled| scheduled.slot == slot).unwrap().generation
 }
 
 fn observe(tracker: &mut Tracker, name: &str, observation: Observation) -> Option<Transition> {
@@ -171,8 +171,11 @@ fn thresholds_interval_and_name_change_without_losing_the_state() {
         endpoint.request_interval = Duration::from_secs(30);
     });
     assert_eq!(tracker.apply(&[other], T0), Applied::default());
-    let plan = tracker.probes().remove(0);
-    assert_eq!((plan.generation, &*plan.name, plan.check.request_interval.as_secs()), (generation, "z", 30));
+    let scheduled = tracker.probes().remove(0);
+    assert_eq!(
+        (scheduled.generation, &*scheduled.name, scheduled.check.request_interval.as_secs()),
+        (generation, "z", 30)
+    );
     assert_eq!(tracker.pending(), 0);
     assert_eq!(tracker.observe(a, generation, Fail, T0).into_transitions()[0].cause, Cause::Failures(2));
 }
@@ -373,18 +376,18 @@ fn a_metric_check_is_evaluated_and_keeps_its_state_under_other_periods() {
     assert_eq!((tracker.pending(), tracker.probes().len(), tracker.metrics().len()), (1, 0, 1));
     let slot = slot(&tracker, "errors");
     assert_eq!(tracker.status(slot), Some(Status::Unhealthy));
-    let plan = tracker.metrics().remove(0);
-    assert_eq!(tracker.observe(slot, plan.generation, Observation::Missing, T0).into_transitions(), []);
+    let scheduled = tracker.metrics().remove(0);
+    assert_eq!(tracker.observe(slot, scheduled.generation, Observation::Missing, T0).into_transitions(), []);
     assert_eq!(tracker.pending(), 0);
-    let transitions = tracker.observe(slot, plan.generation, Pass, T0).into_transitions();
+    let transitions = tracker.observe(slot, scheduled.generation, Pass, T0).into_transitions();
     assert_eq!(changes(&transitions), [("errors", Status::Healthy), ("site", Status::Healthy)]);
-    tracker.observe(slot, plan.generation, Fail, T0);
+    tracker.observe(slot, scheduled.generation, Fail, T0);
     assert_eq!(tracker.apply(&[metric(2, "errors")], T0).restarted, []);
-    assert_eq!(tracker.observe(slot, plan.generation, Fail, T0).into_transitions()[0].cause, Cause::Failures(2));
+    assert_eq!(tracker.observe(slot, scheduled.generation, Fail, T0).into_transitions()[0].cause, Cause::Failures(2));
     // Another query is another metric: the verdict stays until there is data.
     assert_eq!(tracker.apply(&[metric(2, "latency")], T0).restarted, [slot]);
     let generation = tracker.metrics()[0].generation;
-    assert_eq!(tracker.observe(slot, plan.generation, Pass, T0).into_transitions(), []);
+    assert_eq!(tracker.observe(slot, scheduled.generation, Pass, T0).into_transitions(), []);
     assert_eq!(changes(&tracker.observe(slot, generation, Pass, T0).into_transitions()), [("errors", Status::Healthy)]);
     assert_eq!(tracker.observe(slot, generation, Observation::Missing, T0).into_transitions(), []);
     let transitions = tracker.observe(slot, generation, Observation::Missing, T0).into_transitions();

@@ -1,4 +1,5 @@
-//! What to probe: one plan for each enabled check with results of its own.
+//! The schedule: what the prober has to probe and evaluate, one entry for each enabled check with
+//! results of its own.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::source::Source;
 
 /// What the prober needs to probe one check.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ProbePlan {
+pub struct ScheduledProbe {
     /// Returned with every result.
     pub slot: CheckSlot,
     /// Returned with every result; a result with an older generation is ignored.
@@ -26,7 +27,7 @@ pub struct ProbePlan {
 
 /// What has to be evaluated for one metric check.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MetricPlan {
+pub struct ScheduledMetric {
     /// Returned with every result.
     pub slot: CheckSlot,
     /// Returned with every result; a result with an older generation is ignored.
@@ -42,21 +43,21 @@ pub struct MetricPlan {
 impl Tracker {
     /// The probes to run: the enabled endpoint checks, in order of their slots.
     #[must_use]
-    pub fn probes(&self) -> Vec<ProbePlan> {
-        self.entries().filter_map(|(slot, entry)| entry.probe_plan(slot)).collect()
+    pub fn probes(&self) -> Vec<ScheduledProbe> {
+        self.entries().filter_map(|(slot, entry)| entry.scheduled_probe(slot)).collect()
     }
 
     /// The metrics to evaluate: the enabled metric checks, in order of their slots.
     #[must_use]
-    pub fn metrics(&self) -> Vec<MetricPlan> {
-        self.entries().filter_map(|(slot, entry)| entry.metric_plan(slot)).collect()
+    pub fn metrics(&self) -> Vec<ScheduledMetric> {
+        self.entries().filter_map(|(slot, entry)| entry.scheduled_metric(slot)).collect()
     }
 }
 
 impl Entry {
-    fn probe_plan(&self, slot: CheckSlot) -> Option<ProbePlan> {
+    fn scheduled_probe(&self, slot: CheckSlot) -> Option<ScheduledProbe> {
         let Source::Endpoint { endpoint, .. } = &self.source else { return None };
-        (!self.check.disabled).then(|| ProbePlan {
+        (!self.check.disabled).then(|| ScheduledProbe {
             slot,
             generation: self.generation,
             id: self.check.id.clone(),
@@ -65,9 +66,9 @@ impl Entry {
         })
     }
 
-    fn metric_plan(&self, slot: CheckSlot) -> Option<MetricPlan> {
+    fn scheduled_metric(&self, slot: CheckSlot) -> Option<ScheduledMetric> {
         let Source::Metric { check, .. } = &self.source else { return None };
-        (!self.check.disabled).then(|| MetricPlan {
+        (!self.check.disabled).then(|| ScheduledMetric {
             slot,
             generation: self.generation,
             id: self.check.id.clone(),
