@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::QueryName;
 use crate::model::{HostedZoneId, Name, PrefixLength, RecordType};
-use crate::policy::{Dice, Draw, MemberIndex, Note, Trace};
+use crate::policy::{Dice, Draw, MemberIndex, PolicyStep, PolicyTrace};
 use crate::world::World;
 use crate::zonetree::Found;
 
@@ -54,16 +54,16 @@ impl GroupStatus {
 
 /// Records what a policy reports.
 #[derive(Default)]
-struct Notes(GroupStatus);
+struct StatusTrace(GroupStatus);
 
-impl Trace for Notes {
-    fn note(&mut self, note: impl FnOnce() -> Note) {
-        match note() {
-            Note::Candidates { usable, reserve, parts, .. } => {
+impl PolicyTrace for StatusTrace {
+    fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
+        match step() {
+            PolicyStep::Candidates { usable, reserve, parts, .. } => {
                 (self.0.usable, self.0.reserve, self.0.parts) = (usable, reserve, parts);
             }
-            Note::Draw(draw) => self.0.draw = Some(draw),
-            Note::Chosen(choice) => self.0.chosen = choice.members.to_vec(),
+            PolicyStep::Draw(draw) => self.0.draw = Some(draw),
+            PolicyStep::Chosen(choice) => self.0.chosen = choice.members.to_vec(),
             _ => {}
         }
     }
@@ -82,7 +82,7 @@ pub fn group_status(world: &World, zone: &HostedZoneId, name: &Name, record_type
     let Found::Name(node) = zone_view.zone.find(&wanted) else { return None };
     let group = zone_view.zone.group(node, record_type)?;
     let client = zone_view.client(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PrefixLength::ZERO);
-    let mut notes = Notes::default();
-    zone_view.zone.choose(group, zone_view.usable, &client, &mut Dice::seeded(0), &mut notes);
-    Some(notes.0)
+    let mut trace = StatusTrace::default();
+    zone_view.zone.choose(group, zone_view.usable, &client, &mut Dice::seeded(0), &mut trace);
+    Some(trace.0)
 }

@@ -20,7 +20,7 @@ use arrayvec::ArrayVec;
 pub use group_status::{GroupStatus, group_status};
 pub use resolve::{client_of, resolve, resolve_in, resolve_into, resolve_traced};
 pub use size::MessageSize;
-pub use trace::{Step, Trace};
+pub use trace::{AnswerStep, AnswerTrace};
 
 use crate::geo::Located;
 pub use crate::health::Timestamp;

@@ -4,7 +4,8 @@
 use arrayvec::ArrayVec;
 
 use super::{
-    Accounting, Answer, MAX_ADDITIONAL_PARTS, MAX_CHAIN, Owner, Part, Presence, Query, QueryName, Rcode, Step, Trace,
+    Accounting, Answer, AnswerStep, AnswerTrace, MAX_ADDITIONAL_PARTS, MAX_CHAIN, Owner, Part, Presence, Query,
+    QueryName, Rcode,
 };
 use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, PrefixLength, QueryType, RecordType, Ttl};
@@ -26,7 +27,7 @@ pub fn resolve_in<'w>(zone_view: ZoneView<'w>, query: &Query<'_>, world: &'w Wor
 }
 
 /// The same answer, with its steps reported to `trace`.
-pub fn resolve_traced<'w, T: Trace<'w>>(
+pub fn resolve_traced<'w, T: AnswerTrace<'w>>(
     query: &Query<'_>,
     world: &'w World,
     dice: &mut Dice,
@@ -38,7 +39,7 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
 }
 
 /// The same, written to `answer` and `accounting`, which must be empty: they are too large to move.
-pub fn resolve_into<'w, T: Trace<'w>>(
+pub fn resolve_into<'w, T: AnswerTrace<'w>>(
     query: &Query<'_>,
     world: &'w World,
     dice: &mut Dice,
@@ -53,7 +54,7 @@ pub fn resolve_into<'w, T: Trace<'w>>(
     answer_from(zone_view, query, world, dice, trace, answer, accounting);
 }
 
-fn answer_from<'w, T: Trace<'w>>(
+fn answer_from<'w, T: AnswerTrace<'w>>(
     zone_view: ZoneView<'w>,
     query: &Query<'_>,
     world: &'w World,
@@ -62,7 +63,7 @@ fn answer_from<'w, T: Trace<'w>>(
     answer: &mut Answer<'w>,
     accounting: &mut Accounting<'w>,
 ) {
-    trace.step(|| Step::Zone(zone_view));
+    trace.answer_step(|| AnswerStep::Zone(zone_view));
     answer.zone_octets = zone_view.zone.name().wire().len();
     if zone_view.is_unavailable {
         // No other zone may answer for its names, in particular not a parent zone here: resolvers
@@ -71,7 +72,11 @@ fn answer_from<'w, T: Trace<'w>>(
         return;
     }
     let client = client_of(query, &zone_view);
-    trace.step(|| Step::Client { address: client.address(), prefix: client.prefix(), place: *client.place() });
+    trace.answer_step(|| AnswerStep::Client {
+        address: client.address(),
+        prefix: client.prefix(),
+        place: *client.place(),
+    });
     answer.rcode = Rcode::NoError;
     answer.authoritative = true;
     let (question, qtype, requestor) = (query.name.wire(), query.qtype, query.requestor);
@@ -176,14 +181,14 @@ struct Chosen<'w> {
     additional_targets: &'w [NodeIndex],
 }
 
-impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
+impl<'w, T: AnswerTrace<'w>> Resolution<'w, '_, T> {
     /// Answers for the name in the question and then for each CNAME target.
     fn answer_at(&mut self, found: Found) {
         let (mut found, mut owner) = (found, Owner::Question);
         // A chain longer than the limit is answered up to the limit.
         for _ in 0..MAX_CHAIN {
             found = self.on_parents_side(found, owner);
-            self.trace.step(|| Step::Name { owner, found });
+            self.trace.answer_step(|| AnswerStep::Name { owner, found });
             let node = match found {
                 Found::Name(node) | Found::Wildcard(node) => node,
                 Found::Delegation(cut) => return self.referral(cut),
@@ -288,7 +293,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         let zone = self.zone_view.zone;
         let mut group = group;
         for _ in 0..MAX_CHAIN {
-            self.trace.step(|| Step::Group(group));
+            self.trace.answer_step(|| AnswerStep::Group(group));
             let choice = zone.choose(group, self.zone_view.usable, &self.client, self.dice, self.trace);
             self.answer.scope = self.answer.scope.max(choice.scope);
             if let Some(counted) = self.zone_view.counted {
@@ -302,7 +307,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             let (records, additional_targets) = match zone.content(group, first) {
                 MemberContent::Records(records, additional_targets) => (records, additional_targets),
                 MemberContent::Alias(target) => {
-                    self.trace.step(|| Step::Alias { group, member: first, target });
+                    self.trace.answer_step(|| AnswerStep::Alias { group, member: first, target });
                     group = target?;
                     continue;
                 }
@@ -344,7 +349,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// behavior"), and the addresses of names in the records in the additional section. `node` and
     /// `owner` are where the records were found.
     fn positive_answer(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
-        self.trace.step(|| Step::Addresses);
+        self.trace.answer_step(|| AnswerStep::Addresses);
         self.add_targets(chosen, node, owner);
         let name_servers = self.zone_view.zone.name_servers();
         if chosen.group == name_servers {
@@ -379,7 +384,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     fn negative_answer(&mut self, rcode: Rcode) {
         self.answer.rcode = rcode;
         let ttl_cap = self.negative_ttl_cap;
-        self.trace.step(|| Step::NegativeAnswer { rcode, ttl_cap });
+        self.trace.answer_step(|| AnswerStep::NegativeAnswer { rcode, ttl_cap });
         let ttl_cap = ttl_cap.unwrap_or(Ttl::MAX);
         let soa = self.zone_view.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(ttl_cap)));
         self.answer.authority =
@@ -392,7 +397,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     fn referral(&mut self, cut: NodeIndex) {
         let zone = self.zone_view.zone;
         self.answer.authoritative = !self.answer.answer.is_empty();
-        self.trace.step(|| Step::Addresses);
+        self.trace.answer_step(|| AnswerStep::Addresses);
         let Some(group) = zone.group(cut, RecordType::Ns) else { return };
         if let MemberContent::Records(records, additional_targets) = zone.content(group, MemberIndex(0)) {
             self.answer.authority =

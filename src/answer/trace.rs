@@ -11,19 +11,19 @@ use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex};
 
 /// Receives the steps of an answer, including those of the policies.
-pub trait Trace<'w>: policy::Trace {
+pub trait AnswerTrace<'w>: policy::PolicyTrace {
     /// The next step of the answer. Only a real trace calls `step`.
-    fn step(&mut self, step: impl FnOnce() -> Step<'w>);
+    fn answer_step(&mut self, step: impl FnOnce() -> AnswerStep<'w>);
 }
 
-impl<'w> Trace<'w> for Untraced {
+impl<'w> AnswerTrace<'w> for Untraced {
     #[inline(always)]
-    fn step(&mut self, _: impl FnOnce() -> Step<'w>) {}
+    fn answer_step(&mut self, _: impl FnOnce() -> AnswerStep<'w>) {}
 }
 
 /// One step, in order of execution.
 #[derive(Clone, Debug)]
-pub enum Step<'w> {
+pub enum AnswerStep<'w> {
     /// This zone answers.
     Zone(ZoneView<'w>),
     /// The client that the policies see.

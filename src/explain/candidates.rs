@@ -1,13 +1,13 @@
-//! A policy's notes in words: what became of each record of a group, and why, as the Developer
+//! A policy's steps in words: what became of each record of a group, and why, as the Developer
 //! Guide puts it.
 
 use super::names::{Names, Owner};
-use super::recorder::Notes;
+use super::recorder::PolicySteps;
 use super::shape::{AliasShape, CandidateShape, CheckShape, GroupShape, Verdict};
 use super::{ClientFacts, ExplainContext};
 use crate::geo::TripBasis;
 use crate::model::{Content, FailoverRole, GeoLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy};
-use crate::policy::{Choice, DrawBy, MemberIndex, Note};
+use crate::policy::{Choice, DrawBy, MemberIndex, PolicyStep};
 
 /// How one group chose for one client.
 pub(super) struct Telling<'t> {
@@ -15,7 +15,7 @@ pub(super) struct Telling<'t> {
     names: &'t Names<'t>,
     owner: &'t Owner,
     sets: Vec<&'t ResourceRecordSet>,
-    notes: &'t Notes,
+    steps: &'t PolicySteps,
     client: &'t ClientFacts,
     choice: Choice,
     usable: Vec<bool>,
@@ -31,18 +31,18 @@ impl<'t> Telling<'t> {
         stage: &'t ExplainContext<'t>,
         names: &'t Names<'t>,
         owner: &'t Owner,
-        notes: &'t Notes,
+        steps: &'t PolicySteps,
         client: &'t ClientFacts,
     ) -> Telling<'t> {
-        let candidates = |note: &Note| match note {
-            Note::Candidates { usable, reserve, parts, fails_open } => {
+        let candidates = |step: &PolicyStep| match step {
+            PolicyStep::Candidates { usable, reserve, parts, fails_open } => {
                 Some((usable.clone(), reserve.clone(), parts.clone(), *fails_open))
             }
             _ => None,
         };
-        let (usable, reserve, parts, fails_open) = notes.0.iter().find_map(candidates).unwrap_or_default();
-        let (sets, choice, order) = (names.sets(owner), notes.choice(), order(notes, &usable));
-        Telling { stage, names, owner, sets, notes, client, choice, usable, reserve, parts, fails_open, order }
+        let (usable, reserve, parts, fails_open) = steps.0.iter().find_map(candidates).unwrap_or_default();
+        let (sets, choice, order) = (names.sets(owner), steps.choice(), order(steps, &usable));
+        Telling { stage, names, owner, sets, steps, client, choice, usable, reserve, parts, fails_open, order }
     }
 
     pub(super) fn group(&self) -> GroupShape {
@@ -68,7 +68,7 @@ impl<'t> Telling<'t> {
     fn candidate(&self, member: MemberIndex) -> Option<CandidateShape> {
         let set = *self.sets.get(usize::from(member))?;
         let check = set.health_check.as_ref().and_then(self.stage.checks);
-        let shares = self.notes.shares();
+        let shares = self.steps.shares();
         let (ttl, values, alias) = match &set.content {
             Content::Records { ttl, values } => (Some(*ttl), values.iter().map(ToString::to_string).collect(), None),
             Content::Alias(target) => {
@@ -119,7 +119,7 @@ impl<'t> Telling<'t> {
     }
 
     fn verdict(&self, member: MemberIndex) -> Verdict {
-        let may_win = self.notes.shares().iter().any(|&(known, share)| known == member && share > 0.0);
+        let may_win = self.steps.shares().iter().any(|&(known, share)| known == member && share > 0.0);
         match () {
             () if self.choice.members.contains(&member) => Verdict::Chosen,
             () if may_win => Verdict::Eligible,
@@ -195,8 +195,8 @@ impl<'t> Telling<'t> {
     }
 
     fn is_for_china(&self) -> bool {
-        let trips = self.notes.0.iter().filter_map(|note| match note {
-            Note::RoundTrips(trips) => Some(trips),
+        let trips = self.steps.0.iter().filter_map(|step| match step {
+            PolicyStep::RoundTrips(trips) => Some(trips),
             _ => None,
         });
         trips.flatten().any(|trip| trip.for_china && self.choice.members.contains(&trip.member))
@@ -304,12 +304,12 @@ impl<'t> Telling<'t> {
 
     /// How many could have been drawn.
     fn draw_among(&self) -> usize {
-        self.notes.shares().iter().filter(|(_, share)| *share > 0.0).count()
+        self.steps.shares().iter().filter(|(_, share)| *share > 0.0).count()
     }
 
     fn draw(&self) -> Option<String> {
-        let draw = self.notes.0.iter().find_map(|note| match note {
-            Note::Draw(draw) => Some(draw),
+        let draw = self.steps.0.iter().find_map(|step| match step {
+            PolicyStep::Draw(draw) => Some(draw),
             _ => None,
         });
         let draw = draw.filter(|_| self.draw_among() > 1)?;
@@ -326,25 +326,25 @@ impl<'t> Telling<'t> {
 
     /// The figures that the policy went by.
     fn measure(&self, member: MemberIndex, set: &ResourceRecordSet, shape: &mut CandidateShape) {
-        for note in &self.notes.0 {
-            match note {
-                Note::Draw(draw) if matches!(set.routing_policy, RoutingPolicy::Weighted { .. }) => {
+        for step in &self.steps.0 {
+            match step {
+                PolicyStep::Draw(draw) if matches!(set.routing_policy, RoutingPolicy::Weighted { .. }) => {
                     let all: u32 = draw.tickets.iter().map(|(_, tickets)| self.weight(*tickets)).sum();
                     let own = draw.tickets.iter().find(|(known, _)| *known == member);
                     let own = own.map(|(_, tickets)| self.weight(*tickets));
                     shape.measure = own.filter(|own| *own > 0).map(|own| format!("{own} of {all}"));
                 }
-                Note::RoundTrips(trips) => {
+                PolicyStep::RoundTrips(trips) => {
                     let Some(trip) = trips.iter().find(|trip| trip.member == member) else { continue };
                     shape.round_trip_ms = trip.ms;
                     shape.measure = Some(round_trip(trip.ms, trip.basis));
                 }
-                Note::Distances(distances) => {
+                PolicyStep::Distances(distances) => {
                     let Some(distance) = distances.iter().find(|distance| distance.member == member) else { continue };
                     (shape.distance_km, shape.biased_km) = (distance.km, distance.biased_km);
                     shape.measure = Some(kilometres(distance.km, distance.biased_km));
                 }
-                Note::Blocks { blocks, .. } => {
+                PolicyStep::Blocks { blocks, .. } => {
                     let block = blocks.iter().find(|block| block.matches && block.member == Some(member));
                     shape.measure = block.and_then(|block| self.client.block(block.length));
                 }
@@ -356,14 +356,14 @@ impl<'t> Telling<'t> {
 
 /// The members in the policy's order of preference; those that it does not look at for this client
 /// are left out.
-fn order(notes: &Notes, usable: &[bool]) -> Vec<MemberIndex> {
+fn order(steps: &PolicySteps, usable: &[bool]) -> Vec<MemberIndex> {
     let everybody = || MemberIndex::number(usable).map(|(member, _)| member).collect();
-    let order = notes.0.iter().find_map(|note| match note {
-        Note::Pair(pair) => Some(pair.iter().map(|(_, member)| *member).collect()),
-        Note::Areas(areas) => Some(areas.iter().filter_map(|(_, member)| *member).collect()),
-        Note::Blocks { preferred, .. } => Some(preferred.clone()),
-        Note::RoundTrips(trips) => Some(trips.iter().map(|trip| trip.member).collect()),
-        Note::Distances(distances) => Some(distances.iter().map(|distance| distance.member).collect()),
+    let order = steps.0.iter().find_map(|step| match step {
+        PolicyStep::Pair(pair) => Some(pair.iter().map(|(_, member)| *member).collect()),
+        PolicyStep::Areas(areas) => Some(areas.iter().filter_map(|(_, member)| *member).collect()),
+        PolicyStep::Blocks { preferred, .. } => Some(preferred.clone()),
+        PolicyStep::RoundTrips(trips) => Some(trips.iter().map(|trip| trip.member).collect()),
+        PolicyStep::Distances(distances) => Some(distances.iter().map(|distance| distance.member).collect()),
         _ => None,
     });
     let mut order: Vec<MemberIndex> = order.unwrap_or_else(everybody);

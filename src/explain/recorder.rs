@@ -1,45 +1,45 @@
 //! Records what an observer sees while an answer is made.
 
-use crate::answer::{self, Step};
-use crate::policy::{self, Choice, MemberIndex, Note};
+use crate::answer::{self, AnswerStep};
+use crate::policy::{self, Choice, MemberIndex, PolicyStep};
 
-/// The recorded notes, in order.
-pub(super) enum Event<'w> {
-    Step(Step<'w>),
-    Note(Note),
+/// A recorded step.
+pub(super) enum RecordedStep<'w> {
+    Answer(AnswerStep<'w>),
+    Policy(PolicyStep),
 }
 
 /// Records everything.
 #[derive(Default)]
-pub(super) struct Recorder<'w>(pub(super) Vec<Event<'w>>);
+pub(super) struct Recorder<'w>(pub(super) Vec<RecordedStep<'w>>);
 
-impl policy::Trace for Recorder<'_> {
-    fn note(&mut self, note: impl FnOnce() -> Note) {
-        self.0.push(Event::Note(note()));
+impl policy::PolicyTrace for Recorder<'_> {
+    fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
+        self.0.push(RecordedStep::Policy(step()));
     }
 }
 
-impl<'w> answer::Trace<'w> for Recorder<'w> {
-    fn step(&mut self, step: impl FnOnce() -> Step<'w>) {
-        self.0.push(Event::Step(step()));
+impl<'w> answer::AnswerTrace<'w> for Recorder<'w> {
+    fn answer_step(&mut self, step: impl FnOnce() -> AnswerStep<'w>) {
+        self.0.push(RecordedStep::Answer(step()));
     }
 }
 
-/// Records the notes of one policy.
+/// Records the steps of one policy.
 #[derive(Default)]
-pub(super) struct Notes(pub(super) Vec<Note>);
+pub(super) struct PolicySteps(pub(super) Vec<PolicyStep>);
 
-impl policy::Trace for Notes {
-    fn note(&mut self, note: impl FnOnce() -> Note) {
-        self.0.push(note());
+impl policy::PolicyTrace for PolicySteps {
+    fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
+        self.0.push(step());
     }
 }
 
-impl Notes {
+impl PolicySteps {
     /// What the policy chose.
     pub(super) fn choice(&self) -> Choice {
-        let chosen = |note: &Note| match note {
-            Note::Chosen(choice) => Some(choice.clone()),
+        let chosen = |step: &PolicyStep| match step {
+            PolicyStep::Chosen(choice) => Some(choice.clone()),
             _ => None,
         };
         self.0.iter().find_map(chosen).unwrap_or_default()
@@ -48,8 +48,8 @@ impl Notes {
     /// The share of each member in the group's answers to this client. A member that was chosen
     /// without a draw is in all.
     pub(super) fn shares(&self) -> Vec<(MemberIndex, f64)> {
-        let draw = |note: &Note| match note {
-            Note::Draw(draw) => Some(draw.shares()),
+        let draw = |step: &PolicyStep| match step {
+            PolicyStep::Draw(draw) => Some(draw.shares()),
             _ => None,
         };
         let certain = || self.choice().members.iter().map(|&member| (member, 1.0)).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::names::{Names, Owner};
-use super::recorder::Notes;
+use super::recorder::PolicySteps;
 use crate::answer::MAX_CHAIN;
 use crate::geo::Client;
 use crate::model::{QueryType, RecordType};
@@ -75,10 +75,10 @@ impl Walk<'_, '_> {
 
     fn leaves_of(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Leaves {
         let zone = self.zone_view.zone;
-        let mut notes = Notes::default();
-        zone.choose(group, self.zone_view.usable, self.client, &mut Dice::seeded(0), &mut notes);
+        let mut steps = PolicySteps::default();
+        zone.choose(group, self.zone_view.usable, self.client, &mut Dice::seeded(0), &mut steps);
         let mut leaves = Leaves::new();
-        for (member, share) in notes.shares().into_iter().filter(|(_, share)| *share > 0.0) {
+        for (member, share) in steps.shares().into_iter().filter(|(_, share)| *share > 0.0) {
             let next = match zone.content(group, member) {
                 MemberContent::Alias(target) => target.zip(self.names.alias_target(owner, member)),
                 MemberContent::Records(..) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::candidates::Telling;
 use super::message::messages;
 use super::names::{Names, Owner};
-use super::recorder::{Event, Notes, Recorder};
+use super::recorder::{PolicySteps, RecordedStep, Recorder};
 use super::shape::{
     AliasStepShape, AnswerShape, ClientShape, Explanation, GroupShape, LeadsTo, NameShape, NegativeAnswerShape,
     QuestionShape, RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
@@ -14,7 +14,7 @@ use super::shape::{
 use super::shares::shares;
 use super::{ClientFacts, ExplainContext, Question};
 use crate::answer::{
-    self, Answer, Data, Dice, Part, Presence, Query, QueryName, Rcode, Records, Requestor, Step, resolve_traced,
+    self, Answer, AnswerStep, Data, Dice, Part, Presence, Query, QueryName, Rcode, Records, Requestor, resolve_traced,
 };
 use crate::geo::{Place, PlaceSource};
 use crate::model::{Content, HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
@@ -30,8 +30,8 @@ pub(super) fn tell(question: &Question, stage: &ExplainContext<'_>) -> Result<Ex
     let query = Query { client_subnet, ..Query::new(&name, question.query_type, &requestor) };
     let mut recorder = Recorder::default();
     let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
-    let mut events = recorder.0.into_iter();
-    let Some(Event::Step(Step::Zone(zone_view))) = events.next() else {
+    let mut recorded = recorder.0.into_iter();
+    let Some(RecordedStep::Answer(AnswerStep::Zone(zone_view))) = recorded.next() else {
         let why = format!("No zone here holds {}: the question is refused.", question.name);
         return Ok(without_records(question, stage, None, answer.rcode, why));
     };
@@ -43,7 +43,7 @@ pub(super) fn tell(question: &Question, stage: &ExplainContext<'_>) -> Result<Ex
         zone => zone?,
     };
     let mut story = Story::new(question, stage, &zone, zone_view);
-    events.for_each(|event| story.go_on(event));
+    recorded.for_each(|step| story.go_on(step));
     story.close_group();
     let shares = story.shares(&query);
     Ok(story.end(&answer, shares))
@@ -127,8 +127,8 @@ struct Story<'s> {
     sought: Name,
     /// The name of the next group.
     current: Name,
-    /// The group whose policy is choosing, and its notes.
-    open: Option<(GroupIndex, Owner, Notes)>,
+    /// The group whose policy is choosing, and its steps.
+    open: Option<(GroupIndex, Owner, PolicySteps)>,
     /// The first group that answered; the shares start there.
     first: Option<(GroupIndex, Owner)>,
     steps: Vec<StepShape>,
@@ -159,43 +159,43 @@ impl<'s> Story<'s> {
         }
     }
 
-    fn go_on(&mut self, event: Event<'_>) {
+    fn go_on(&mut self, step: RecordedStep<'_>) {
         if self.is_over {
             return;
         }
-        match event {
-            Event::Note(note) => {
-                if let Some((.., notes)) = &mut self.open {
-                    notes.0.push(note);
+        match step {
+            RecordedStep::Policy(step) => {
+                if let Some((.., steps)) = &mut self.open {
+                    steps.0.push(step);
                 }
             }
-            Event::Step(step) => {
+            RecordedStep::Answer(step) => {
                 self.close_group();
-                self.step(&step);
+                self.answer_step(&step);
             }
         }
     }
 
-    fn step(&mut self, step: &Step<'_>) {
+    fn answer_step(&mut self, step: &AnswerStep<'_>) {
         match step {
-            Step::Zone(_) => {}
-            Step::Client { address, prefix, place } => self.meet(*address, *prefix, place),
-            Step::Name { owner, found } => self.look_for(owner, *found),
-            Step::Group(group) => {
+            AnswerStep::Zone(_) => {}
+            AnswerStep::Client { address, prefix, place } => self.meet(*address, *prefix, place),
+            AnswerStep::Name { owner, found } => self.look_for(owner, *found),
+            AnswerStep::Group(group) => {
                 let owner = (self.current.clone(), self.zone_view.zone.record_type(*group));
-                self.open = Some((*group, owner, Notes::default()));
+                self.open = Some((*group, owner, PolicySteps::default()));
             }
-            Step::Alias { group, member, target } => self.follow_alias(*group, *member, *target),
-            Step::NegativeAnswer { rcode, .. } => self.deny(*rcode),
-            Step::Addresses => self.is_over = true,
+            AnswerStep::Alias { group, member, target } => self.follow_alias(*group, *member, *target),
+            AnswerStep::NegativeAnswer { rcode, .. } => self.deny(*rcode),
+            AnswerStep::Addresses => self.is_over = true,
         }
     }
 
-    /// Turns the notes of the current group's policy into a step.
+    /// Turns the steps of the current group's policy into a step.
     fn close_group(&mut self) {
-        let Some((group, owner, notes)) = self.open.take() else { return };
-        let shape = Telling::new(self.stage, &self.names, &owner, &notes, &self.facts).group();
-        if self.first.is_none() && !notes.choice().members.is_empty() {
+        let Some((group, owner, steps)) = self.open.take() else { return };
+        let shape = Telling::new(self.stage, &self.names, &owner, &steps, &self.facts).group();
+        if self.first.is_none() && !steps.choice().members.is_empty() {
             self.first = Some((group, owner));
         }
         self.steps.push(StepShape::Group(shape));

@@ -26,7 +26,12 @@ impl Geolocation {
     /// Subdivision, country, continent, default: the smallest area with a healthy member; if there
     /// is none, the smallest area with any member (API HealthCheckId). Without a matching area the
     /// answer is NODATA (Developer Guide, "Geolocation routing").
-    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(
+        &self,
+        candidates: Candidates<'_>,
+        client: &Client<'_>,
+        trace: &mut T,
+    ) -> Choice {
         if self.areas.is_empty() {
             // The client's location makes no difference here, so it is not looked up.
             trace.policy_step(|| PolicyStep::Areas(vec![(GeoLocation::Default, self.default)]));

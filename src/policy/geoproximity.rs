@@ -29,7 +29,12 @@ impl Geoproximity {
 
     /// The smallest biased distance among the healthy members, otherwise among all. A client
     /// without a known location is equally far from all members.
-    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(
+        &self,
+        candidates: Candidates<'_>,
+        client: &Client<'_>,
+        trace: &mut T,
+    ) -> Choice {
         let place = client.place();
         let client = place.point.as_ref().map(Point::normalized);
         let cost = |member: MemberIndex| client.map_or(0.0, |client| self.members[usize::from(member)].cost(&client));

@@ -43,7 +43,12 @@ impl IpBased {
     /// routing"). The longest match decides; if its location has no member here, the default is
     /// answered. If a member is unhealthy, the next shorter block's member is tried, then the
     /// default. If all are unhealthy, the longest block's member is answered.
-    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(
+        &self,
+        candidates: Candidates<'_>,
+        client: &Client<'_>,
+        trace: &mut T,
+    ) -> Choice {
         let hit = self.blocks.lookup(client.address());
         let chain = hit.value.map_or(&[][..], |chain| chain);
         let matches = |length| length <= client.prefix();

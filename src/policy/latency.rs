@@ -1,6 +1,6 @@
 //! Latency routing: the member whose region has the shortest round trip to the client.
 
-use super::{Candidates, Choice, MemberIndex, PolicyStep, RoundTrip, PolicyTrace, by_cost, least};
+use super::{Candidates, Choice, MemberIndex, PolicyStep, PolicyTrace, RoundTrip, by_cost, least};
 use crate::geo::Client;
 use crate::model::{Country, PrefixLength, Region, ResourceRecordSet, RoutingPolicy};
 
@@ -28,7 +28,12 @@ impl Latency {
 
     /// The lowest round trip among the healthy members, otherwise among all. A client without a
     /// known location has the same round trip to all.
-    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(
+        &self,
+        candidates: Candidates<'_>,
+        client: &Client<'_>,
+        trace: &mut T,
+    ) -> Choice {
         let trips = client.round_trips();
         let place = self.china.map(|_| client.place());
         let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));

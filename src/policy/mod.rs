@@ -32,7 +32,7 @@ pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
 pub use cidr_tables::CidrTables;
 pub use dice::Dice;
 pub use member::MemberIndex;
-pub use trace::{Block, Distance, Draw, DrawBy, PolicyStep, RoundTrip, PolicyTrace, Untraced};
+pub use trace::{Block, Distance, Draw, DrawBy, PolicyStep, PolicyTrace, RoundTrip, Untraced};
 
 use crate::geo::Client;
 use crate::model::{PrefixLength, ResourceRecordSet, RoutingPolicy};
@@ -86,7 +86,12 @@ pub struct Choice {
 impl Choice {
     /// The choice of a simple group without health: its one member, for every client.
     pub fn of_one<T: PolicyTrace>(trace: &mut T) -> Choice {
-        trace.policy_step(|| PolicyStep::Candidates { usable: vec![true], reserve: vec![false], parts: None, fails_open: true });
+        trace.policy_step(|| PolicyStep::Candidates {
+            usable: vec![true],
+            reserve: vec![false],
+            parts: None,
+            fails_open: true,
+        });
         let choice = Choice::of(Some(MemberIndex(0)), PrefixLength::ZERO);
         trace.policy_step(|| PolicyStep::Chosen(choice.clone()));
         choice

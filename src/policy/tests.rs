@@ -309,13 +309,13 @@ fn bias_moves_the_border() {
     assert_eq!(answers(-30, 0), Some(0));
 }
 
-/// The notes that a trace received.
+/// The steps that a trace received.
 #[derive(Default)]
-struct Notes(Vec<PolicyStep>);
+struct PolicySteps(Vec<PolicyStep>);
 
-impl PolicyTrace for Notes {
+impl PolicyTrace for PolicySteps {
     fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
-        self.0.push(note());
+        self.0.push(step());
     }
 }
 
@@ -336,10 +336,10 @@ fn whom_a_trace_puts_first_is_who_answers() {
         for bias in [0, 30] {
             let case = Case::new([east, west].map(|longitude| member((longitude + 540.0) % 360.0 - 180.0, bias)));
             let candidates = Candidates::new(UsableBits::new(&case.words, BitIndex(0)), ZoneBit(0), case.count);
-            let mut notes = Notes::default();
+            let mut steps = PolicySteps::default();
             let choice =
-                case.policy.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut notes);
-            let first = notes.0.iter().find_map(|note| match note {
+                case.policy.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut steps);
+            let first = steps.0.iter().find_map(|step| match step {
                 PolicyStep::Distances(distances) => Some(distances[0].member),
                 _ => None,
             });

@@ -6,7 +6,7 @@ use crate::model::{FailoverRole, GeoLocation, PrefixLength, Region};
 
 /// Receives the steps of a policy.
 pub trait PolicyTrace {
-    /// A policy did a step. `note` builds the description from the data that the policy itself
+    /// A policy did a step. `step` builds the description from the data that the policy itself
     /// uses; only a real trace calls it.
     fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep);
 }
@@ -17,7 +17,7 @@ pub struct Untraced;
 
 impl PolicyTrace for Untraced {
     #[inline(always)]
-    fn note(&mut self, _: impl FnOnce() -> PolicyStep) {}
+    fn policy_step(&mut self, _: impl FnOnce() -> PolicyStep) {}
 }
 
 /// A step of a policy. Members are numbered as in the group; lists are in the policy's order of

@@ -16,10 +16,10 @@ use std::sync::Arc;
 pub(crate) use crowd::Crowd;
 pub(crate) use tally::{Outcome, Tally};
 
-use crate::answer::{self, Dice, Owner, Query, QueryName, Requestor, Step, resolve_traced};
+use crate::answer::{self, AnswerStep, Dice, Owner, Query, QueryName, Requestor, resolve_traced};
 use crate::explain::names::{self, Names};
 use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
-use crate::policy::{self, Choice, Note};
+use crate::policy::{self, Choice, PolicyStep};
 use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex};
 use tally::Leaves;
@@ -86,35 +86,35 @@ struct Seen<'w> {
     is_over: bool,
 }
 
-impl policy::Trace for Seen<'_> {
-    fn note(&mut self, note: impl FnOnce() -> Note) {
+impl policy::PolicyTrace for Seen<'_> {
+    fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
         if self.is_over {
             return;
         }
-        if let (Note::Chosen(choice), Some((_, chosen))) = (note(), self.path.last_mut()) {
+        if let (PolicyStep::Chosen(choice), Some((_, chosen))) = (step(), self.path.last_mut()) {
             *chosen = choice;
         }
     }
 }
 
-impl<'w> answer::Trace<'w> for Seen<'w> {
-    fn step(&mut self, step: impl FnOnce() -> Step<'w>) {
+impl<'w> answer::AnswerTrace<'w> for Seen<'w> {
+    fn answer_step(&mut self, step: impl FnOnce() -> AnswerStep<'w>) {
         if self.is_over {
             return;
         }
         match step() {
-            Step::Zone(zone_view) => self.zone_view = Some(zone_view),
-            Step::Name { owner, found } => {
+            AnswerStep::Zone(zone_view) => self.zone_view = Some(zone_view),
+            AnswerStep::Name { owner, found } => {
                 self.found = Some((owner, found));
                 self.path.clear();
             }
-            Step::Group(group) => self.path.push((group, Choice::default())),
-            Step::NegativeAnswer { .. } => {
+            AnswerStep::Group(group) => self.path.push((group, Choice::default())),
+            AnswerStep::NegativeAnswer { .. } => {
                 self.path.clear();
                 self.is_over = true;
             }
-            Step::Addresses => self.is_over = true,
-            Step::Client { .. } | Step::Alias { .. } => {}
+            AnswerStep::Addresses => self.is_over = true,
+            AnswerStep::Client { .. } | AnswerStep::Alias { .. } => {}
         }
     }
 }
