@@ -47,8 +47,8 @@ fn ten_thousand_names(bencher: Bencher<'_, '_>) {
 
 fn from_everywhere(name: &str) -> Vec<Vec<u8>> {
     let name = format!("{name}.{}", zones::ZONE);
-    let mut dice = fastrand::Rng::with_seed(53);
-    (0..PACKETS).map(|_| query(&name, TYPE_A, Some(city::client(networks(), &mut dice)))).collect()
+    let mut rng = fastrand::Rng::with_seed(53);
+    (0..PACKETS).map(|_| query(&name, TYPE_A, Some(city::client(networks(), &mut rng)))).collect()
 }
 
 fn measure(bencher: Bencher<'_, '_>, packets: &[Vec<u8>]) {

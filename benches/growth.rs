@@ -77,9 +77,9 @@ impl Series {
     /// CPU time per answer in µs.
     fn measure(&self, size: u32, packets: u32, rounds: usize) -> f64 {
         let (world, names) = (self.world)(size);
-        let mut dice = fastrand::Rng::with_seed(53);
+        let mut rng = fastrand::Rng::with_seed(53);
         let packets: Vec<Vec<u8>> =
-            (0..packets).map(|_| query(&names[dice.usize(..names.len())], TYPE_A, None)).collect();
+            (0..packets).map(|_| query(&names[rng.usize(..names.len())], TYPE_A, None)).collect();
         let mut responder = responder();
         let mut out = [0; MAX_UDP_OCTETS];
         let mut round = || {

@@ -114,13 +114,13 @@ fn answer(name: &str, clients: Clients, answers: usize) {
     };
     let world = support::world("", &[zone], vec![city::database(NETWORKS)]);
     let mut responder = responder();
-    let mut dice = fastrand::Rng::with_seed(53);
+    let mut rng = fastrand::Rng::with_seed(53);
     let name = format!("{name}.{}", zones::ZONE);
     let is_large = name.starts_with(LARGE);
     let mut client = || match clients {
         Clients::Same => None,
-        Clients::Random if is_large => Some(zones::collection_network(dice.u32(..networks)).into()),
-        Clients::Random => Some(city::client(networks, &mut dice)),
+        Clients::Random if is_large => Some(zones::collection_network(rng.u32(..networks)).into()),
+        Clients::Random => Some(city::client(networks, &mut rng)),
     };
     let packets: Vec<Vec<u8>> = (0..PACKETS).map(|_| query(&name, TYPE_A, client())).collect();
     let mut out = [0; MAX_UDP_OCTETS];

@@ -156,17 +156,17 @@ fn mixes(effort: Effort) -> Vec<Mix> {
 impl Mix {
     fn write(&self, directory: &Path) -> PathBuf {
         let path = directory.join(format!("{}-{}.queries", self.name, self.clients as u8));
-        let mut dice = fastrand::Rng::with_seed(53);
+        let mut rng = fastrand::Rng::with_seed(53);
         let queries: Vec<Vec<u8>> = (0..QUERIES)
             .map(|_| {
                 let name = match self.name {
-                    "h" => format!("h{}", dice.u32(..self.effort.names)),
-                    "nobody" => format!("nobody{}", dice.u32(..1_000_000_000)),
+                    "h" => format!("h{}", rng.u32(..self.effort.names)),
+                    "nobody" => format!("nobody{}", rng.u32(..1_000_000_000)),
                     name => name.to_owned(),
                 };
                 let client = match self.clients {
                     Clients::Same => None,
-                    Clients::Random => Some(city::client(self.effort.networks, &mut dice)),
+                    Clients::Random => Some(city::client(self.effort.networks, &mut rng)),
                 };
                 query(&format!("{name}.bench.test"), TYPE_A, client)
             })

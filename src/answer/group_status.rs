@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::QueryName;
 use crate::model::{HostedZoneId, Name, PrefixLength, RecordType};
-use crate::policy::{Dice, Draw, MemberIndex, PolicyStep, PolicyTrace};
+use crate::policy::{Draw, MemberIndex, PolicyStep, PolicyTrace, SeededRng};
 use crate::world::World;
 use crate::zonetree::Found;
 
@@ -83,6 +83,6 @@ pub fn group_status(world: &World, zone: &HostedZoneId, name: &Name, record_type
     let group = zone_view.zone.group(node, record_type)?;
     let client = zone_view.client(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PrefixLength::ZERO);
     let mut trace = StatusTrace::default();
-    zone_view.zone.choose(group, zone_view.usable, &client, &mut Dice::seeded(0), &mut trace);
+    zone_view.zone.choose(group, zone_view.usable, &client, &mut SeededRng::new(0), &mut trace);
     Some(trace.0)
 }

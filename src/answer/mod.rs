@@ -25,7 +25,7 @@ pub use trace::{AnswerStep, AnswerTrace};
 use crate::geo::Located;
 pub use crate::health::Timestamp;
 use crate::model::{MAX_ALIAS_CHAIN, PrefixLength, QueryType};
-pub use crate::policy::{Dice, MemberIndex, Untraced};
+pub use crate::policy::{MemberIndex, SeededRng, Untraced};
 pub use crate::requestor::Requestor;
 use crate::stats::{AnswerNumber, ZoneNumber};
 use crate::zonetree::Zone;

@@ -9,20 +9,20 @@ use super::{
 };
 use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, PrefixLength, QueryType, RecordType, Ttl};
-use crate::policy::{Dice, MAX_CHOSEN, MemberIndex, Untraced};
+use crate::policy::{MAX_CHOSEN, MemberIndex, SeededRng, Untraced};
 use crate::requestor::Requestor;
 use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, ZoneServers};
 
 /// Answers `query` from `world`. Nothing is allocated; the answer borrows from the world.
-pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
-    resolve_traced(query, world, dice, &mut Untraced)
+pub fn resolve<'w>(query: &Query<'_>, world: &'w World, rng: &mut SeededRng) -> Answer<'w> {
+    resolve_traced(query, world, rng, &mut Untraced)
 }
 
 /// The answer of this zone, which contains the name, even if another zone would answer for it.
-pub fn resolve_in<'w>(zone_view: ZoneView<'w>, query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
+pub fn resolve_in<'w>(zone_view: ZoneView<'w>, query: &Query<'_>, world: &'w World, rng: &mut SeededRng) -> Answer<'w> {
     let mut answer = Answer::default();
-    answer_from(zone_view, query, world, dice, &mut Untraced, &mut answer, &mut Accounting::default());
+    answer_from(zone_view, query, world, rng, &mut Untraced, &mut answer, &mut Accounting::default());
     answer
 }
 
@@ -30,11 +30,11 @@ pub fn resolve_in<'w>(zone_view: ZoneView<'w>, query: &Query<'_>, world: &'w Wor
 pub fn resolve_traced<'w, T: AnswerTrace<'w>>(
     query: &Query<'_>,
     world: &'w World,
-    dice: &mut Dice,
+    rng: &mut SeededRng,
     trace: &mut T,
 ) -> Answer<'w> {
     let mut answer = Answer::default();
-    resolve_into(query, world, dice, trace, &mut answer, &mut Accounting::default());
+    resolve_into(query, world, rng, trace, &mut answer, &mut Accounting::default());
     answer
 }
 
@@ -42,7 +42,7 @@ pub fn resolve_traced<'w, T: AnswerTrace<'w>>(
 pub fn resolve_into<'w, T: AnswerTrace<'w>>(
     query: &Query<'_>,
     world: &'w World,
-    dice: &mut Dice,
+    rng: &mut SeededRng,
     trace: &mut T,
     answer: &mut Answer<'w>,
     accounting: &mut Accounting<'w>,
@@ -51,14 +51,14 @@ pub fn resolve_into<'w, T: AnswerTrace<'w>>(
     let Some(zone_view) = zone_view_of(query.name, query.qtype, query.requestor, world) else { return };
     accounting.zone = Some(zone_view.zone);
     accounting.zone_number = zone_view.number;
-    answer_from(zone_view, query, world, dice, trace, answer, accounting);
+    answer_from(zone_view, query, world, rng, trace, answer, accounting);
 }
 
 fn answer_from<'w, T: AnswerTrace<'w>>(
     zone_view: ZoneView<'w>,
     query: &Query<'_>,
     world: &'w World,
-    dice: &mut Dice,
+    rng: &mut SeededRng,
     trace: &mut T,
     answer: &mut Answer<'w>,
     accounting: &mut Accounting<'w>,
@@ -85,7 +85,7 @@ fn answer_from<'w, T: AnswerTrace<'w>>(
         requestor,
         zone_view,
         client,
-        dice,
+        rng,
         trace,
         question,
         qtype,
@@ -162,7 +162,7 @@ struct Resolution<'w, 'd, T> {
     requestor: &'d Requestor,
     zone_view: ZoneView<'w>,
     client: Client<'d>,
-    dice: &'d mut Dice,
+    rng: &'d mut SeededRng,
     trace: &'d mut T,
     /// The name in the question, lower case.
     question: &'d [u8],
@@ -294,7 +294,7 @@ impl<'w, T: AnswerTrace<'w>> Resolution<'w, '_, T> {
         let mut group = group;
         for _ in 0..MAX_CHAIN {
             self.trace.answer_step(|| AnswerStep::Group(group));
-            let choice = zone.choose(group, self.zone_view.usable, &self.client, self.dice, self.trace);
+            let choice = zone.choose(group, self.zone_view.usable, &self.client, self.rng, self.trace);
             self.answer.scope = self.answer.scope.max(choice.scope);
             if let Some(counted) = self.zone_view.counted {
                 let numbers = counted.numbers(group, &choice.members);

@@ -4,7 +4,7 @@ use super::fixture::{lab, member, name, primary, secondary, set, with_unavailabl
 use super::*;
 use crate::health::{CheckBits, CheckSlot, Timestamp};
 use crate::model::{HostedZone, HostedZoneId, Name, RecordType, VpcId, ZoneIdentity};
-use crate::policy::Dice;
+use crate::policy::SeededRng;
 use crate::world::World;
 
 /// The answer in lines: `rcode aa`, then `section owner ttl type count`.
@@ -13,7 +13,7 @@ fn ask(world: &World, asked: &Name, qtype: impl Into<QueryType>, source: &str) -
     question.set(asked);
     let requestor = Requestor::at(source.parse().unwrap());
     let query = Query::new(&question, qtype.into(), &requestor);
-    let answer = resolve(&query, world, &mut Dice::seeded(1));
+    let answer = resolve(&query, world, &mut SeededRng::new(1));
     let zone = &question.wire()[question.wire().len() - answer.zone_octets..];
     let line = |section: &str, part: &Part<'_>| {
         let owner = match part.owner {

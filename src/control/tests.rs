@@ -12,7 +12,7 @@ use crate::health::{Action, Slots};
 use crate::history::EventRecord;
 use crate::load::{FileSources, LoadRequest, NoModel, Refused, commit, load};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
-use crate::policy::Dice;
+use crate::policy::SeededRng;
 use crate::store::{self, Overrides, SettingsSource, StateWriterThread};
 use crate::zonetree::QueryName;
 
@@ -215,13 +215,13 @@ impl TestControl {
     pub(super) fn ask(&self, name: &str) -> Vec<String> {
         let mut question = QueryName::default();
         question.set(&Name::parse(name).unwrap());
-        self.ask_with(&question, &mut Dice::seeded(1))
+        self.ask_with(&question, &mut SeededRng::new(1))
     }
 
-    fn ask_with(&self, question: &QueryName, dice: &mut Dice) -> Vec<String> {
+    fn ask_with(&self, question: &QueryName, rng: &mut SeededRng) -> Vec<String> {
         let query = Query::new(question, RecordType::A.into(), &LOCALHOST);
         let world = self.reader.load();
-        let answer = resolve(&query, &world, dice);
+        let answer = resolve(&query, &world, rng);
         let records = answer.answer.iter().flat_map(|part| part.records.iter());
         records.map(|data| Ipv4Addr::from(<[u8; 4]>::try_from(data.bytes).unwrap()).to_string()).collect()
     }
@@ -565,7 +565,7 @@ impl TestControl {
         let mut question = QueryName::default();
         question.set(&Name::parse(name).unwrap());
         let query = Query::new(&question, RecordType::A.into(), &LOCALHOST);
-        resolve(&query, &self.reader.load(), &mut Dice::seeded(0)).rcode
+        resolve(&query, &self.reader.load(), &mut SeededRng::new(0)).rcode
     }
 
     /// The zones that answer SERVFAIL, as people hear of them.
@@ -1180,8 +1180,8 @@ impl TestControl {
         const DRAWS: u32 = 20_000;
         let mut question = QueryName::default();
         question.set(&Name::parse("even.lab.test").unwrap());
-        let mut dice = Dice::seeded(7);
-        let blue = (0..DRAWS).filter(|_| self.ask_with(&question, &mut dice) == [BLUE]).count();
+        let mut rng = SeededRng::new(7);
+        let blue = (0..DRAWS).filter(|_| self.ask_with(&question, &mut rng) == [BLUE]).count();
         (u32::try_from(blue).unwrap() * 100 + DRAWS / 2) / DRAWS
     }
 

@@ -9,7 +9,7 @@ use super::recorder::PolicySteps;
 use crate::answer::MAX_CHAIN;
 use crate::geo::Client;
 use crate::model::{QueryType, RecordType};
-use crate::policy::{Dice, MemberIndex};
+use crate::policy::{MemberIndex, SeededRng};
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
 
@@ -76,7 +76,7 @@ impl Walk<'_, '_> {
     fn leaves_of(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Leaves {
         let zone = self.zone_view.zone;
         let mut steps = PolicySteps::default();
-        zone.choose(group, self.zone_view.usable, self.client, &mut Dice::seeded(0), &mut steps);
+        zone.choose(group, self.zone_view.usable, self.client, &mut SeededRng::new(0), &mut steps);
         let mut leaves = Leaves::new();
         for (member, share) in steps.shares().into_iter().filter(|(_, share)| *share > 0.0) {
             let next = match zone.content(group, member) {

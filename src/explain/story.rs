@@ -14,7 +14,8 @@ use super::shape::{
 use super::shares::shares;
 use super::{ClientFacts, ExplainContext, Question};
 use crate::answer::{
-    self, Answer, AnswerStep, Data, Dice, Part, Presence, Query, QueryName, Rcode, Records, Requestor, resolve_traced,
+    self, Answer, AnswerStep, Data, Part, Presence, Query, QueryName, Rcode, Records, Requestor, SeededRng,
+    resolve_traced,
 };
 use crate::geo::{Place, PlaceSource};
 use crate::model::{Content, HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
@@ -29,7 +30,7 @@ pub(super) fn tell(question: &Question, stage: &ExplainContext<'_>) -> Result<Ex
     let client_subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
     let query = Query { client_subnet, ..Query::new(&name, question.query_type, &requestor) };
     let mut recorder = Recorder::default();
-    let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
+    let answer = resolve_traced(&query, stage.world, &mut SeededRng::new(question.seed), &mut recorder);
     let mut recorded = recorder.0.into_iter();
     let Some(RecordedStep::Answer(AnswerStep::Zone(zone_view))) = recorded.next() else {
         let why = format!("No zone here holds {}: the question is refused.", question.name);

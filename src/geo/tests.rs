@@ -359,12 +359,12 @@ fn a_database_missing_its_beginning_or_middle_never_panics() {
 #[test]
 fn a_damaged_database_never_panics_and_ends() {
     let bytes = small_database();
-    let mut dice = fastrand::Rng::with_seed(53);
+    let mut rng = fastrand::Rng::with_seed(53);
     for _ in 0..3000 {
         let mut damaged = bytes.clone();
-        for _ in 0..dice.usize(1..8) {
-            let index = dice.usize(..damaged.len());
-            damaged[index] = dice.u8(..);
+        for _ in 0..rng.usize(1..8) {
+            let index = rng.usize(..damaged.len());
+            damaged[index] = rng.u8(..);
         }
         if let Ok(database) = Database::from_bytes("damaged", damaged) {
             let _ = database.lookup(IpAddr::from([20, 1, 2, 3]));

@@ -14,7 +14,6 @@
 mod bits;
 mod candidates;
 mod cidr_tables;
-mod dice;
 mod failover;
 mod geolocation;
 mod geoproximity;
@@ -22,6 +21,7 @@ mod ip_based;
 mod latency;
 mod member;
 mod multivalue;
+mod random;
 mod trace;
 mod weighted;
 
@@ -30,8 +30,8 @@ use arrayvec::ArrayVec;
 pub use bits::{BitIndex, ZoneBit};
 pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
 pub use cidr_tables::CidrTables;
-pub use dice::Dice;
 pub use member::MemberIndex;
+pub use random::SeededRng;
 pub use trace::{Block, Distance, Draw, DrawBy, PolicyStep, PolicyTrace, RoundTrip, Untraced};
 
 use crate::geo::Client;
@@ -123,7 +123,7 @@ impl GroupPolicy {
         &self,
         candidates: Candidates<'_>,
         client: &Client<'_>,
-        dice: &mut Dice,
+        rng: &mut SeededRng,
         trace: &mut T,
     ) -> Choice {
         trace.policy_step(|| PolicyStep::Candidates {
@@ -134,12 +134,12 @@ impl GroupPolicy {
         });
         let choice = match self {
             GroupPolicy::Simple => Choice::of(first_usable((0..1).map(MemberIndex), candidates), PrefixLength::ZERO),
-            GroupPolicy::Weighted(policy) => policy.choose(candidates, dice, trace),
+            GroupPolicy::Weighted(policy) => policy.choose(candidates, rng, trace),
             GroupPolicy::Latency(policy) => policy.choose(candidates, client, trace),
             GroupPolicy::Failover(policy) => policy.choose(candidates, trace),
             GroupPolicy::Geolocation(policy) => policy.choose(candidates, client, trace),
             GroupPolicy::Geoproximity(policy) => policy.choose(candidates, client, trace),
-            GroupPolicy::Multivalue(policy) => policy.choose(candidates, dice, trace),
+            GroupPolicy::Multivalue(policy) => policy.choose(candidates, rng, trace),
             GroupPolicy::IpBased(policy) => policy.choose(candidates, client, trace),
             GroupPolicy::NotServed => Choice::default(),
         };

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Candidates, Choice, Dice, Draw, DrawBy, PolicyStep, PolicyTrace};
+use super::{Candidates, Choice, Draw, DrawBy, PolicyStep, PolicyTrace, SeededRng};
 use crate::model::PrefixLength;
 
 /// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer
@@ -17,7 +17,12 @@ impl Multivalue {
     /// Up to eight healthy members, or up to eight of all members if none is healthy, in random
     /// order.
     #[expect(clippy::unused_self, reason = "policies are chosen by in one shape")]
-    pub(super) fn choose<T: PolicyTrace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
+    pub(super) fn choose<T: PolicyTrace>(
+        &self,
+        candidates: Candidates<'_>,
+        rng: &mut SeededRng,
+        trace: &mut T,
+    ) -> Choice {
         let mut fitting = candidates.usable();
         if fitting.is_empty() && candidates.fails_open() {
             fitting = candidates.everyone();
@@ -31,7 +36,7 @@ impl Multivalue {
         // Each is drawn from the remaining ones.
         let mut members = ArrayVec::new();
         for left in (1..=fitting.len()).rev().take(winners) {
-            members.push(fitting.swap_remove(dice.below(left as u32) as usize));
+            members.push(fitting.swap_remove(rng.below(left as u32) as usize));
         }
         Choice { members, scope: PrefixLength::ZERO }
     }

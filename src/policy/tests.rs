@@ -49,18 +49,18 @@ impl Case {
         Case { policy, words, count: u16::try_from(sets.len()).unwrap() }
     }
 
-    fn choose(&self, client: &Client<'_>, dice: &mut Dice) -> Choice {
+    fn choose(&self, client: &Client<'_>, rng: &mut SeededRng) -> Choice {
         let candidates = Candidates::new(UsableBits::new(&self.words, BitIndex(0)), ZoneBit(0), self.count);
-        self.policy.choose(candidates, client, dice, &mut Untraced)
+        self.policy.choose(candidates, client, rng, &mut Untraced)
     }
 
     /// How often each member answered in `draws`.
     fn tally(&self, draws: u32) -> Vec<f64> {
-        let (geo_lookup, mut dice) = (GeoLookup::default(), Dice::seeded(53));
+        let (geo_lookup, mut rng) = (GeoLookup::default(), SeededRng::new(53));
         let client = client(&geo_lookup, "192.0.2.1/32");
         let mut counts = vec![0.0; usize::from(self.count)];
         for _ in 0..draws {
-            let choice = self.choose(&client, &mut dice);
+            let choice = self.choose(&client, &mut rng);
             assert_eq!(choice.members.len(), 1);
             counts[usize::from(choice.members[0])] += 1.0 / f64::from(draws);
         }
@@ -68,7 +68,7 @@ impl Case {
     }
 
     fn first(&self, client: &Client<'_>) -> Option<u16> {
-        self.choose(client, &mut Dice::seeded(1)).members.first().map(|member| member.0)
+        self.choose(client, &mut SeededRng::new(1)).members.first().map(|member| member.0)
     }
 }
 
@@ -128,9 +128,9 @@ fn multivalue(usable: &[bool]) -> Case {
 fn multivalue_answers_eight_healthy_ones() {
     let geo_lookup = GeoLookup::default();
     let client = client(&geo_lookup, "192.0.2.1/32");
-    let mut dice = Dice::seeded(7);
+    let mut rng = SeededRng::new(7);
     let mut answered = |case: &Case| {
-        let mut members: Vec<u16> = case.choose(&client, &mut dice).members.iter().map(|member| member.0).collect();
+        let mut members: Vec<u16> = case.choose(&client, &mut rng).members.iter().map(|member| member.0).collect();
         members.sort_unstable();
         members
     };
@@ -149,10 +149,10 @@ fn every_multivalue_member_appears_in_every_position() {
     let geo_lookup = GeoLookup::default();
     let client = client(&geo_lookup, "192.0.2.1/32");
     let case = multivalue(&[true; 12]);
-    let mut dice = Dice::seeded(9);
+    let mut rng = SeededRng::new(9);
     let mut first = [0.0; 12];
     for _ in 0..100_000 {
-        first[usize::from(case.choose(&client, &mut dice).members[0])] += 1.0 / 100_000.0;
+        first[usize::from(case.choose(&client, &mut rng).members[0])] += 1.0 / 100_000.0;
     }
     near(&first, &[1.0 / 12.0; 12]);
 }
@@ -210,7 +210,7 @@ fn a_client_in_no_area_gets_the_default_or_nothing() {
     let default_only = geolocation(&[(GeoLocation::Default, true)]);
     assert_eq!(default_only.first(&client(&map, "10.9.9.9/32")), Some(0));
     // The client's location made no difference, so its address must not have either.
-    assert_eq!(default_only.choose(&client(&map, "192.0.2.7/32"), &mut Dice::seeded(1)).scope, PrefixLength::ZERO);
+    assert_eq!(default_only.choose(&client(&map, "192.0.2.7/32"), &mut SeededRng::new(1)).scope, PrefixLength::ZERO);
 }
 
 fn block(text: &str) -> ipnet::IpNet {
@@ -338,7 +338,7 @@ fn whom_a_trace_puts_first_is_who_answers() {
             let candidates = Candidates::new(UsableBits::new(&case.words, BitIndex(0)), ZoneBit(0), case.count);
             let mut steps = PolicySteps::default();
             let choice =
-                case.policy.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut steps);
+                case.policy.choose(candidates, &client(&map, "192.0.2.1/32"), &mut SeededRng::new(1), &mut steps);
             let first = steps.0.iter().find_map(|step| match step {
                 PolicyStep::Distances(distances) => Some(distances[0].member),
                 _ => None,
@@ -372,7 +372,7 @@ proptest! {
     fn an_unusable_member_answers_only_when_none_is_usable(members in any_policies(), seed in any::<u64>()) {
         let usable: Vec<bool> = members.iter().map(|(_, usable)| *usable).collect();
         let geo_lookup = world_map();
-        let choice = Case::new(members).choose(&client(&geo_lookup, "192.0.2.1/32"), &mut Dice::seeded(seed));
+        let choice = Case::new(members).choose(&client(&geo_lookup, "192.0.2.1/32"), &mut SeededRng::new(seed));
         prop_assert!(!choice.members.is_empty());
         for &member in &choice.members {
             prop_assert!(usable[usize::from(member)] || !usable.contains(&true));

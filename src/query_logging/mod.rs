@@ -176,17 +176,17 @@ pub fn now() -> Duration {
 /// Takes one in `sample` at random. A fixed interval would always take the same one of two queries
 /// that come in pairs, such as A and AAAA.
 struct Sampler {
-    dice: fastrand::Rng,
+    rng: fastrand::Rng,
     sample: u32,
 }
 
 impl Sampler {
     fn new(sample: u32) -> Sampler {
-        Sampler { dice: fastrand::Rng::new(), sample }
+        Sampler { rng: fastrand::Rng::new(), sample }
     }
 
     fn takes(&mut self) -> bool {
-        self.sample <= 1 || self.dice.u32(..self.sample) == 0
+        self.sample <= 1 || self.rng.u32(..self.sample) == 0
     }
 }
 

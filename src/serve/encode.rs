@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 
 use super::decode::{ErrorCode, HEADER_OCTETS, MIN_PAYLOAD_OCTETS, Request, Signature, TYPE_TSIG};
 use super::edns::{Edns, ResponseOption, ResponseOptions, TYPE_OPT};
-use crate::answer::{Answer, Data, Dice, Owner, Part, Presence, Records, ZoneServers};
+use crate::answer::{Answer, Data, Owner, Part, Presence, Records, SeededRng, ZoneServers};
 use crate::model::{MAX_VALUES, RecordType};
 
 /// Pointer to the name in the question, which follows the header of every response.
@@ -53,12 +53,12 @@ pub fn encode_answer(
     request: &Request<'_>,
     answer: &Answer<'_>,
     frame: &Frame<'_>,
-    dice: &mut Dice,
+    rng: &mut SeededRng,
     out: &mut [u8],
 ) -> Encoded {
     let mut message = Message::begin(request, frame, out);
     message.zone_pointer = zone_pointer(request, answer);
-    let sections = message.sections(answer, dice);
+    let sections = message.sections(answer, rng);
     let truncated = sections.is_err();
     message.end(answer.rcode as u8, Bits { authoritative: answer.authoritative, truncated })
 }
@@ -176,18 +176,18 @@ impl<'m, 'o> Message<'m, 'o> {
         OPT_OCTETS + options.map(|option| OPTION_HEAD_OCTETS + option.octets()).sum::<usize>()
     }
 
-    fn sections(&mut self, answer: &Answer<'_>, dice: &mut Dice) -> Result<(), Truncated> {
-        self.section(Section::Answer, &answer.answer, dice)?;
+    fn sections(&mut self, answer: &Answer<'_>, rng: &mut SeededRng) -> Result<(), Truncated> {
+        self.section(Section::Answer, &answer.answer, rng)?;
         match answer.servers {
             Some(servers) if self.servers(servers).is_ok() => Ok(()),
             Some(_) => {
                 let (authority, additional) = answer.closing_parts();
-                self.section(Section::Authority, authority.as_slice(), dice)?;
-                self.section(Section::Additional, &additional, dice)
+                self.section(Section::Authority, authority.as_slice(), rng)?;
+                self.section(Section::Additional, &additional, rng)
             }
             None => {
-                self.section(Section::Authority, answer.authority.as_slice(), dice)?;
-                self.section(Section::Additional, &answer.additional, dice)
+                self.section(Section::Authority, answer.authority.as_slice(), rng)?;
+                self.section(Section::Additional, &answer.additional, rng)
             }
         }
     }
@@ -224,13 +224,13 @@ impl<'m, 'o> Message<'m, 'o> {
     }
 
     /// Writes the parts of one section, an RRset at a time.
-    fn section(&mut self, section: Section, parts: &[Part<'_>], dice: &mut Dice) -> Result<(), Truncated> {
+    fn section(&mut self, section: Section, parts: &[Part<'_>], rng: &mut SeededRng) -> Result<(), Truncated> {
         let mut rest = parts;
         while let Some((first, others)) = rest.split_first() {
             let more = others.iter().take_while(|part| first.is_of_same_set(part)).count();
             let (set, after) = rest.split_at(1 + more);
             let (at, count) = (self.at, self.counts[section as usize]);
-            if self.record_set(section, set, dice).is_err() {
+            if self.record_set(section, set, rng).is_err() {
                 (self.at, self.counts[section as usize]) = (at, count);
                 if first.presence == Presence::Required {
                     return Err(Truncated);
@@ -241,7 +241,7 @@ impl<'m, 'o> Message<'m, 'o> {
         Ok(())
     }
 
-    fn record_set(&mut self, section: Section, set: &[Part<'_>], dice: &mut Dice) -> Result<(), Full> {
+    fn record_set(&mut self, section: Section, set: &[Part<'_>], rng: &mut SeededRng) -> Result<(), Full> {
         for part in set {
             let records = &part.records;
             // Values are in random order (Developer Guide, "Simple routing").
@@ -250,10 +250,10 @@ impl<'m, 'o> Message<'m, 'o> {
                 _ => Order::AsWritten,
             };
             match records.record_type {
-                RecordType::A => self.addresses::<4>(part, order, dice)?,
-                RecordType::Aaaa => self.addresses::<16>(part, order, dice)?,
+                RecordType::A => self.addresses::<4>(part, order, rng)?,
+                RecordType::Aaaa => self.addresses::<16>(part, order, rng)?,
                 _ if order == Order::Random => {
-                    shuffled(*records, dice).iter().try_for_each(|data| self.record(part, data))?;
+                    shuffled(*records, rng).iter().try_for_each(|data| self.record(part, data))?;
                 }
                 _ => records.iter().try_for_each(|data| self.record(part, &data))?,
             }
@@ -263,7 +263,7 @@ impl<'m, 'o> Message<'m, 'o> {
     }
 
     /// A and AAAA records: all have the same length and are shuffled in place.
-    fn addresses<const N: usize>(&mut self, part: &Part<'_>, order: Order, dice: &mut Dice) -> Result<(), Full> {
+    fn addresses<const N: usize>(&mut self, part: &Part<'_>, order: Order, rng: &mut SeededRng) -> Result<(), Full> {
         let data = part.records.all_of::<N>();
         let start = self.at;
         let head = head_of(part, N);
@@ -279,7 +279,7 @@ impl<'m, 'o> Message<'m, 'o> {
         }
         if order == Order::Random {
             let each = (self.at - start) / data.len();
-            shuffle::<N>(&mut self.out[start..self.at], each, dice);
+            shuffle::<N>(&mut self.out[start..self.at], each, rng);
         }
         Ok(())
     }
@@ -426,20 +426,20 @@ impl<'m, 'o> Message<'m, 'o> {
 }
 
 /// The values in random order (Fisher-Yates shuffle, inside-out).
-fn shuffled<'z>(records: Records<'z>, dice: &mut Dice) -> ArrayVec<Data<'z>, MAX_VALUES> {
+fn shuffled<'z>(records: Records<'z>, rng: &mut SeededRng) -> ArrayVec<Data<'z>, MAX_VALUES> {
     let mut values = ArrayVec::new();
     for (index, data) in (0u32..).zip(records.iter().take(MAX_VALUES)) {
         values.push(data);
-        values.swap(dice.below(index + 1) as usize, index as usize);
+        values.swap(rng.below(index + 1) as usize, index as usize);
     }
     values
 }
 
 /// Shuffles the last `N` octets of the records, which have `each` octets (Fisher-Yates shuffle).
-fn shuffle<const N: usize>(records: &mut [u8], each: usize, dice: &mut Dice) {
+fn shuffle<const N: usize>(records: &mut [u8], each: usize, rng: &mut SeededRng) {
     let data_at = |index: usize| (index + 1) * each - N..(index + 1) * each;
     for (index, bound) in (0..records.len() / each).zip(1..) {
-        let (one, other) = (data_at(index), data_at(dice.below(bound) as usize));
+        let (one, other) = (data_at(index), data_at(rng.below(bound) as usize));
         let (mut kept, mut moved) = ([0; N], [0; N]);
         kept.copy_from_slice(&records[one.clone()]);
         moved.copy_from_slice(&records[other.clone()]);

@@ -14,7 +14,7 @@ use super::encode::{Encoded, Frame, encode_answer, encode_chaos, encode_error, e
 use super::prefetch::Prefetch;
 use super::rate_limit::{RateLimit, RateLimiter, TimeLeft, Verdict};
 use crate::answer::{
-    Accounting, Answer, ClientSubnet, Dice, Query, QueryName, Rcode, Timestamp, Untraced, resolve_into,
+    Accounting, Answer, ClientSubnet, Query, QueryName, Rcode, SeededRng, Timestamp, Untraced, resolve_into,
 };
 use crate::geo::Located;
 use crate::model::QueryType;
@@ -67,7 +67,7 @@ impl Default for ResponderSettings {
 pub struct Responder {
     settings: ResponderSettings,
     name: QueryName,
-    dice: Dice,
+    rng: SeededRng,
     stats: Arc<Stats>,
     clock: Clock,
     prefetch: Prefetch,
@@ -144,7 +144,7 @@ impl Responder {
             rate_limiter: settings.rate_limit.as_ref().map(RateLimit::worker),
             settings: ResponderSettings { udp_payload_max, ..settings },
             name: QueryName::default(),
-            dice: Dice::seeded(seed),
+            rng: SeededRng::new(seed),
             stats,
             clock: Clock::new(),
             prefetch: Prefetch::default(),
@@ -333,7 +333,7 @@ impl Responder {
                     at: received.at,
                 };
                 let mut answer = Answer::default();
-                resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer, accounting);
+                resolve_into(&query, world, &mut self.rng, &mut Untraced, &mut answer, accounting);
                 let error = match answer.rcode {
                     Rcode::ServFail => Some(ExtendedError::InvalidData),
                     Rcode::Refused => Some(ExtendedError::NotAuthoritative),
@@ -342,7 +342,7 @@ impl Responder {
                 let idle_timeout = self.idle_timeout;
                 let values = OptionValues { scope: answer.scope, error, idle_timeout, ..OptionValues::default() };
                 let frame = frame(&self.settings, request, admitted, transport, &values);
-                let encoded = encode_answer(request, &answer, &frame, &mut self.dice, out);
+                let encoded = encode_answer(request, &answer, &frame, &mut self.rng, out);
                 Some(Response { encoded, qtype: *qtype, response_code: answer.rcode as u8 })
             }
         }

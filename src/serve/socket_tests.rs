@@ -188,32 +188,32 @@ fn both_ways_of_serving_udp_give_the_same_answers() {
 
 /// A query that hickory-proto can write: any name in or outside the zone in any case, any type, any
 /// mixture of options.
-fn random_query(dice: &mut fastrand::Rng) -> Message {
+fn random_query(rng: &mut fastrand::Rng) -> Message {
     const LABELS: [&str; 10] = ["www", "mail", "alias", "child", "ns", "many", "_sip", "_tcp", "nowhere", "x"];
     const ZONES: [&str; 4] = ["lab.test.", "lab.test.", "lab.test.", "example."];
-    let labels = (0..dice.usize(..4)).map(|_| format!("{}.", dice.choice(LABELS).unwrap())).collect::<String>();
-    let name = labels + dice.choice(ZONES).unwrap();
+    let labels = (0..rng.usize(..4)).map(|_| format!("{}.", rng.choice(LABELS).unwrap())).collect::<String>();
+    let name = labels + rng.choice(ZONES).unwrap();
     let name: String =
-        name.chars().map(|letter| if dice.bool() { letter.to_ascii_uppercase() } else { letter }).collect();
-    let highest = if dice.bool() { 260 } else { 30 };
-    let record_type = HickoryType::from(dice.u16(1..highest));
-    let mut message = query(dice.u16(..), &name, record_type);
-    message.metadata.recursion_desired = dice.bool();
-    message.metadata.checking_disabled = dice.bool();
-    if dice.u8(..4) > 0 {
+        name.chars().map(|letter| if rng.bool() { letter.to_ascii_uppercase() } else { letter }).collect();
+    let highest = if rng.bool() { 260 } else { 30 };
+    let record_type = HickoryType::from(rng.u16(1..highest));
+    let mut message = query(rng.u16(..), &name, record_type);
+    message.metadata.recursion_desired = rng.bool();
+    message.metadata.checking_disabled = rng.bool();
+    if rng.u8(..4) > 0 {
         let mut edns = Edns::new();
-        edns.set_max_payload(dice.u16(..5000)).set_dnssec_ok(dice.bool()).set_version(u8::from(dice.u8(..20) == 0));
-        if dice.bool() {
+        edns.set_max_payload(rng.u16(..5000)).set_dnssec_ok(rng.bool()).set_version(u8::from(rng.u8(..20) == 0));
+        if rng.bool() {
             edns.options_mut().insert(EdnsOption::Unknown(EdnsCode::NSID.into(), vec![]));
         }
-        if dice.bool() {
+        if rng.bool() {
             // Bits beyond the prefix are for FORMERR, the scope of a query as well (RFC 7871
             // sections 6 and 7.1.2).
-            let (address, longest): (IpAddr, u8) = match dice.bool() {
-                true => (Ipv4Addr::from(dice.u32(..)).into(), 32),
-                false => (Ipv6Addr::from(dice.u128(..)).into(), 128),
+            let (address, longest): (IpAddr, u8) = match rng.bool() {
+                true => (Ipv4Addr::from(rng.u32(..)).into(), 32),
+                false => (Ipv6Addr::from(rng.u128(..)).into(), 128),
             };
-            let (prefix, scope) = (dice.u8(..=longest), if dice.u8(..8) == 0 { 24 } else { 0 });
+            let (prefix, scope) = (rng.u8(..=longest), if rng.u8(..8) == 0 { 24 } else { 0 });
             edns.options_mut().insert(EdnsOption::Subnet(HickorySubnet::new(address, prefix, scope)));
         }
         message.set_edns(edns);
@@ -226,10 +226,10 @@ fn both_ways_of_serving_udp_give_the_same_answers_to_random_queries() {
     let (_publisher, reader) = Publisher::new(lab_world());
     let (batched, batched_address) = start_with(&reader, UdpPath::default(), TcpLimits::default());
     let (portable, portable_address) = start_with(&reader, UdpPath::Portable, TcpLimits::default());
-    let mut dice = fastrand::Rng::with_seed(53);
+    let mut rng = fastrand::Rng::with_seed(53);
     let mut codes = std::collections::BTreeMap::new();
     for _ in 0..2000 {
-        let packet = random_query(&mut dice).to_vec().unwrap();
+        let packet = random_query(&mut rng).to_vec().unwrap();
         let [ours, theirs] =
             [batched_address, portable_address].map(|address| ask_udp(address, &packet, LONG).expect("a response"));
         assert_eq!(decoded(&ours), decoded(&theirs), "{:?}", Message::from_vec(&packet));

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::answer::fixture::{lab, name, set, with_unavailable, world};
-use crate::answer::{Answer, Dice, Owner, Part, Presence, Query, QueryName, Timestamp, resolve};
+use crate::answer::{Answer, Owner, Part, Presence, Query, QueryName, SeededRng, Timestamp, resolve};
 use crate::cookie_secrets::{CookieSecret, CookieSecrets};
 use crate::model::{HostedZoneId, ZoneIdentity};
 use crate::model::{PrefixLength, QueryType};
@@ -178,11 +178,11 @@ fn a_client_subnet_comes_back_with_the_scope() {
     let query = Query::new(&name, QueryType(1), &REQUESTOR);
     let mut out = [0; 512];
     for (scope, expected) in [(0, 0), (17, 17), (32, 32), (128, 32)] {
-        let answer = resolve(&query, &world, &mut Dice::seeded(1));
+        let answer = resolve(&query, &world, &mut SeededRng::new(1));
         let values = OptionValues { scope: PrefixLength(scope), ..OptionValues::default() };
         let options = ResponseOptions::to(&request.edns.as_ref().unwrap().options, &values);
         let frame = Frame { most_octets: 512, payload_size: 1232, options };
-        let encoded = encode_answer(&request, &answer, &frame, &mut Dice::seeded(1), &mut out);
+        let encoded = encode_answer(&request, &answer, &frame, &mut SeededRng::new(1), &mut out);
         let edns = Message::from_vec(&out[..encoded.octets]).unwrap().edns.unwrap();
         let Some(EdnsOption::Subnet(echo)) = edns.option(EdnsCode::Subnet) else { panic!("{edns:?}") };
         assert_eq!((echo.addr(), echo.source_prefix(), echo.scope_prefix()), (subnet.addr(), 24, expected));
@@ -527,11 +527,11 @@ proptest! {
             let mut question = QueryName::default();
             let Decoded::Question(request, qtype) = decode(&packet, &mut question) else { panic!("it is a question") };
             let query = Query::new(&question, qtype, &REQUESTOR);
-            let answer = resolve(&query, &world, &mut Dice::seeded(seed));
+            let answer = resolve(&query, &world, &mut SeededRng::new(seed));
             let most = if has_edns { usize::from(payload) } else { 512 };
             let frame = Frame { most_octets: most, payload_size: 1232, options: ResponseOptions::default() };
             let mut out = [0; MAX_UDP_OCTETS];
-            let encoded = encode_answer(&request, &answer, &frame, &mut Dice::seeded(seed), &mut out);
+            let encoded = encode_answer(&request, &answer, &frame, &mut SeededRng::new(seed), &mut out);
             let size = answer.message_size(request.question.len(), if has_edns { 11 } else { 0 }, most);
             prop_assert_eq!((size.octets, size.truncated), (encoded.octets, encoded.truncated));
             let counts = [6, 8, 10].map(|at| usize::from(u16::from_be_bytes([out[at], out[at + 1]])));
@@ -560,7 +560,7 @@ proptest! {
         let mut question = QueryName::default();
         question.read(&packet, 12).unwrap();
         let query = Query::new(&question, QueryType(record_type.into()), &REQUESTOR);
-        let answer = resolve(&query, &world, &mut Dice::seeded(seed));
+        let answer = resolve(&query, &world, &mut SeededRng::new(seed));
         let expected = plainly(&message, &question, &answer);
 
         prop_assert_eq!(u16::from(response.response_code), answer.rcode as u16);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) use crowd::Crowd;
 pub(crate) use tally::{Outcome, Tally};
 
-use crate::answer::{self, AnswerStep, Dice, Owner, Query, QueryName, Requestor, resolve_traced};
+use crate::answer::{self, AnswerStep, Owner, Query, QueryName, Requestor, SeededRng, resolve_traced};
 use crate::explain::names::{self, Names};
 use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
 use crate::policy::{self, Choice, PolicyStep};
@@ -51,8 +51,8 @@ pub(crate) fn play(
         for (number, (subject, question)) in subjects.iter().zip(&questions).enumerate() {
             // A client has the same random draw in both runs, so that only the change makes a
             // difference.
-            let dice = crowd::mix(crowd::mix(seed, client), u64::try_from(number).unwrap_or(u64::MAX));
-            let seen = ask(world, question, subject.record_type, address, dice);
+            let rng = crowd::mix(crowd::mix(seed, client), u64::try_from(number).unwrap_or(u64::MAX));
+            let seen = ask(world, question, subject.record_type, address, rng);
             for outcome in leaves.outcomes(&seen, subject, model)? {
                 tally.add(number, outcome, place);
             }
@@ -71,7 +71,7 @@ fn ask<'w>(world: &'w World, name: &QueryName, record_type: RecordType, source: 
     let requestor = Requestor::at(source);
     let query = Query::new(name, record_type.into(), &requestor);
     let mut seen = Seen::default();
-    let _ = resolve_traced(&query, world, &mut Dice::seeded(seed), &mut seen);
+    let _ = resolve_traced(&query, world, &mut SeededRng::new(seed), &mut seen);
     seen
 }
 

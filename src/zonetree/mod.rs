@@ -39,7 +39,9 @@ use servers::Ready;
 use crate::geo::Client;
 use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
-use crate::policy::{Candidates, Choice, Dice, FailOpen, GroupPolicy, MemberIndex, PolicyTrace, UsableBits, ZoneBit};
+use crate::policy::{
+    Candidates, Choice, FailOpen, GroupPolicy, MemberIndex, PolicyTrace, SeededRng, UsableBits, ZoneBit,
+};
 use crate::prefetch::fetch;
 
 /// A name in the zone, including empty non-terminals.
@@ -327,7 +329,7 @@ impl Zone {
         group: GroupIndex,
         usable: UsableBits<'_>,
         client: &Client<'_>,
-        dice: &mut Dice,
+        rng: &mut SeededRng,
         trace: &mut T,
     ) -> Choice {
         let Some(number) = group.listed() else { return Choice::of_one(trace) };
@@ -339,7 +341,7 @@ impl Zone {
         };
         let candidates = Candidates::new(usable, group.first_bit, count).with_fail_open(fail_open);
         let policy = if group.policy == SIMPLE { &GroupPolicy::Simple } else { &self.policies[group.policy as usize] };
-        policy.choose(candidates, client, dice, trace)
+        policy.choose(candidates, client, rng, trace)
     }
 
     /// The negative TTL cap: how long resolvers may cache that a group had nothing to answer

@@ -68,8 +68,8 @@ fn the_counter_counts() {
 #[test]
 fn no_kind_of_query_allocates() {
     let (world, mut responder) = (bench_world(), responder());
-    let mut dice = fastrand::Rng::with_seed(53);
-    let mut clients: Vec<Option<IpAddr>> = (0..50).map(|_| Some(city::client(NETWORKS, &mut dice))).collect();
+    let mut rng = fastrand::Rng::with_seed(53);
+    let mut clients: Vec<Option<IpAddr>> = (0..50).map(|_| Some(city::client(NETWORKS, &mut rng))).collect();
     clients.push(None);
     let policies = zones::POLICIES.iter().map(|(name, _)| (format!("{name}.bench.test"), TYPE_A));
     let kinds = KINDS.iter().map(|&(name, record_type)| (name.to_owned(), record_type));
@@ -95,11 +95,11 @@ fn a_truncated_answer_allocates_nothing() {
 #[test]
 fn a_policy_finds_where_clients_are() {
     let (world, mut responder) = (bench_world(), responder());
-    let mut dice = fastrand::Rng::with_seed(53);
+    let mut rng = fastrand::Rng::with_seed(53);
     let mut out = vec![0; MAX_TCP_OCTETS];
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..200 {
-        let packet = query("geolocation.bench.test", TYPE_A, Some(city::ipv4_client(&mut dice).into()));
+        let packet = query("geolocation.bench.test", TYPE_A, Some(city::ipv4_client(&mut rng).into()));
         let octets = responder.respond(&world, &received(&packet), &mut out);
         // The address of the only answer is 12 octets after its owner, a pointer that follows the
         // question.
@@ -123,8 +123,8 @@ fn packets_that_are_none_allocate_nothing() {
             packet
         })
     });
-    let mut dice = fastrand::Rng::with_seed(53);
-    let noise = (0..500).map(|_| (0..dice.usize(..600)).map(|_| dice.u8(..)).collect());
+    let mut rng = fastrand::Rng::with_seed(53);
+    let noise = (0..500).map(|_| (0..rng.usize(..600)).map(|_| rng.u8(..)).collect());
     let packets: Vec<Vec<u8>> = cut.chain(damaged).chain(noise).collect();
     assert_eq!(allocations(&mut responder, &world, &packets, Transport::Udp), 0);
 }

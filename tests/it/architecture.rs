@@ -327,7 +327,7 @@ fn every_source_file_says_first_what_it_owns() {
 }
 
 #[test]
-fn the_ground_floor_has_no_sockets_files_clock_or_dice_of_its_own() {
+fn the_ground_floor_has_no_sockets_files_clock_or_random_numbers_of_its_own() {
     let mut faults = String::new();
     for file in source_files() {
         if !file.module().first().is_some_and(|module| GROUND_FLOOR.contains(&module.as_str())) {

@@ -530,7 +530,7 @@ fn explain_shows_the_order_and_the_end_of_a_cname_chain() {
 }
 
 #[test]
-fn explain_throws_the_same_dice_for_the_same_seed() {
+fn explain_makes_the_same_draw_for_the_same_seed() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
     let once = |seed: &str| explained(&lab, &["weighted.lab.test", "--seed", seed, "--json"]);
     let json: serde_json::Value = serde_json::from_str(&once("7")).unwrap();

@@ -36,9 +36,9 @@ fn groups_over_one_collection_share_it() {
 
 /// The member for the location of the /24 of the client, which is longer than the /20 around it.
 fn check_answers(world: &World) {
-    let (mut responder, mut dice, mut out) = (responder(), fastrand::Rng::with_seed(53), [0; MAX_UDP_OCTETS]);
+    let (mut responder, mut rng, mut out) = (responder(), fastrand::Rng::with_seed(53), [0; MAX_UDP_OCTETS]);
     for _ in 0..1000 {
-        let (group, network) = (dice.u32(..GROUPS), dice.u32(..94_128));
+        let (group, network) = (rng.u32(..GROUPS), rng.u32(..94_128));
         let client = zones::collection_network(network);
         let question = query(&format!("g{group}.{}", zones::ZONE), TYPE_A, Some(client.into()));
         let octets = responder.respond(world, &received(&question), &mut out);

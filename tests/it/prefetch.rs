@@ -58,30 +58,30 @@ fn places(count: u32) -> Vec<LocationNetwork> {
 
 /// Clients inside and outside the configured networks, in a database, of both families, mapped, and
 /// none.
-fn client(dice: &mut fastrand::Rng) -> Option<IpAddr> {
-    let near = Ipv4Addr::from((20 << 24) + (dice.u32(..MANY_PLACES) << 9) + dice.u32(..512));
-    match dice.u8(..5) {
+fn client(rng: &mut fastrand::Rng) -> Option<IpAddr> {
+    let near = Ipv4Addr::from((20 << 24) + (rng.u32(..MANY_PLACES) << 9) + rng.u32(..512));
+    match rng.u8(..5) {
         0 => None,
         1 => Some(Ipv6Addr::from(near.to_ipv6_mapped().to_bits()).into()),
-        2 => Some(city::client(DATABASE_NETWORKS, dice)),
+        2 => Some(city::client(DATABASE_NETWORKS, rng)),
         _ => Some(near.into()),
     }
 }
 
 /// A batch with the source addresses of its packets.
-fn batch(size: usize, dice: &mut fastrand::Rng) -> Vec<(Vec<u8>, IpAddr)> {
+fn batch(size: usize, rng: &mut fastrand::Rng) -> Vec<(Vec<u8>, IpAddr)> {
     let mut names: Vec<String> = zones::POLICIES.iter().map(|(name, _)| format!("{name}.bench.test")).collect();
     names.extend(["app.inside.test", "nobody.bench.test", "x.wild.bench.test", "elsewhere.test"].map(str::to_owned));
-    names.extend((0..10).map(|_| format!("h{}.bench.test", dice.u32(..MANY_NAMES))));
+    names.extend((0..10).map(|_| format!("h{}.bench.test", rng.u32(..MANY_NAMES))));
     let sources = [LOOPBACK, IpAddr::from([10, 1, 2, 3]), "::ffff:20.0.2.1".parse().expect("an address")];
     let mut packet = |_| {
-        let mut packet = query(&names[dice.usize(..names.len())], TYPE_A, client(dice));
-        match dice.u8(..10) {
-            0 => packet.truncate(dice.usize(..packet.len())),
-            1 => packet[dice.usize(..20)] = dice.u8(..),
+        let mut packet = query(&names[rng.usize(..names.len())], TYPE_A, client(rng));
+        match rng.u8(..10) {
+            0 => packet.truncate(rng.usize(..packet.len())),
+            1 => packet[rng.usize(..20)] = rng.u8(..),
             _ => {}
         }
-        (packet, sources[dice.usize(..sources.len())])
+        (packet, sources[rng.usize(..sources.len())])
     };
     (0..size).map(&mut packet).collect()
 }
@@ -94,11 +94,11 @@ fn responder(client_subnet: ClientSubnetUse) -> Responder {
 }
 
 fn check(world: &World, client_subnet: ClientSubnetUse) {
-    let mut dice = fastrand::Rng::with_seed(53);
+    let mut rng = fastrand::Rng::with_seed(53);
     let (mut prefetching, mut plain) = (responder(client_subnet), responder(client_subnet));
     let (mut out, mut expected) = (vec![0; MAX_UDP_OCTETS], vec![0; MAX_UDP_OCTETS]);
     let sizes = [BATCH_PACKETS, BATCH_PACKETS, 40, 33, 32, 5, 4, 3, 1, BATCH_PACKETS].into_iter().cycle();
-    for batch in sizes.take(200).map(|size| batch(size, &mut dice)).collect::<Vec<_>>() {
+    for batch in sizes.take(200).map(|size| batch(size, &mut rng)).collect::<Vec<_>>() {
         let counted = allocation_counter::measure(|| {
             prefetching.prefetch(world, batch.iter().map(|(packet, source)| Some((&packet[..], *source))));
             for (number, (packet, source)) in batch.iter().enumerate() {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use fiftythree::answer::{Answer, ClientSubnet, Dice, Owner, Query, QueryName, Rcode, resolve};
+use fiftythree::answer::{Answer, ClientSubnet, Owner, Query, QueryName, Rcode, SeededRng, resolve};
 use fiftythree::explain::shape::RecordShape;
 use fiftythree::explain::{ExplainContext, Explanation, Question, explain};
 use fiftythree::geo::GeoLookup;
@@ -91,7 +91,7 @@ struct Reply {
     scope: u8,
 }
 
-fn ask(world: &World, asked: &Name, record_type: RecordType, client: Option<Client>, dice: &mut Dice) -> Reply {
+fn ask(world: &World, asked: &Name, record_type: RecordType, client: Option<Client>, rng: &mut SeededRng) -> Reply {
     let mut question = QueryName::default();
     question.set(asked);
     let client_subnet = client.map(|client| ClientSubnet {
@@ -99,7 +99,7 @@ fn ask(world: &World, asked: &Name, record_type: RecordType, client: Option<Clie
         source_prefix: PrefixLength(client.network.prefix_len()),
     });
     let query = Query { client_subnet, ..Query::new(&question, record_type.into(), &REQUESTOR) };
-    reply(&question, &resolve(&query, world, dice))
+    reply(&question, &resolve(&query, world, rng))
 }
 
 fn reply(question: &QueryName, answer: &Answer<'_>) -> Reply {
@@ -234,7 +234,7 @@ proptest! {
         for asked in asked.iter().map(|labels| name(&format!("{labels}.lab.test"))) {
             let zone = zones.iter().rev().find(|zone| asked.is_within(&zone.apex)).unwrap();
             let (rcode, authoritative, chain, address) = zone.answer(&asked);
-            let reply = ask(&world, &asked, RecordType::A, None, &mut Dice::seeded(1));
+            let reply = ask(&world, &asked, RecordType::A, None, &mut SeededRng::new(1));
             prop_assert_eq!((reply.rcode, reply.authoritative), (rcode, authoritative), "{}", asked);
             let owners: Vec<Vec<u8>> = reply.answers.iter().map(|(owner, _)| owner.clone()).collect();
             let last = if chain.is_empty() { asked.clone() } else { zone.target.clone() };
@@ -390,7 +390,7 @@ fn rule(group: &Group, networks: &[LocationNetwork], collection: &CidrCollection
             let members = if members.first().is_some_and(Option::is_some) { members } else { Vec::new() };
             group.first_usable(&members.into_iter().flatten().chain(located(None)).collect::<Vec<_>>())
         }
-        _ => unreachable!("the dice decide"),
+        _ => unreachable!("the rng decide"),
     }
 }
 
@@ -538,7 +538,7 @@ proptest! {
         let zones = [zone("lab.test", group.sets())];
         let world = world(&zones, std::slice::from_ref(&collection), &networks, &group.down());
         for client in clients {
-            let reply = ask(&world, &name("app.lab.test"), RecordType::A, Some(client), &mut Dice::seeded(1));
+            let reply = ask(&world, &name("app.lab.test"), RecordType::A, Some(client), &mut SeededRng::new(1));
             let expected: Vec<usize> = rule(&group, &networks, &collection, client).into_iter().collect();
             prop_assert_eq!(reply.rcode, Rcode::NoError);
             prop_assert_eq!(members(&reply), expected, "{:?}", client);
@@ -562,9 +562,9 @@ proptest! {
         let tiers = [of(true, true), of(true, false), of(false, true), all.clone()];
         let tier = tiers.iter().find(|tier| !tier.is_empty()).unwrap();
         let world = world(&[zone("lab.test", group.sets())], &[], &[], &group.down());
-        let mut dice = Dice::seeded(seed);
+        let mut rng = SeededRng::new(seed);
         for _ in 0..20 {
-            let reply = ask(&world, &name("app.lab.test"), RecordType::A, None, &mut dice);
+            let reply = ask(&world, &name("app.lab.test"), RecordType::A, None, &mut rng);
             let chosen = members(&reply);
             prop_assert!(chosen.len() == 1 && tier.contains(&chosen[0]), "{:?} of {:?}", chosen, tier);
             prop_assert_eq!(reply.scope, 0);
@@ -579,7 +579,7 @@ proptest! {
         let usable: BTreeSet<usize> = (0..group.members.len()).filter(|&member| group.is_usable(member)).collect();
         let pool = if usable.is_empty() { (0..group.members.len()).collect() } else { usable };
         let world = world(&[zone("lab.test", group.sets())], &[], &[], &group.down());
-        let chosen = members(&ask(&world, &name("app.lab.test"), RecordType::A, None, &mut Dice::seeded(seed)));
+        let chosen = members(&ask(&world, &name("app.lab.test"), RecordType::A, None, &mut SeededRng::new(seed)));
         let different: BTreeSet<usize> = chosen.iter().copied().collect();
         prop_assert_eq!((chosen.len(), different.len()), (pool.len().min(8), pool.len().min(8)));
         prop_assert!(different.is_subset(&pool));
@@ -606,10 +606,10 @@ proptest! {
         prop_assume!(!eligible.is_empty());
         let sum: f64 = eligible.iter().map(|&member| weight(member)).sum();
         let world = world(&[zone("lab.test", group.sets())], &[], &[], &group.down());
-        let mut dice = Dice::seeded(seed);
+        let mut rng = SeededRng::new(seed);
         let mut seen = vec![0u32; group.members.len()];
         for _ in 0..DRAWS {
-            seen[members(&ask(&world, &name("app.lab.test"), RecordType::A, None, &mut dice))[0]] += 1;
+            seen[members(&ask(&world, &name("app.lab.test"), RecordType::A, None, &mut rng))[0]] += 1;
         }
         let chi_squared: f64 = eligible.iter().map(|&member| {
             let expected = f64::from(DRAWS) * weight(member) / sum;
@@ -684,7 +684,7 @@ proptest! {
     ) {
         let (sets, down) = planted(&top, &branches, evaluate);
         let world = world(&[zone("lab.test", sets)], std::slice::from_ref(&collection), &networks, &down);
-        let ask = |client| ask(&world, &name("app.lab.test"), RecordType::A, Some(client), &mut Dice::seeded(1));
+        let ask = |client| ask(&world, &name("app.lab.test"), RecordType::A, Some(client), &mut SeededRng::new(1));
         let reply = ask(client);
         prop_assume!(reply.scope <= client.network.prefix_len());
         for (near, far, is_near, length) in neighbours {
@@ -710,7 +710,7 @@ proptest! {
         let members = (0..roles).map(|number| (RoutingPolicy::Failover { role: role(number) }, None)).collect();
         let world = world(&[zone("lab.test", Group { members }.sets())], &[], &networks, &[]);
         for asked in ["app.lab.test", "gone.lab.test", "lab.test", "www.elsewhere.test"] {
-            let reply = ask(&world, &name(asked), RecordType::A, Some(client), &mut Dice::seeded(1));
+            let reply = ask(&world, &name(asked), RecordType::A, Some(client), &mut SeededRng::new(1));
             prop_assert_eq!(reply.scope, 0, "{}", asked);
         }
     }
@@ -720,7 +720,7 @@ proptest! {
 // Explanations against the wire: an explanation has the same answer as the server.
 
 /// A tree with random choice at both levels.
-fn any_tree_with_dice() -> impl Strategy<Value = (Group, Vec<Group>)> {
+fn any_tree_with_seed() -> impl Strategy<Value = (Group, Vec<Group>)> {
     let weighted = || {
         prop::collection::vec(
             prop_oneof![Just(0u8), 1..=9u8].prop_map(|weight| RoutingPolicy::Weighted { weight }),
@@ -823,8 +823,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn with_the_same_dice_an_explanation_has_the_wires_answer(
-        (top, branches) in any_tree_with_dice(),
+    fn with_the_same_seed_an_explanation_has_the_wires_answer(
+        (top, branches) in any_tree_with_seed(),
         evaluate in any::<bool>(),
         networks in any_networks(),
         collection in any_collection(),
@@ -850,7 +850,7 @@ proptest! {
     /// and two draws for the smallest p, are beyond one in a hundred million.
     #[test]
     fn stated_shares_are_those_of_many_wire_answers(
-        (top, branches) in any_tree_with_dice(),
+        (top, branches) in any_tree_with_seed(),
         evaluate in any::<bool>(),
         networks in any_networks(),
         collection in any_collection(),

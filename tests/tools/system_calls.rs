@@ -70,12 +70,12 @@ fn ask_everything(server: SocketAddr) -> usize {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(server).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let mut dice = fastrand::Rng::with_seed(53);
+    let mut rng = fastrand::Rng::with_seed(53);
     let policies = zones::POLICIES.iter().map(|(name, _)| *name);
     let mut answers = 0;
     for name in policies.chain(["nobody", "any.wild", "docs", "www.child", "h7"]).flat_map(|name| [name; TIMES]) {
         for number in 0..AT_ONCE {
-            let client = (number % 2 == 1).then(|| city::client(NETWORKS, &mut dice));
+            let client = (number % 2 == 1).then(|| city::client(NETWORKS, &mut rng));
             socket.send(&query(&format!("{name}.bench.test"), TYPE_A, client)).unwrap();
         }
         for _ in 0..AT_ONCE {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 
 use super::{ApiError, Context};
-use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Rcode, resolve_in};
+use crate::answer::{Answer, ClientSubnet, Query, QueryName, Rcode, SeededRng, resolve_in};
 use crate::api::request::{Outcome, Request};
 use crate::model::{HostedZoneId, Name, PrefixLength, RecordData, RecordType, ResponseCode};
 use crate::requestor::{Requestor, Transport};
@@ -106,7 +106,7 @@ fn answer(world: &World, zone: &HostedZoneId, asked: &Asked, udp_payload_max: us
     name.set(&asked.name);
     let requestor = Requestor::at(asked.resolver);
     let query = Query { client_subnet: asked.client_subnet, ..Query::new(&name, asked.record_type.into(), &requestor) };
-    let answer = resolve_in(zone_view, &query, world, &mut Dice::seeded(fastrand::u64(..)));
+    let answer = resolve_in(zone_view, &query, world, &mut SeededRng::new(fastrand::u64(..)));
     // Type and class follow the name.
     let size = answer.message_size(asked.name.wire().len() + 4, OPT_OCTETS, udp_payload_max);
     let transport = if size.truncated { Transport::Tcp } else { Transport::Udp };

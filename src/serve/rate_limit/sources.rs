@@ -244,12 +244,12 @@ mod tests {
     #[test]
     fn a_flood_of_forged_addresses_fills_the_table_but_an_honest_client_is_answered() {
         let sources = sources();
-        let mut dice = fastrand::Rng::with_seed(7);
+        let mut rng = fastrand::Rng::with_seed(7);
         let mut answered = 0;
         for ms in 0..5000 {
             let now = at(&sources, ms);
             for _ in 0..100 {
-                let _ = sources.charge(Ipv4Addr::from_bits(dice.u32(..)).into(), 1, now);
+                let _ = sources.charge(Ipv4Addr::from_bits(rng.u32(..)).into(), 1, now);
             }
             if ms % 100 == 0 {
                 answered += usize::from(sources.charge(ipv4(7), 1, now).is_ok());

@@ -326,7 +326,7 @@ fn a_use_is_seen_however_it_is_written() {
     let nested = "use crate::{\n  model::{self, rules::{A, B as C}, Zone},\n  health,\n};";
     assert_eq!(named("geo/mod.rs", nested), ["health", "model", "model::Zone", "model::rules::A", "model::rules::B"]);
     assert_eq!(named("geo/mod.rs", "pub use crate::world;"), ["world"]);
-    assert_eq!(named("geo/mod.rs", "fn f() -> crate::policy::Dice { todo() }"), ["policy::Dice"]);
+    assert_eq!(named("geo/mod.rs", "fn f() -> crate::policy::SeededRng { todo() }"), ["policy::SeededRng"]);
     assert_eq!(named("geo/mod.rs", "use super::health::Tracker;"), ["health::Tracker"]);
     assert_eq!(named("geo/table.rs", "use super::super::health::Tracker;"), ["health::Tracker"]);
     assert_eq!(named("geo/table.rs", "use super::{Place, prefix::*};"), ["geo::Place", "geo::prefix"]);

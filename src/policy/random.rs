@@ -3,12 +3,12 @@
 
 /// Random numbers for shuffles and weights. The caller provides the seed, so every draw can be
 /// reproduced.
-pub struct Dice(fastrand::Rng);
+pub struct SeededRng(fastrand::Rng);
 
-impl Dice {
+impl SeededRng {
     /// A generator that gives the same numbers for the same seed.
-    pub fn seeded(seed: u64) -> Dice {
-        Dice(fastrand::Rng::with_seed(seed))
+    pub fn new(seed: u64) -> SeededRng {
+        SeededRng(fastrand::Rng::with_seed(seed))
     }
 
     /// A number in `0..bound`, each equally likely. `bound` must be above 0.
