@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::control::{CheckReport, HealthView, rfc3339, rfc3339_milliseconds};
 use crate::health::{
-    Cause, CheckTarget, Latency, Observation, Override, PastTransition, Pattern, RecoveryStage, Run, Sample, Share,
-    Status, Timestamp,
+    Cause, CheckTarget, Latency, Observation, Override, PastTransition, Pattern, RecoveryStage, Run, Sample, Status,
+    Timestamp, WeightShare,
 };
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use crate::world::RecoveringRecord;
@@ -280,7 +280,7 @@ pub(super) fn status(status: Status) -> StatusShape {
     }
 }
 
-pub(super) fn overridden(known: &Override, left: Option<Share>) -> OverriddenShape {
+pub(super) fn overridden(known: &Override, left: Option<WeightShare>) -> OverriddenShape {
     let request = known.request.clone();
     OverriddenShape {
         action: overrides::action_shape(request.action),

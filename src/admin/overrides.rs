@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::control::{Event, OverrideError, OverrideOutcome, OverrideView, parse_rfc3339, rfc3339};
-use crate::health::{Action, Drain, Override, OverrideRequest, Pattern, Share, Timestamp};
+use crate::health::{Action, Drain, Override, OverrideRequest, Pattern, Timestamp, WeightShare};
 
 use super::shapes::{
     ActionShape, DrainShape, ErrorShape, OverrideOutcomeShape, OverrideRequestShape, OverrideShape, OverridesShape,
@@ -111,11 +111,11 @@ pub(super) fn action_shape(action: Action) -> ActionShape {
 }
 
 /// `left` is the share of the weight that a drain has left.
-pub(super) fn drain_shape(details: &Override, left: Option<Share>) -> Option<DrainShape> {
+pub(super) fn drain_shape(details: &Override, left: Option<WeightShare>) -> Option<DrainShape> {
     let Action::Drain(drain) = details.request.action else { return None };
     Some(DrainShape {
         over_s: drain.over.as_secs(),
-        left_percent: left.map_or(0, Share::percent),
+        left_percent: left.map_or(0, WeightShare::percent),
         drained_at: rfc3339(details.draining()?.ends()),
     })
 }

@@ -19,7 +19,7 @@ pub struct GroupStatus {
     pub reserve: Vec<bool>,
     /// The share of weight of each member, in 255ths; `None` if all have their full weight. By
     /// member.
-    parts: Option<Vec<u8>>,
+    weight_shares: Option<Vec<u8>>,
     /// The draw, if the policy has one: each member's tickets after drains and slow starts.
     draw: Option<Draw>,
     /// The chosen members.
@@ -31,7 +31,7 @@ impl GroupStatus {
     /// for the full weight.
     #[must_use]
     pub fn part(&self, member: MemberIndex) -> Option<f64> {
-        let parts = *self.parts.as_ref()?.get(usize::from(member))?;
+        let parts = *self.weight_shares.as_ref()?.get(usize::from(member))?;
         (parts < u8::MAX).then(|| f64::from(parts) / f64::from(u8::MAX))
     }
 
@@ -59,8 +59,8 @@ struct StatusTrace(GroupStatus);
 impl PolicyTrace for StatusTrace {
     fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
         match step() {
-            PolicyStep::Candidates { usable, reserve, parts, .. } => {
-                (self.0.usable, self.0.reserve, self.0.parts) = (usable, reserve, parts);
+            PolicyStep::Candidates { usable, reserve, weight_shares, .. } => {
+                (self.0.usable, self.0.reserve, self.0.parts) = (usable, reserve, weight_shares);
             }
             PolicyStep::Draw(draw) => self.0.draw = Some(draw),
             PolicyStep::Chosen(choice) => self.0.chosen = choice.members.to_vec(),

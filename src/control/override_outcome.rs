@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::health::{InvalidOverride, Override, Share, Timestamp, Tracker};
+use crate::health::{InvalidOverride, Override, Timestamp, Tracker, WeightShare};
 use crate::store::NotDurable;
 
 /// An override and the checks that it matches.
@@ -15,7 +15,7 @@ pub(crate) struct OverrideView {
     /// Whether it is in force; if not, it has not begun yet.
     pub(crate) is_active: bool,
     /// The remaining share of weight, if it drains.
-    pub(crate) left: Option<Share>,
+    pub(crate) left: Option<WeightShare>,
     /// The names of the checks that it matches.
     pub(crate) checks: Vec<Arc<str>>,
 }

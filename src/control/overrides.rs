@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::health::{
-    Action, CheckSlot, Draining, Override, OverrideId, OverrideRequest, Overrides, Pattern, Share, Status, Timestamp,
-    Tracker, Transition,
+    Action, CheckSlot, Draining, Override, OverrideId, OverrideRequest, Overrides, Pattern, Status, Timestamp, Tracker,
+    Transition, WeightShare,
 };
 use crate::store::Done;
 
@@ -156,7 +156,7 @@ impl OverridesInForce {
     }
 
     /// The remaining shares of the checks that are draining and would be healthy otherwise.
-    pub(super) fn shares(&self, tracker: &Tracker, at: Timestamp) -> Vec<(CheckSlot, Share)> {
+    pub(super) fn shares(&self, tracker: &Tracker, at: Timestamp) -> Vec<(CheckSlot, WeightShare)> {
         let healthy =
             self.draining.iter().filter(|(slot, _)| tracker.status_without_overrides(**slot) == Some(Status::Healthy));
         healthy.filter_map(|(&slot, drains)| Some((slot, left_of(drains, at)?))).collect()
@@ -179,8 +179,8 @@ impl OverridesInForce {
 }
 
 /// The smallest remaining share; `None` if any drain is complete.
-fn left_of(drains: &[Draining], at: Timestamp) -> Option<Share> {
-    let shares: Option<Vec<Share>> = drains.iter().map(|drain| drain.left(at)).collect();
+fn left_of(drains: &[Draining], at: Timestamp) -> Option<WeightShare> {
+    let shares: Option<Vec<WeightShare>> = drains.iter().map(|drain| drain.left(at)).collect();
     shares?.into_iter().min()
 }
 

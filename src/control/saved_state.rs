@@ -365,7 +365,7 @@ fn microseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Action, Drain, OverrideRequest, Pattern, Share};
+    use crate::health::{Action, Drain, OverrideRequest, Pattern, WeightShare};
 
     fn at(second: u64) -> Timestamp {
         Timestamp(Duration::from_secs(second))
@@ -429,7 +429,7 @@ mod tests {
                 OverrideRequest { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
             Override { id: OverrideId(id), request }
         };
-        let half = Drain { over: Duration::from_secs(300), begins: Share::from_parts(128).unwrap() };
+        let half = Drain { over: Duration::from_secs(300), begins: WeightShare::from_parts(128).unwrap() };
         let (first, second) = (granted(1, Action::Drain(half), Some(at(9))), granted(2, Action::Up, None));
         let lines = [override_line(&first), override_line(&second), cleared_line(&[OverrideId(1)])];
         let read = |count| SavedState::read(lines[..count].iter().map(String::as_str)).overrides;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::config::ClientSubnetUse;
-use crate::health::{CheckView, Override, Overrides, Pattern, Sentinels, Share, Status, Timestamp, Tracker};
+use crate::health::{CheckView, Override, Overrides, Pattern, Sentinels, Status, Timestamp, Tracker, WeightShare};
 use crate::load::{LoadedConfig, RecordsByCheck};
 use crate::model::HealthCheckId;
 use crate::world::{RecoveringRecord, World};
@@ -139,12 +139,12 @@ impl HealthView {
 
     /// The share that a draining check leaves to its weighted records.
     #[must_use]
-    pub(crate) fn share_left(&self, check: &CheckReport, at: Timestamp) -> Option<Share> {
+    pub(crate) fn share_left(&self, check: &CheckReport, at: Timestamp) -> Option<WeightShare> {
         if check.view.without_overrides == Status::Unhealthy {
             return None;
         }
         let drains = self.overrides.drains_on(&check.view.name, at);
-        let shares: Option<Vec<Share>> = drains.map(|drain| drain.left(at)).collect();
+        let shares: Option<Vec<WeightShare>> = drains.map(|drain| drain.left(at)).collect();
         shares?.into_iter().min()
     }
 

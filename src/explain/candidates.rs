@@ -20,7 +20,7 @@ pub(super) struct Telling<'t> {
     choice: Choice,
     usable: Vec<bool>,
     reserve: Vec<bool>,
-    parts: Option<Vec<u8>>,
+    weight_shares: Option<Vec<u8>>,
     fails_open: bool,
     /// Who may answer this client, the most wanted first.
     order: Vec<MemberIndex>,
@@ -35,14 +35,14 @@ impl<'t> Telling<'t> {
         client: &'t ClientFacts,
     ) -> Telling<'t> {
         let candidates = |step: &PolicyStep| match step {
-            PolicyStep::Candidates { usable, reserve, parts, fails_open } => {
-                Some((usable.clone(), reserve.clone(), parts.clone(), *fails_open))
+            PolicyStep::Candidates { usable, reserve, weight_shares, fails_open } => {
+                Some((usable.clone(), reserve.clone(), weight_shares.clone(), *fails_open))
             }
             _ => None,
         };
-        let (usable, reserve, parts, fails_open) = steps.0.iter().find_map(candidates).unwrap_or_default();
+        let (usable, reserve, weight_shares, fails_open) = steps.0.iter().find_map(candidates).unwrap_or_default();
         let (sets, choice, order) = (names.sets(owner), steps.choice(), order(steps, &usable));
-        Telling { stage, names, owner, sets, steps, client, choice, usable, reserve, parts, fails_open, order }
+        Telling { stage, names, owner, sets, steps, client, choice, usable, reserve, weight_shares, fails_open, order }
     }
 
     pub(super) fn group(&self) -> GroupShape {
@@ -108,7 +108,7 @@ impl<'t> Telling<'t> {
 
     /// What it has of its weight, in percent, when that is not all.
     fn part(&self, member: MemberIndex) -> Option<f64> {
-        let &parts = self.parts.as_ref()?.get(usize::from(member))?;
+        let &parts = self.weight_shares.as_ref()?.get(usize::from(member))?;
         (parts < u8::MAX).then(|| f64::from(parts) * 100.0 / f64::from(u8::MAX))
     }
 
@@ -299,7 +299,7 @@ impl<'t> Telling<'t> {
     /// Tickets as a weight, rounded up: while anything drains or starts slowly there are 255 of
     /// them to each point of it.
     fn weight(&self, tickets: u32) -> u32 {
-        if self.parts.is_some() { tickets.div_ceil(u32::from(u8::MAX)) } else { tickets }
+        if self.weight_shares.is_some() { tickets.div_ceil(u32::from(u8::MAX)) } else { tickets }
     }
 
     /// How many could have been drawn.

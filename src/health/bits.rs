@@ -1,7 +1,7 @@
 //! One bit per check, plus the drains and overrides that affect some of them. The usable bits of a
 //! world are computed from these.
 
-use super::{CheckSlot, Share, Status};
+use super::{CheckSlot, Status, WeightShare};
 
 /// The final verdicts of all checks. A slot without a check is healthy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct CheckBits {
     unhealthy: Box<[u64]>,
     /// The checks that are being drained and would otherwise be healthy, by slot, with the
     /// remaining share of their records' weight. Their bits are unhealthy.
-    draining: Box<[(CheckSlot, Share)]>,
+    draining: Box<[(CheckSlot, WeightShare)]>,
     /// The checks whose records return to use without delay, by slot.
     at_once: Box<[CheckSlot]>,
 }
@@ -35,7 +35,7 @@ impl CheckBits {
 
     /// The same verdicts, with these unhealthy checks draining.
     #[must_use]
-    pub fn with_draining(self, draining: impl IntoIterator<Item = (CheckSlot, Share)>) -> CheckBits {
+    pub fn with_draining(self, draining: impl IntoIterator<Item = (CheckSlot, WeightShare)>) -> CheckBits {
         let mut draining: Box<[_]> = draining.into_iter().collect();
         draining.sort_unstable_by_key(|&(slot, _)| slot);
         CheckBits { draining, ..self }
@@ -51,7 +51,7 @@ impl CheckBits {
 
     /// The remaining share of the weight of an unhealthy check's records while it drains.
     #[must_use]
-    pub fn share_left(&self, slot: CheckSlot) -> Option<Share> {
+    pub fn share_left(&self, slot: CheckSlot) -> Option<WeightShare> {
         let at = self.draining.binary_search_by_key(&slot, |&(slot, _)| slot).ok()?;
         Some(self.draining[at].1)
     }

@@ -14,7 +14,7 @@
 //! check as one checker sees it; [`MetricCheckState`] is the state of a metric check, which can be
 //! without data. [`aggregate`] is Route 53's 18 % rule. [`CheckBits`] is what a query reads.
 //! [`History`] holds past results. [`Overrides`] replace the observed verdict by an operator's.
-//! [`Recovery`] is the return of a record to use, with a [`Share`] of its weight at first.
+//! [`Recovery`] is the return of a record to use, with a [`WeightShare`] of its weight at first.
 //! [`Sentinels`] detect that this server is isolated and its results mean nothing.
 
 mod bits;
@@ -28,11 +28,11 @@ mod reason;
 mod recent;
 mod recovery;
 mod sentinels;
-mod share;
 mod shared_vec;
 mod slots;
 mod tracker;
 mod verdict;
+mod weight_share;
 
 use std::time::Duration;
 
@@ -48,7 +48,6 @@ pub use reason::Reason;
 pub use recent::{Recent, Sample};
 pub use recovery::{Recovery, RecoveryEvent, RecoveryRules, RecoveryStage};
 pub use sentinels::{Connectivity, Sentinels};
-pub use share::Share;
 pub use shared_vec::SharedVec;
 pub use slots::Slots;
 pub use tracker::{
@@ -56,6 +55,7 @@ pub use tracker::{
     Tracker, Transition,
 };
 pub use verdict::{Checkers, aggregate, verdict};
+pub use weight_share::WeightShare;
 
 /// The index of a check's bit. It is dense and stays the same for as long as the check exists, also
 /// across reloads.

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::{Share, Status, Timestamp};
+use super::{Status, Timestamp, WeightShare};
 
 /// More than this is a mistake in a script. Each check's name is matched with every override.
 const MOST: usize = 100;
@@ -39,7 +39,7 @@ pub struct Drain {
     /// The length of the drain.
     pub over: Duration,
     /// The share at the start: less than all if the drain replaced another.
-    pub begins: Share,
+    pub begins: WeightShare,
 }
 
 /// A drain in progress.
@@ -129,17 +129,17 @@ impl Drain {
     /// Drains the full weight over this time.
     #[must_use]
     pub fn over(over: Duration) -> Drain {
-        Drain { over, begins: Share::WHOLE }
+        Drain { over, begins: WeightShare::WHOLE }
     }
 }
 
 impl Draining {
     /// The remaining share of the weight; `None` at the end.
     #[must_use]
-    pub fn left(self, at: Timestamp) -> Option<Share> {
+    pub fn left(self, at: Timestamp) -> Option<WeightShare> {
         let Drain { over, begins } = self.drain;
         let rest = over.checked_sub(at.since(self.from)).filter(|rest| !rest.is_zero())?;
-        Some(begins.times(Share::of(rest, over)))
+        Some(begins.times(WeightShare::of(rest, over)))
     }
 
     /// When the drain is complete.
@@ -374,9 +374,9 @@ mod tests {
 
     /// The remaining share of `app-blue`: `None` if no drain applies or nothing remains.
     fn left(overrides: &Overrides, second: u64) -> Option<u8> {
-        let left: Option<Vec<Share>> =
+        let left: Option<Vec<WeightShare>> =
             overrides.drains_on("app-blue", at(second)).map(|drain| drain.left(at(second))).collect();
-        left?.into_iter().min().map(Share::parts)
+        left?.into_iter().min().map(WeightShare::parts)
     }
 
     #[test]

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use super::{Share, Timestamp};
+use super::{Timestamp, WeightShare};
 
 /// How the records of a group return to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum RecoveryStage {
     /// It is in use with a part of its weight.
     Ramping {
         /// The share of its weight.
-        share: Share,
+        share: WeightShare,
         /// When it has its full weight.
         until: Timestamp,
     },
@@ -53,7 +53,7 @@ pub enum RecoveryEvent {
     /// It is healthy, and was unhealthy before.
     Recovered,
     /// It is healthy, and had only this share before because it was draining.
-    Undrained(Share),
+    Undrained(WeightShare),
     /// It is healthy, and any recovery in progress ends: an operator overrode it, or its status was
     /// not known before.
     AtOnce,
@@ -82,7 +82,7 @@ impl RecoveryRules {
         }
         let until = Timestamp(ramps_from.0 + self.slow_start);
         if at < until {
-            return RecoveryStage::Ramping { share: Share::of(at.since(ramps_from), self.slow_start), until };
+            return RecoveryStage::Ramping { share: WeightShare::of(at.since(ramps_from), self.slow_start), until };
         }
         RecoveryStage::Back
     }
@@ -126,8 +126,11 @@ mod tests {
         let rules = rules(300, 120);
         assert_eq!(rules.stage(at(1000), at(1000)), RecoveryStage::Waiting { until: at(1300) });
         assert_eq!(rules.stage(at(1000), at(1299)), RecoveryStage::Waiting { until: at(1300) });
-        assert_eq!(rules.stage(at(1000), at(1300)), RecoveryStage::Ramping { share: Share::LEAST, until: at(1420) });
-        let half = RecoveryStage::Ramping { share: Share::of(at(60).0, at(120).0), until: at(1420) };
+        assert_eq!(
+            rules.stage(at(1000), at(1300)),
+            RecoveryStage::Ramping { share: WeightShare::LEAST, until: at(1420) }
+        );
+        let half = RecoveryStage::Ramping { share: WeightShare::of(at(60).0, at(120).0), until: at(1420) };
         assert_eq!(rules.stage(at(1000), at(1360)), half);
         assert_eq!(rules.stage(at(1000), at(1420)), RecoveryStage::Back);
         assert_eq!(RecoveryRules::default().stage(at(1000), at(1000)), RecoveryStage::Back);
@@ -172,7 +175,7 @@ mod tests {
     #[test]
     fn a_recovery_continues_from_the_share_of_a_drain() {
         let rules = rules(300, 120);
-        let half = Share::of(at(60).0, at(120).0);
+        let half = WeightShare::of(at(60).0, at(120).0);
         let back = Recovery::default().step(RecoveryEvent::Undrained(half), rules, at(1000));
         let RecoveryStage::Ramping { share, .. } = rules.stage(back.since.unwrap(), at(1000)) else {
             panic!("{back:?}")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::health::{Action, Drain, Override, OverrideId, OverrideRequest, Pattern, Share, Timestamp};
+use crate::health::{Action, Drain, Override, OverrideId, OverrideRequest, Pattern, Timestamp, WeightShare};
 
 /// An override. Times are in milliseconds since 1970.
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl From<OverrideLine> for Override {
             ActionLine::Down => Action::Down,
             ActionLine::Drain { over, begins } => Action::Drain(Drain {
                 over: Duration::from_millis(over),
-                begins: Share::from_parts(begins).unwrap_or(Share::LEAST),
+                begins: WeightShare::from_parts(begins).unwrap_or(WeightShare::LEAST),
             }),
         };
         let (from, until) = (Timestamp::from_milliseconds(from), until.map(Timestamp::from_milliseconds));

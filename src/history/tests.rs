@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::health::{Action, Drain, Override, OverrideId, OverrideRequest, Pattern, Share, Status, Timestamp};
+use crate::health::{Action, Drain, Override, OverrideId, OverrideRequest, Pattern, Status, Timestamp, WeightShare};
 use crate::model::{HealthCheckId, HostedZoneId};
 use crate::objects::{Author, ObjectId, Submission};
 use crate::store::TextPrint;
@@ -49,7 +49,7 @@ fn all_kinds() -> Vec<EventKind> {
         until: Some(at(9)),
     };
     let granted = |id, action| Override { id: OverrideId(id), request: request(action) };
-    let drain = Action::Drain(Drain { over: Duration::from_secs(60), begins: Share::LEAST });
+    let drain = Action::Drain(Drain { over: Duration::from_secs(60), begins: WeightShare::LEAST });
     vec![
         EventKind::StatusChanged { check: "blue".into(), to: Status::Unhealthy, why: "3 failures".into(), records: 2 },
         EventKind::OverrideSet(granted(1, Action::Up)),

@@ -5,7 +5,7 @@
 use arrayvec::ArrayVec;
 
 use super::{BitIndex, MemberIndex, ZoneBit};
-use crate::health::Share;
+use crate::health::WeightShare;
 use crate::model::MAX_MEMBERS;
 
 /// The usable bits of one zone, as computed when the world was published.
@@ -21,7 +21,7 @@ pub struct UsableBits<'w> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlay {
     /// By bit: the share of its weight that a weighted record has.
-    pub shares: Box<[Share]>,
+    pub weight_shares: Box<[WeightShare]>,
     /// A set bit marks a member that may be answered if no member is usable, before all members are
     /// answered.
     pub reserve: Box<[u64]>,
@@ -29,11 +29,11 @@ pub struct Overlay {
 
 /// The shares of weight of the members of one group.
 #[derive(Clone, Copy, Debug)]
-pub struct Shares<'w>(&'w [Share]);
+pub struct WeightShares<'w>(&'w [WeightShare]);
 
-impl Shares<'_> {
+impl WeightShares<'_> {
     /// The share of this member.
-    pub fn of(self, member: MemberIndex) -> Share {
+    pub fn of(self, member: MemberIndex) -> WeightShare {
         self.0[usize::from(member)]
     }
 }
@@ -69,9 +69,9 @@ impl<'w> UsableBits<'w> {
         self.overlay.is_some_and(|overlay| is_set(&overlay.reserve, self.first + bit))
     }
 
-    fn shares(&self, first: ZoneBit, count: u16) -> Option<Shares<'w>> {
+    fn weight_shares(&self, first: ZoneBit, count: u16) -> Option<WeightShares<'w>> {
         let start = (self.first + first).0 as usize;
-        Some(Shares(&self.overlay?.shares[start..start + usize::from(count)]))
+        Some(WeightShares(&self.overlay?.weight_shares[start..start + usize::from(count)]))
     }
 }
 
@@ -155,11 +155,11 @@ impl<'w> Candidates<'w> {
     }
 
     /// The share of weight of each member; `None` if no record in the world is in transition.
-    pub fn shares(&self) -> Option<Shares<'w>> {
+    pub fn weight_shares(&self) -> Option<WeightShares<'w>> {
         if self.first_bit == Candidates::ALWAYS_USABLE {
             return None;
         }
-        self.usable.shares(self.first_bit, self.count)
+        self.usable.weight_shares(self.first_bit, self.count)
     }
 }
 

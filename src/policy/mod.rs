@@ -28,7 +28,7 @@ mod weighted;
 use arrayvec::ArrayVec;
 
 pub use bits::{BitIndex, ZoneBit};
-pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
+pub use candidates::{Candidates, FailOpen, Overlay, UsableBits, WeightShares};
 pub use cidr_tables::CidrTables;
 pub use member::MemberIndex;
 pub use random::SeededRng;
@@ -89,7 +89,7 @@ impl Choice {
         trace.policy_step(|| PolicyStep::Candidates {
             usable: vec![true],
             reserve: vec![false],
-            parts: None,
+            weight_shares: None,
             fails_open: true,
         });
         let choice = Choice::of(Some(MemberIndex(0)), PrefixLength::ZERO);
@@ -129,7 +129,9 @@ impl GroupPolicy {
         trace.policy_step(|| PolicyStep::Candidates {
             usable: candidates.all().map(|member| candidates.is_usable(member)).collect(),
             reserve: candidates.all().map(|member| candidates.is_in_reserve(member)).collect(),
-            parts: candidates.shares().map(|shares| candidates.all().map(|member| shares.of(member).parts()).collect()),
+            weight_shares: candidates
+                .weight_shares()
+                .map(|shares| candidates.all().map(|member| shares.of(member).parts()).collect()),
             fails_open: candidates.fails_open(),
         });
         let choice = match self {

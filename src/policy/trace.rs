@@ -33,7 +33,7 @@ pub enum PolicyStep {
         reserve: Vec<bool>,
         /// The share of weight of each member, in 255ths; `None` if all have their full weight. By
         /// member.
-        parts: Option<Vec<u8>>,
+        weight_shares: Option<Vec<u8>>,
         /// Whether members that are not usable are answered if no member is usable.
         fails_open: bool,
     },

@@ -38,7 +38,7 @@ impl Weighted {
     ) -> Option<MemberIndex> {
         let weights = || MemberIndex::number(&self.weights).filter(|&(member, _)| eligible(member));
         let whole = || weights().map(|(member, &weight)| (member, u32::from(weight)));
-        let drawn = match candidates.shares() {
+        let drawn = match candidates.weight_shares() {
             None => draw_by_weight(whole, rng, trace),
             // A record that drains or starts slowly has a share of its weight (docs/health.md). If
             // no weight distinguishes records, the shares themselves are the weights.

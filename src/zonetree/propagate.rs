@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Content, Group, GroupIndex, Member, Zone};
-use crate::health::{CheckBits, Recovery, RecoveryEvent, RecoveryRules, RecoveryStage, Share, Timestamp};
+use crate::health::{CheckBits, Recovery, RecoveryEvent, RecoveryRules, RecoveryStage, Timestamp, WeightShare};
 use crate::model::{Name, RecordType, WhenAllUnhealthy};
 use crate::policy::{BitIndex, Candidates, GroupPolicy, MemberIndex, Overlay, ZoneBit};
 
@@ -48,7 +48,7 @@ enum MemberState {
     /// Healthy, but not in use yet: its failback delay has not passed.
     Waiting,
     /// Draining because of an override, with the remaining share of its weight.
-    Draining(Share),
+    Draining(WeightShare),
     /// In use.
     In,
 }
@@ -112,7 +112,7 @@ impl<'s> Propagation<'s> {
         for (bit, member) in all.clone().zip(group.members.clone()) {
             let seen = self.observed_state(&zone.members[member as usize], bit);
             let (state, ramp) = match recovery_group {
-                None => (seen, Share::WHOLE),
+                None => (seen, WeightShare::WHOLE),
                 Some(recovery_group) => self.recover(bit, seen, recovery_group.rules),
             };
             let is_in_use = match state {
@@ -172,14 +172,14 @@ impl<'s> Propagation<'s> {
     }
 
     /// The state of a member that may have recovered, under the rules of its group.
-    fn recover(&mut self, bit: BitIndex, seen: MemberState, rules: RecoveryRules) -> (MemberState, Share) {
+    fn recover(&mut self, bit: BitIndex, seen: MemberState, rules: RecoveryRules) -> (MemberState, WeightShare) {
         let event = self.event_of(bit, seen);
         let recovery = Recovery { since: self.bits.recovery(bit) }.step(event, rules, self.at);
         self.bits.set_recovery(bit, recovery.since);
         match recovery.since.map(|since| rules.stage(since, self.at)) {
-            Some(RecoveryStage::Waiting { .. }) => (seen.min(MemberState::Waiting), Share::WHOLE),
+            Some(RecoveryStage::Waiting { .. }) => (seen.min(MemberState::Waiting), WeightShare::WHOLE),
             Some(RecoveryStage::Ramping { share, .. }) => (seen, share),
-            Some(RecoveryStage::Back) | None => (seen, Share::WHOLE),
+            Some(RecoveryStage::Back) | None => (seen, WeightShare::WHOLE),
         }
     }
 
@@ -344,8 +344,8 @@ impl Bits {
     }
 
     /// Stores a member's state and the share of its weight.
-    fn note(&mut self, bit: BitIndex, state: MemberState, ramp: Share, is_in_use: bool) {
-        let is_plain = matches!(state, MemberState::In | MemberState::Out) && ramp == Share::WHOLE;
+    fn note(&mut self, bit: BitIndex, state: MemberState, ramp: WeightShare, is_in_use: bool) {
+        let is_plain = matches!(state, MemberState::In | MemberState::Out) && ramp == WeightShare::WHOLE;
         if self.transitions.is_none() && is_plain {
             return;
         }
@@ -354,10 +354,10 @@ impl Bits {
             MemberState::In | MemberState::Out => transitions.member_states.remove(&bit),
             MemberState::Waiting | MemberState::Draining(_) => transitions.member_states.insert(bit, state),
         };
-        transitions.overlay.shares[bit.0 as usize] = match state {
+        transitions.overlay.weight_shares[bit.0 as usize] = match state {
             MemberState::Draining(left) if is_in_use => left.times(ramp),
             MemberState::In => ramp,
-            _ => Share::WHOLE,
+            _ => WeightShare::WHOLE,
         };
         let is_in_reserve = !is_in_use && state != MemberState::Out;
         set(&mut transitions.overlay.reserve, bit, is_in_reserve);
@@ -374,8 +374,10 @@ impl Bits {
     fn transitions_mut(&mut self) -> &mut Transitions {
         let words = &self.usable;
         self.transitions.get_or_insert_with(|| {
-            let overlay =
-                Overlay { shares: vec![Share::WHOLE; words.len() * 64].into(), reserve: vec![0; words.len()].into() };
+            let overlay = Overlay {
+                weight_shares: vec![WeightShare::WHOLE; words.len() * 64].into(),
+                reserve: vec![0; words.len()].into(),
+            };
             let (member_states, recoveries, has_timer) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
             Box::new(Transitions { overlay, member_states, recoveries, has_timer })
         })
@@ -416,7 +418,7 @@ mod tests {
         bits: Bits,
         now: u64,
         down: BTreeSet<u32>,
-        draining: BTreeMap<u32, Share>,
+        draining: BTreeMap<u32, WeightShare>,
         at_once: BTreeSet<u32>,
     }
 
@@ -472,7 +474,7 @@ mod tests {
             let usable = UsableBits::new(self.bits.usable(), FIRST).with_overlay(self.bits.overlay());
             let candidates = Candidates::new(usable, group.first_bit, u16::try_from(group.members.len()).unwrap());
             let look = |member| match (candidates.is_usable(member), candidates.is_in_reserve(member)) {
-                (true, _) => candidates.shares().map_or(255, |shares| shares.of(member).parts()).to_string(),
+                (true, _) => candidates.weight_shares().map_or(255, |shares| shares.of(member).parts()).to_string(),
                 (false, true) => "r".to_owned(),
                 (false, false) => "-".to_owned(),
             };
@@ -573,11 +575,11 @@ mod tests {
         let weighted = pair("app", [weight(10), weight(10)], [1, 2]);
         let failover = pair("www", [primary(), secondary()], [1, 3]);
         let mut lab_zone = lab_zone(weighted.into_iter().chain(failover), Vec::new());
-        lab_zone.draining.insert(1, Share::of(Duration::from_secs(1), Duration::from_secs(2)));
+        lab_zone.draining.insert(1, WeightShare::of(Duration::from_secs(1), Duration::from_secs(2)));
         lab_zone.propagate(PropagationReason::Change);
         assert_eq!(lab_zone.looks("app"), ["128", "255"]);
         assert_eq!(lab_zone.looks("www"), ["r", "255"]);
-        lab_zone.draining.insert(1, Share::LEAST);
+        lab_zone.draining.insert(1, WeightShare::LEAST);
         lab_zone.pass(1);
         assert_eq!(lab_zone.looks("app"), ["1", "255"]);
         // The pair has no other usable member: it answers while it drains.
@@ -604,19 +606,19 @@ mod tests {
         let spare = [("x", primary(), "eu"), ("y", secondary(), "us")]
             .map(|(id, role, owner)| member(id, role, None, &format!("spare ALIAS A {owner}")));
         let mut lab_zone = lab_zone(leaves.chain(top).chain(spare), Vec::new());
-        let half = Share::of(Duration::from_secs(1), Duration::from_secs(2));
+        let half = WeightShare::of(Duration::from_secs(1), Duration::from_secs(2));
         lab_zone.draining.insert(1, half);
         lab_zone.propagate(PropagationReason::Change);
         assert_eq!(
             (lab_zone.looks("eu"), lab_zone.looks("top")),
             (vec!["128".into(), "255".into()], vec!["255".into(); 2])
         );
-        lab_zone.draining.insert(2, Share::LEAST);
+        lab_zone.draining.insert(2, WeightShare::LEAST);
         lab_zone.propagate(PropagationReason::Change);
         assert_eq!(lab_zone.looks("eu"), ["128", "1"]);
         assert_eq!(lab_zone.looks("top"), ["128", "255"], "as much as its best member");
         assert_eq!(lab_zone.looks("spare"), ["r", "255"]);
-        lab_zone.draining.insert(1, Share::LEAST);
+        lab_zone.draining.insert(1, WeightShare::LEAST);
         lab_zone.pass(1);
         assert_eq!(lab_zone.looks("top"), ["1", "255"]);
         lab_zone.draining.clear();
@@ -649,7 +651,7 @@ mod tests {
     fn a_drain_that_is_taken_back_goes_on_from_where_it_was() {
         let sets = pair("app", [weight(10), weight(10)], [1, 2]);
         let mut lab_zone = lab_zone(sets, vec![record_group("app", 60, 100)]);
-        lab_zone.draining.insert(1, Share::of(Duration::from_secs(1), Duration::from_secs(5)));
+        lab_zone.draining.insert(1, WeightShare::of(Duration::from_secs(1), Duration::from_secs(5)));
         lab_zone.propagate(PropagationReason::Change);
         assert_eq!(lab_zone.looks("app"), ["51", "255"]);
         lab_zone.draining.clear();
@@ -664,7 +666,7 @@ mod tests {
     enum Step {
         Down(u32),
         Up(u32),
-        Drain(u32, Share),
+        Drain(u32, WeightShare),
         Hold(u32),
         Pass(u64),
     }
@@ -673,7 +675,7 @@ mod tests {
         prop_oneof![
             (1u32..7).prop_map(Step::Down),
             (1u32..7).prop_map(Step::Up),
-            (1u32..7, 1u8..=255).prop_map(|(slot, parts)| Step::Drain(slot, Share::from_parts(parts).unwrap())),
+            (1u32..7, 1u8..=255).prop_map(|(slot, parts)| Step::Drain(slot, WeightShare::from_parts(parts).unwrap())),
             (1u32..7).prop_map(Step::Hold),
             (0u64..90).prop_map(Step::Pass),
         ]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use fiftythree::config::{self, ClientSubnetUse, Diagnostic, LoadPhase, Settings, SourceFile};
 use fiftythree::geo::GeoLookup;
 use fiftythree::health::{
-    Action, CheckBits, CheckSlot, Drain, Observation, OverrideRequest, Overrides, Pattern, Share, Status, Timestamp,
-    Tracker,
+    Action, CheckBits, CheckSlot, Drain, Observation, OverrideRequest, Overrides, Pattern, Status, Timestamp, Tracker,
+    WeightShare,
 };
 use fiftythree::model::HealthCheckId;
 use fiftythree::policy::CidrTables;
@@ -168,7 +168,7 @@ impl Lab {
             let is_up = self.overrides.on(name, self.now).is_some_and(|known| known.request.action == Action::Up);
             at_once.extend(is_up.then_some(slot));
             let left = self.overrides.drains_on(name, self.now).map(|drain| drain.left(self.now));
-            let left: Option<Vec<Share>> = left.collect();
+            let left: Option<Vec<WeightShare>> = left.collect();
             if self.tracker.status_without_overrides(slot) == Some(Status::Healthy) {
                 draining.extend(left.and_then(|left| left.into_iter().min()).map(|share| (slot, share)));
             }
