@@ -207,7 +207,7 @@ impl World {
         for entry in &catalog.zones {
             entry.zone.propagate(checks, &mut bits, entry.first_bit, PropagationReason::Begin, at);
         }
-        bits.drop_idle_transitions();
+        bits.drop_reduced_use_if_idle();
         World { catalog, bits, geo_lookup }
     }
 
@@ -224,7 +224,7 @@ impl World {
         self.with_bits(bits)
     }
 
-    /// The world after time has passed: only groups with records in transition are computed again.
+    /// The world after time has passed: only groups with records in reduced use are computed again.
     /// `None` if nothing changed.
     pub fn after(&self, checks: &CheckBits, at: Timestamp) -> Option<World> {
         let has_timer: Vec<BitIndex> = self.bits.has_timer().collect();
@@ -242,7 +242,7 @@ impl World {
     }
 
     fn with_bits(&self, mut bits: Bits) -> World {
-        bits.drop_idle_transitions();
+        bits.drop_reduced_use_if_idle();
         World { catalog: Arc::clone(&self.catalog), bits, geo_lookup: Arc::clone(&self.geo_lookup) }
     }
 
@@ -350,7 +350,7 @@ impl World {
     }
 
     fn view_in<'w>(&'w self, entry: &'w ZoneEntry, vpc_region: Option<Region>) -> ZoneView<'w> {
-        let usable = UsableBits::new(self.bits.usable(), entry.first_bit).with_overlay(self.bits.overlay());
+        let usable = UsableBits::new(self.bits.usable(), entry.first_bit).with_reduced_use(self.bits.reduced_use());
         let has_zones_below = entry.has_zones_below;
         ZoneView {
             zone: &entry.zone,

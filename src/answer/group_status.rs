@@ -60,7 +60,7 @@ impl PolicyTrace for StatusTrace {
     fn policy_step(&mut self, step: impl FnOnce() -> PolicyStep) {
         match step() {
             PolicyStep::Candidates { usable, reserve, weight_shares, .. } => {
-                (self.0.usable, self.0.reserve, self.0.parts) = (usable, reserve, weight_shares);
+                (self.0.usable, self.0.reserve, self.0.weight_shares) = (usable, reserve, weight_shares);
             }
             PolicyStep::Draw(draw) => self.0.draw = Some(draw),
             PolicyStep::Chosen(choice) => self.0.chosen = choice.members.to_vec(),

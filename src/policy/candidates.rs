@@ -13,13 +13,13 @@ use crate::model::MAX_MEMBERS;
 pub struct UsableBits<'w> {
     words: &'w [u64],
     first: BitIndex,
-    overlay: Option<&'w Overlay>,
+    reduced_use: Option<&'w ReducedUse>,
 }
 
-/// The shares and reserve that apply while a record of the world drains, waits for its failback or
+/// The records in reduced use: what applies while a record of the world drains, waits for its failback or
 /// starts slowly. Most of the time there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlay {
+pub struct ReducedUse {
     /// By bit: the share of its weight that a weighted record has.
     pub weight_shares: Box<[WeightShare]>,
     /// A set bit marks a member that may be answered if no member is usable, before all members are
@@ -41,12 +41,12 @@ impl WeightShares<'_> {
 impl<'w> UsableBits<'w> {
     /// The bits in `words` from `first` on.
     pub fn new(words: &'w [u64], first: BitIndex) -> UsableBits<'w> {
-        UsableBits { words, first, overlay: None }
+        UsableBits { words, first, reduced_use: None }
     }
 
-    /// The same bits with an overlay.
-    pub fn with_overlay(self, overlay: Option<&'w Overlay>) -> UsableBits<'w> {
-        UsableBits { overlay, ..self }
+    /// The same bits, with the records in reduced use.
+    pub fn with_reduced_use(self, reduced_use: Option<&'w ReducedUse>) -> UsableBits<'w> {
+        UsableBits { reduced_use, ..self }
     }
 
     /// Whether this bit is set.
@@ -66,12 +66,12 @@ impl<'w> UsableBits<'w> {
     }
 
     fn is_in_reserve(&self, bit: ZoneBit) -> bool {
-        self.overlay.is_some_and(|overlay| is_set(&overlay.reserve, self.first + bit))
+        self.reduced_use.is_some_and(|reduced_use| is_set(&reduced_use.reserve, self.first + bit))
     }
 
     fn weight_shares(&self, first: ZoneBit, count: u16) -> Option<WeightShares<'w>> {
         let start = (self.first + first).0 as usize;
-        Some(WeightShares(&self.overlay?.weight_shares[start..start + usize::from(count)]))
+        Some(WeightShares(&self.reduced_use?.weight_shares[start..start + usize::from(count)]))
     }
 }
 
@@ -154,7 +154,7 @@ impl<'w> Candidates<'w> {
         self.first_bit != Candidates::ALWAYS_USABLE && self.usable.is_in_reserve(self.first_bit + member)
     }
 
-    /// The share of weight of each member; `None` if no record in the world is in transition.
+    /// The share of weight of each member; `None` if no record in the world is in reduced use.
     pub fn weight_shares(&self) -> Option<WeightShares<'w>> {
         if self.first_bit == Candidates::ALWAYS_USABLE {
             return None;

@@ -28,7 +28,7 @@ mod weighted;
 use arrayvec::ArrayVec;
 
 pub use bits::{BitIndex, ZoneBit};
-pub use candidates::{Candidates, FailOpen, Overlay, UsableBits, WeightShares};
+pub use candidates::{Candidates, FailOpen, ReducedUse, UsableBits, WeightShares};
 pub use cidr_tables::CidrTables;
 pub use member::MemberIndex;
 pub use random::SeededRng;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  verdicts of checks ─▶ state of each member ─────▶ recovery ─▶ usable bit      one per member
-//!  targets of aliases ─▶ out, waiting, draining, in              share, reserve  only during transitions
+//!  targets of aliases ─▶ out, waiting, draining, in              share, reserve  only while records drain or recover
 //! ```
 //!
 //! Each group is computed after the groups its aliases point to. A group has a timer if one of its
@@ -16,22 +16,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Content, Group, GroupIndex, Member, Zone};
 use crate::health::{CheckBits, Recovery, RecoveryEvent, RecoveryRules, RecoveryStage, Timestamp, WeightShare};
 use crate::model::{Name, RecordType, WhenAllUnhealthy};
-use crate::policy::{BitIndex, Candidates, GroupPolicy, MemberIndex, Overlay, ZoneBit};
+use crate::policy::{BitIndex, Candidates, GroupPolicy, MemberIndex, ReducedUse, ZoneBit};
 
-/// Two bits per member for all zones of a world, and the state of members in transition, if any.
+/// Two bits per member for all zones of a world, and the state of members in reduced use, if any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
     /// Health without delays and drains.
     healthy: Box<[u64]>,
     /// The bits that policies read.
     usable: Box<[u64]>,
-    transitions: Option<Box<Transitions>>,
+    reduced: Option<Box<RecordsInReducedUse>>,
 }
 
-/// The state of members in transition.
+/// The state of members in reduced use: draining, waiting for their failback, or starting slowly.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Transitions {
-    overlay: Overlay,
+struct RecordsInReducedUse {
+    reduced_use: ReducedUse,
     /// Members that wait or drain.
     member_states: BTreeMap<BitIndex, MemberState>,
     /// When recovering members recovered.
@@ -270,7 +270,7 @@ impl Bits {
     /// `count` bits, all unset.
     pub fn new(count: u32) -> Bits {
         let words = vec![0; count.div_ceil(64) as usize].into_boxed_slice();
-        Bits { healthy: words.clone(), usable: words, transitions: None }
+        Bits { healthy: words.clone(), usable: words, reduced: None }
     }
 
     /// The bits that policies read.
@@ -278,9 +278,9 @@ impl Bits {
         &self.usable
     }
 
-    /// The shares and reserve of members in transition, if any.
-    pub fn overlay(&self) -> Option<&Overlay> {
-        self.transitions.as_ref().map(|transitions| &transitions.overlay)
+    /// The weight shares and the reserve of members in reduced use, if any.
+    pub fn reduced_use(&self) -> Option<&ReducedUse> {
+        self.reduced.as_ref().map(|reduced| &reduced.reduced_use)
     }
 
     /// Copies `count` usable bits from other bits, where they begin at `other_first`.
@@ -292,7 +292,7 @@ impl Bits {
 
     /// Recovering members, and when they recovered.
     pub fn recoveries(&self) -> impl Iterator<Item = (BitIndex, Timestamp)> {
-        self.transitions.iter().flat_map(|transitions| transitions.recoveries.iter().map(|(&bit, &since)| (bit, since)))
+        self.reduced.iter().flat_map(|reduced| reduced.recoveries.iter().map(|(&bit, &since)| (bit, since)))
     }
 
     /// Whether the same members are recovering since the same times.
@@ -303,10 +303,10 @@ impl Bits {
     /// Sets when a member recovered; `None` if it is not recovering.
     pub fn set_recovery(&mut self, bit: BitIndex, since: Option<Timestamp>) {
         match since {
-            Some(since) => drop(self.transitions_mut().recoveries.insert(bit, since)),
+            Some(since) => drop(self.reduced_mut().recoveries.insert(bit, since)),
             None => {
-                if let Some(transitions) = &mut self.transitions {
-                    transitions.recoveries.remove(&bit);
+                if let Some(reduced) = &mut self.reduced {
+                    reduced.recoveries.remove(&bit);
                 }
             }
         }
@@ -314,28 +314,27 @@ impl Bits {
 
     /// The first bits of the groups with a timer, in ascending order.
     pub fn has_timer(&self) -> impl Iterator<Item = BitIndex> {
-        self.transitions.iter().flat_map(|transitions| transitions.has_timer.iter().copied())
+        self.reduced.iter().flat_map(|reduced| reduced.has_timer.iter().copied())
     }
 
-    /// Drops the state of transitions if no group has a timer.
-    pub fn drop_idle_transitions(&mut self) {
-        self.transitions.take_if(|transitions| transitions.has_timer.is_empty());
+    /// Drops the state of reduced use if no group has a timer.
+    pub fn drop_reduced_use_if_idle(&mut self) {
+        self.reduced.take_if(|reduced| reduced.has_timer.is_empty());
     }
 
     fn recovery(&self, bit: BitIndex) -> Option<Timestamp> {
-        self.transitions.as_ref()?.recoveries.get(&bit).copied()
+        self.reduced.as_ref()?.recoveries.get(&bit).copied()
     }
 
     fn state(&self, bit: BitIndex) -> MemberState {
-        let transitions =
-            self.transitions.as_ref().and_then(|transitions| transitions.member_states.get(&bit).copied());
-        transitions.unwrap_or(if is_set(&self.healthy, bit) { MemberState::In } else { MemberState::Out })
+        let reduced = self.reduced.as_ref().and_then(|reduced| reduced.member_states.get(&bit).copied());
+        reduced.unwrap_or(if is_set(&self.healthy, bit) { MemberState::In } else { MemberState::Out })
     }
 
     /// Members in use are usable. If no member is in use, those that wait or drain are answered
     /// before the unhealthy ones.
     fn make_usable(&mut self, bit: BitIndex, any_in_use: bool) {
-        let reserve = self.transitions.as_ref().map(|transitions| is_set(&transitions.overlay.reserve, bit));
+        let reserve = self.reduced.as_ref().map(|reduced| is_set(&reduced.reduced_use.reserve, bit));
         let usable = match reserve {
             None | Some(false) => is_set(&self.healthy, bit),
             Some(true) => !any_in_use,
@@ -346,40 +345,40 @@ impl Bits {
     /// Stores a member's state and the share of its weight.
     fn note(&mut self, bit: BitIndex, state: MemberState, ramp: WeightShare, is_in_use: bool) {
         let is_plain = matches!(state, MemberState::In | MemberState::Out) && ramp == WeightShare::WHOLE;
-        if self.transitions.is_none() && is_plain {
+        if self.reduced.is_none() && is_plain {
             return;
         }
-        let transitions = self.transitions_mut();
+        let reduced = self.reduced_mut();
         match state {
-            MemberState::In | MemberState::Out => transitions.member_states.remove(&bit),
-            MemberState::Waiting | MemberState::Draining(_) => transitions.member_states.insert(bit, state),
+            MemberState::In | MemberState::Out => reduced.member_states.remove(&bit),
+            MemberState::Waiting | MemberState::Draining(_) => reduced.member_states.insert(bit, state),
         };
-        transitions.overlay.weight_shares[bit.0 as usize] = match state {
+        reduced.reduced_use.weight_shares[bit.0 as usize] = match state {
             MemberState::Draining(left) if is_in_use => left.times(ramp),
             MemberState::In => ramp,
             _ => WeightShare::WHOLE,
         };
         let is_in_reserve = !is_in_use && state != MemberState::Out;
-        set(&mut transitions.overlay.reserve, bit, is_in_reserve);
+        set(&mut reduced.reduced_use.reserve, bit, is_in_reserve);
     }
 
     fn set_timer(&mut self, group: BitIndex, has_timer: bool) {
         if has_timer {
-            self.transitions_mut().has_timer.insert(group);
-        } else if let Some(transitions) = &mut self.transitions {
-            transitions.has_timer.remove(&group);
+            self.reduced_mut().has_timer.insert(group);
+        } else if let Some(reduced) = &mut self.reduced {
+            reduced.has_timer.remove(&group);
         }
     }
 
-    fn transitions_mut(&mut self) -> &mut Transitions {
+    fn reduced_mut(&mut self) -> &mut RecordsInReducedUse {
         let words = &self.usable;
-        self.transitions.get_or_insert_with(|| {
-            let overlay = Overlay {
+        self.reduced.get_or_insert_with(|| {
+            let reduced_use = ReducedUse {
                 weight_shares: vec![WeightShare::WHOLE; words.len() * 64].into(),
                 reserve: vec![0; words.len()].into(),
             };
             let (member_states, recoveries, has_timer) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-            Box::new(Transitions { overlay, member_states, recoveries, has_timer })
+            Box::new(RecordsInReducedUse { reduced_use, member_states, recoveries, has_timer })
         })
     }
 }
@@ -446,7 +445,7 @@ mod tests {
         fn propagate(&mut self, reason: PropagationReason) {
             let (checks, at) = (self.checks(), Timestamp(Duration::from_secs(self.now)));
             self.zone.propagate(&checks, &mut self.bits, FIRST, reason, at);
-            self.bits.drop_idle_transitions();
+            self.bits.drop_reduced_use_if_idle();
         }
 
         fn set_down(&mut self, slot: u32, is_down: bool) {
@@ -460,7 +459,7 @@ mod tests {
             let (checks, at) = (self.checks(), Timestamp(Duration::from_secs(self.now)));
             let groups: Vec<ZoneBit> = self.bits.has_timer().map(|bit| bit.within(FIRST)).collect();
             self.zone.propagate_some(&groups, &checks, &mut self.bits, FIRST, at);
-            self.bits.drop_idle_transitions();
+            self.bits.drop_reduced_use_if_idle();
         }
 
         /// Each member of a group: `-` unusable, `r` unusable and in reserve, otherwise the share
@@ -471,7 +470,7 @@ mod tests {
             let Found::Name(node) = self.zone.find(&question) else { panic!("{owner} is there") };
             let group = self.zone.group(node, RecordType::A).unwrap().listed().unwrap();
             let group = &self.zone.groups[group];
-            let usable = UsableBits::new(self.bits.usable(), FIRST).with_overlay(self.bits.overlay());
+            let usable = UsableBits::new(self.bits.usable(), FIRST).with_reduced_use(self.bits.reduced_use());
             let candidates = Candidates::new(usable, group.first_bit, u16::try_from(group.members.len()).unwrap());
             let look = |member| match (candidates.is_usable(member), candidates.is_in_reserve(member)) {
                 (true, _) => candidates.weight_shares().map_or(255, |shares| shares.of(member).parts()).to_string(),
@@ -510,7 +509,7 @@ mod tests {
         assert_eq!(lab_zone.looks("app"), ["51", "255"]);
         lab_zone.pass(80);
         assert_eq!(lab_zone.looks("app"), ["255", "255"]);
-        assert_eq!(lab_zone.bits.transitions, None, "no transition is left");
+        assert_eq!(lab_zone.bits.reduced, None, "no record is in reduced use");
     }
 
     #[test]
@@ -595,7 +594,7 @@ mod tests {
         lab_zone.draining.clear();
         lab_zone.propagate(PropagationReason::Change);
         assert_eq!(lab_zone.looks("app"), ["-", "255"]);
-        assert_eq!(lab_zone.bits.transitions, None);
+        assert_eq!(lab_zone.bits.reduced, None);
     }
 
     #[test]
@@ -729,7 +728,7 @@ mod tests {
                     let looks = lab_zone.looks(owner);
                     prop_assert!(!looks.contains(&"r".to_owned()) || looks.iter().any(|look| look.parse::<u8>().is_ok()), "{}: {:?}", owner, looks);
                 }
-                prop_assert_eq!(lab_zone.bits.transitions.is_some(), lab_zone.bits.has_timer().next().is_some());
+                prop_assert_eq!(lab_zone.bits.reduced.is_some(), lab_zone.bits.has_timer().next().is_some());
             }
         }
     }
