@@ -286,8 +286,8 @@ impl<'w, T: AnswerTrace<'w>> Resolution<'w, '_, T> {
         self.pick(group, |answer, records| answer.answer.push(Part { owner, records, presence: Presence::Required }))
     }
 
-    /// The records of a group, through at most `MAX_CHAIN` groups. Each level runs its own policy for
-    /// the same client and fails open separately (Developer Guide, "How health checks work in
+    /// The records of a group, through at most `MAX_CHAIN` groups. Each level runs its own policy
+    /// for the same client and fails open separately (Developer Guide, "How health checks work in
     /// complex configurations"). `put` adds each set to the answer.
     fn pick(&mut self, group: GroupIndex, mut put: impl FnMut(&mut Answer<'w>, Records<'w>)) -> Option<Chosen<'w>> {
         let zone = self.zone_view.zone;

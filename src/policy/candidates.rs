@@ -16,8 +16,8 @@ pub struct UsableBits<'w> {
     reduced_use: Option<&'w ReducedUse>,
 }
 
-/// The records in reduced use: what applies while a record of the world drains, waits for its failback or
-/// starts slowly. Most of the time there is none.
+/// The records in reduced use: what applies while a record of the world drains, waits for its
+/// failback or starts slowly. Most of the time there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReducedUse {
     /// By bit: the share of its weight that a weighted record has.

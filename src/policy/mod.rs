@@ -3,9 +3,9 @@
 //!
 //! There is one file per policy, all with the same structure: a type that is built from the record
 //! sets of a group when a zone is compiled, with a `choose` method that does not depend on sockets,
-//! names, files, clocks or probes. All policies follow the common rule (Developer Guide, "How Amazon Route
-//! 53 chooses records when health checking is configured"): the first healthy candidate in the
-//! policy's order; if none is healthy, all count as healthy.
+//! names, files, clocks or probes. All policies follow the common rule (Developer Guide, "How
+//! Amazon Route 53 chooses records when health checking is configured"): the first healthy
+//! candidate in the policy's order; if none is healthy, all count as healthy.
 //!
 //! A group is all record sets of one name and type; a member is one of them. The ECS scope of an
 //! answer is how many leading bits of the client's address it depends on: `geo` finds it for each

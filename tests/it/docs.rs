@@ -74,7 +74,7 @@ fn what_does_not_exist_is_noticed() {
         "policy::tests::weighted",
         "tests/it/failover.rs::zone",
         "tests/nowhere.rs::zone",
-        "tests/tools/metric_checks.rs::plan",
+        "tests/tools/metric_checks.rs::scheduled",
         "tests/tools/metric_checks.rs::they_ask_a_real",
         "a few words",
     ];

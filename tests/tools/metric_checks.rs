@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use fiftythree::health::{CheckSlot, Generation, MetricPlan};
+use fiftythree::health::{CheckSlot, Generation, ScheduledMetric};
 use fiftythree::model::{ComparisonOperator, HealthCheckId, InsufficientDataHealthStatus, MetricCheck};
 use fiftythree::probe::{Environment, Evaluator};
 use tokio::sync::mpsc;
@@ -50,8 +50,8 @@ fn target() -> String {
 }
 
 /// A metric check of a value that must not exceed 0.5.
-fn plan(slot: u32, prometheus: &str, query: &str) -> MetricPlan {
-    MetricPlan {
+fn scheduled(slot: u32, prometheus: &str, query: &str) -> ScheduledMetric {
+    ScheduledMetric {
         slot: CheckSlot(slot),
         generation: Generation(1),
         id: HealthCheckId("0123".to_owned()),
@@ -74,9 +74,9 @@ pub(crate) fn they_ask_a_real_prometheus() {
     block_on(async {
         let (sender, mut results) = mpsc::channel(16);
         let mut evaluator = Evaluator::new(&Environment::start(64), sender).unwrap();
-        let plans: Vec<MetricPlan> =
-            (0..).zip(CASES).map(|(slot, (query, _))| plan(slot, &prometheus.url, query)).collect();
-        evaluator.set(&plans);
+        let schedule: Vec<ScheduledMetric> =
+            (0..).zip(CASES).map(|(slot, (query, _))| scheduled(slot, &prometheus.url, query)).collect();
+        evaluator.set(&schedule);
         let mut reports = [const { String::new() }; CASES.len()];
         // Until Prometheus has started and scraped, there is no data.
         let deadline = Instant::now() + PATIENCE;
