@@ -8,7 +8,6 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::api::{change_batch, ids};
-use crate::control::ServedObjects;
 use crate::load::LoadedConfig;
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, HostedZone, HostedZoneId, Name, RecordSetKey, RecordType,
@@ -87,7 +86,7 @@ pub(super) async fn delete_record(State(admin): State<AdminState>, Query(which):
         let key = RecordSetKey { name, record_type, set_identifier: which.set_identifier.clone() };
         let id = zone_meant(&admin.base(), which.zone.as_deref(), &[&key.name])?;
         for _ in 0..TRIES {
-            let (revision, object) = admin.objects().read(&ObjectId::HostedZone(id.clone())).await?;
+            let (revision, object) = admin.objects.read(&ObjectId::HostedZone(id.clone())).await?;
             let Object::HostedZone(zone) = object else { break };
             let Some(set) = zone.record_sets.iter().find(|set| set.key() == key) else {
                 return Err(Refused::Request(format!("there is no record set {key}")));
@@ -141,10 +140,6 @@ impl AdminState {
         self.base.borrow().clone()
     }
 
-    fn objects(&self) -> ServedObjects {
-        ServedObjects { base: self.base.clone(), events: self.events.clone() }
-    }
-
     async fn commit(
         &self,
         id: HostedZoneId,
@@ -166,7 +161,7 @@ impl AdminState {
         let name = if author.is_empty() { "the admin side".to_owned() } else { author.to_owned() };
         let author = Author { name, operation: operation.to_owned() };
         let commit = Commit { id: ObjectId::HostedZone(id.clone()), expected, change, author, submission: None };
-        let committed = self.objects().commit(commit).await?;
+        let committed = self.objects.commit(commit).await?;
         let record_sets = match committed.object {
             Some(Object::HostedZone(zone)) => zone.record_sets.len(),
             _ => 0,

@@ -60,7 +60,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::control::{Event, EventLog, HealthReader, HealthView, LastLoad, Reloads};
+use crate::control::{Event, EventLog, HealthReader, HealthView, LastLoad, Reloads, ServedObjects};
 use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Hosts, Limits};
 use crate::load::{InMemorySources, LoadedConfig};
@@ -103,6 +103,8 @@ pub(crate) struct AdminState {
     pub(crate) health: HealthReader,
     /// The configuration that the snapshot was compiled from.
     pub(crate) base: watch::Receiver<LoadedConfig>,
+    /// Its objects, to be changed.
+    pub(crate) objects: ServedObjects,
     /// The last events.
     pub(crate) feed: EventLog,
     /// The result of the last load.

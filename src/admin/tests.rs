@@ -29,6 +29,7 @@ async fn start_with(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, 
         crate::world::Publisher::new(crate::world::World::new(catalog, &Tracker::new().bits(), Arc::default()));
     let health = HealthView::empty(world.load(), base.borrow().clone(), Timestamp::default());
     let admin = AdminState {
+        objects: ServedObjects::new(base.clone(), events.clone()),
         events,
         readiness,
         health: HealthReader::new(health),
@@ -375,6 +376,7 @@ async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDi
     let (last_load_in, last_load) = watch::channel(LastLoad::default());
     let (_, state_writer, _keeping) = crate::store::keep(&path("state")).unwrap();
     let feed = EventLog::default();
+    let objects = ServedObjects::new(base.clone(), events.clone());
     let outputs = crate::control::Outputs {
         probes: watch::Sender::new(Arc::from([])),
         metric_checks: watch::Sender::new(Arc::from([])),
@@ -384,6 +386,7 @@ async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDi
         state_writer,
         notices: mpsc::channel(1).0,
         event_log: feed.clone(),
+        object_events: objects.object_events.clone(),
         last_load: last_load_in,
         reloads: watch::Sender::default(),
     };
@@ -392,6 +395,7 @@ async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDi
     let (control, _, health) = crate::control::Control::new(loaded, &memory, outputs, now());
     tokio::spawn(control.run(inbox, now));
     let admin = AdminState {
+        objects,
         events,
         readiness: watch::channel(Readiness::Ready).1,
         health,

@@ -6,7 +6,9 @@ use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, CidrCollectionId, Content, HealthCheck,
     HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Tags,
 };
-use crate::objects::{Author, Change, CommitError, Committed, ErrorCode, Object, ObjectId, Revision};
+use crate::objects::{
+    Author, Change, CommitError, Committed, ErrorCode, Object, ObjectEventKind, ObjectId, ObjectWatcher, Revision,
+};
 
 type Outcome = Result<Committed, CommitError>;
 
@@ -286,4 +288,33 @@ fn a_zone_and_its_records_come_and_go() {
     control.commit(id, None, Change::Delete).unwrap();
     assert_eq!(control.ask("www.new.test"), [""; 0]);
     assert!(!control.directory.path().join("zones/new.test.toml").exists());
+}
+
+async fn next(watcher: &mut dyn ObjectWatcher) -> (ObjectId, ObjectEventKind) {
+    let event = tokio::time::timeout(Duration::from_secs(10), watcher.next()).await.expect("there is an event");
+    let event = event.unwrap().unwrap();
+    (event.id, event.kind)
+}
+
+#[tokio::test]
+async fn watchers_see_commits_as_data_and_what_edits_replaced_and_removed() {
+    let checked = CHECKED.replace("other.test", "lab.test");
+    let mut control = control(&[("other.test.toml", OTHER), ("lab.test.toml", &checked)]);
+    let (zone, lab) = (ObjectId::HostedZone(control.zone_id("other.test.")), control.zone_id("lab.test."));
+    let mut watcher = control.control.outputs.object_events.watch(None);
+    let change = upsert("www.other.test.", "192.0.2.81");
+    let before = control.control.base.revision(&zone);
+    let after = control.commit(zone.clone(), before, change.clone()).unwrap().revision.unwrap();
+    let changed = ObjectEventKind::Changed { before, after, change: Arc::new(change) };
+    assert_eq!(next(&mut *watcher).await, (zone.clone(), changed));
+    // What the watcher sees of a commit is not seen again as an edit.
+    control.reload();
+    control.write("other.test.toml", OTHER);
+    control.reload();
+    assert_eq!(next(&mut *watcher).await, (zone, ObjectEventKind::Replaced));
+    let check = ObjectId::HealthCheck(check_id(&control, "blue"));
+    std::fs::remove_file(control.directory.path().join("zones/lab.test.toml")).unwrap();
+    control.reload();
+    let removed = [next(&mut *watcher).await, next(&mut *watcher).await];
+    assert_eq!(removed, [ObjectId::HostedZone(lab), check].map(|id| (id, ObjectEventKind::Removed)));
 }

@@ -13,7 +13,10 @@ use crate::history::{EventKind, ObjectChange};
 use crate::load::queue::Job;
 use crate::load::{CommitOutcome, CommitRequest, CommittedConfig, LoadedConfig, Trigger, with_files};
 use crate::model::{CidrCollection, HealthCheck};
-use crate::objects::{Commit, CommitError, Committed, Object, ObjectId, ObjectStore, Revision, ZoneSummary};
+use crate::objects::{
+    Commit, CommitError, Committed, Object, ObjectEventKind, ObjectEvents, ObjectId, ObjectStore, ObjectWatcher,
+    Position, Revision, ZoneSummary,
+};
 
 use super::{Control, Event};
 
@@ -96,9 +99,10 @@ impl Control {
         }
         let result = result.map(|(config, committed)| {
             let counts = (config.base.zone_summaries().count(), config.base.record_sets(), config.base.checks.len());
-            let CommittedConfig { base, catalog, records_by_check, change } = *config;
+            let CommittedConfig { base, catalog, records_by_check, change, before } = *config;
             let served = self.serve(base, catalog, records_by_check, at);
             self.report_served(served, at);
+            self.tell_watchers(&commit, before, committed.revision);
             self.commits.is_unkept = true;
             self.outputs.last_load.send_modify(|last| {
                 let summary = Arc::make_mut(&mut last.summary);
@@ -117,6 +121,19 @@ impl Control {
             Some(trigger) => self.begin_load(trigger),
             None => self.begin_commit(),
         }
+    }
+
+    /// Tells the watchers of objects about a commit.
+    fn tell_watchers(&self, commit: &Commit, before: Option<Revision>, after: Option<Revision>) {
+        let events = &self.outputs.object_events;
+        if !events.is_watched() {
+            return events.add_unknown();
+        }
+        let kind = match after {
+            Some(after) => ObjectEventKind::Changed { before, after, change: Arc::new(commit.change.clone()) },
+            None => ObjectEventKind::Removed,
+        };
+        events.add([(commit.id.clone(), kind)]);
     }
 
     /// Makes what was committed durable as last good copies, at most once a tick.
@@ -151,9 +168,18 @@ fn log_refused(commit: &Commit, error: &CommitError) {
 #[derive(Clone)]
 pub(crate) struct ServedObjects {
     /// The configuration in force.
-    pub(crate) base: watch::Receiver<LoadedConfig>,
+    base: watch::Receiver<LoadedConfig>,
     /// The control loop.
-    pub(crate) events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Event>,
+    /// What happens to the objects. The loop adds it.
+    pub(crate) object_events: ObjectEvents,
+}
+
+impl ServedObjects {
+    /// The objects of this configuration, changed by this loop.
+    pub(crate) fn new(base: watch::Receiver<LoadedConfig>, events: mpsc::Sender<Event>) -> ServedObjects {
+        ServedObjects { base, events, object_events: ObjectEvents::default() }
+    }
 }
 
 #[async_trait]
@@ -191,5 +217,10 @@ impl ObjectStore for ServedObjects {
         };
         let late = || CommitError::Unavailable("the change was not made in time; it may be made later".to_owned());
         tokio::time::timeout(PATIENCE, commit).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Nothing in the server watches objects yet: what it keeps for each of them has its revision.
+    fn watch(&self, after: Option<Position>) -> Box<dyn ObjectWatcher> {
+        self.object_events.watch(after)
     }
 }

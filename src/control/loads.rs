@@ -119,12 +119,20 @@ impl Control {
     pub(super) fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
         let Loaded { base, catalog, records_by_check, summary } = loaded;
         self.counters.load(&summary, at);
+        let before = self.base.clone();
         let served = self.serve(base, catalog, records_by_check, at);
+        self.tell_watchers_of_load(&before);
         self.report_loaded(&summary, trigger);
         self.publish_summary(&summary, at);
         self.report_served(served, at);
         self.last_diagnostics = summary.diagnostics;
         self.last_deferred = summary.deferred;
+    }
+
+    /// Tells the watchers of objects about a load.
+    fn tell_watchers_of_load(&self, before: &LoadedConfig) {
+        let events = &self.outputs.object_events;
+        if events.is_watched() { events.add(self.base.changed_since(before)) } else { events.add_unknown() }
     }
 
     /// Publishes a configuration. The loader assigned slots on a copy of this tracker's slots, which

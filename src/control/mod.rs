@@ -59,7 +59,7 @@ use crate::load::{
     CommitOutcome, Deferred, LoadDiagnostics, LoadOutcome, Loaded, LoadedConfig, RecordsByCheck, Trigger,
 };
 use crate::log_limit::LogLimit;
-use crate::objects::Commit;
+use crate::objects::{Commit, ObjectEvents};
 use crate::store::StateWriter;
 use crate::world::{Publisher, Reader, World};
 
@@ -175,6 +175,8 @@ pub(crate) struct Outputs {
     pub(crate) reloads: watch::Sender<Reloads>,
     /// The event log that the dashboard and `fiftythree watch` read.
     pub(crate) event_log: EventLog,
+    /// What happens to objects. It ends with the loop.
+    pub(crate) object_events: ObjectEvents,
     /// The outcome of the last load.
     pub(crate) last_load: watch::Sender<LastLoad>,
 }
@@ -292,9 +294,10 @@ impl Control {
         let mut batch = Vec::with_capacity(BATCH);
         while events.recv_many(&mut batch, BATCH).await > 0 {
             if self.handle(batch.drain(..), &now) == Flow::Stop {
-                return;
+                break;
             }
         }
+        self.outputs.object_events.end();
     }
 
     /// Handles a batch of events and publishes their outcome.

@@ -125,6 +125,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         notices: notices_in,
         reloads: reloads.clone(),
         event_log: EventLog::default(),
+        object_events: ObjectEvents::default(),
         last_load: watch::Sender::default(),
     };
     let (control, reader, health) = Control::new(loaded, &saved_state, outputs, at);

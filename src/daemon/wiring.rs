@@ -47,6 +47,7 @@ pub(super) struct Wiring {
     pending: watch::Receiver<usize>,
     jobs: Option<mpsc::UnboundedReceiver<Job>>,
     base: watch::Receiver<LoadedConfig>,
+    objects: ServedObjects,
     reloads: watch::Receiver<Reloads>,
     feed: EventLog,
     last_load: watch::Receiver<LastLoad>,
@@ -78,6 +79,7 @@ impl Wiring {
         let (notices, told) = mpsc::channel(NOTICES);
         tasks.spawn(webhook::deliver(told, base.clone()));
         let (last_load_in, last_load) = watch::channel(LastLoad::default());
+        let objects = ServedObjects::new(base.clone(), events.clone());
         let outputs = Outputs {
             probes: probes_in,
             metric_checks: metric_checks_in,
@@ -88,6 +90,7 @@ impl Wiring {
             notices,
             reloads: reloads_in,
             event_log: feed.clone(),
+            object_events: objects.object_events.clone(),
             last_load: last_load_in,
         };
         let (inbox, jobs) = (Some(inbox), Some(jobs));
@@ -100,6 +103,7 @@ impl Wiring {
             pending,
             jobs,
             base,
+            objects,
             reloads,
             feed,
             last_load,
@@ -214,6 +218,7 @@ impl Wiring {
             readiness,
             health,
             base: self.base.clone(),
+            objects: self.objects(),
             feed: self.feed.clone(),
             last_load: self.last_load.clone(),
             reloads: self.reloads.clone(),
@@ -240,7 +245,7 @@ impl Wiring {
 
     /// The objects that the server serves.
     pub(super) fn objects(&self) -> ServedObjects {
-        ServedObjects { base: self.base.clone(), events: self.events.clone() }
+        self.objects.clone()
     }
 
     /// The number of checks without a result.

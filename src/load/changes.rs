@@ -1,10 +1,12 @@
-//! What a load changed, for the log and the event log.
+//! What a load changed, for the log, the event log and the watchers of objects.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::history::ObjectChange;
-use crate::objects::ObjectId;
+use crate::model::HostedZoneId;
+use crate::objects::{ObjectEventKind, ObjectId};
 use crate::zonetree::Zone;
 
 use super::LoadedConfig;
@@ -50,4 +52,49 @@ fn zones_not_in<'b>(other: &LoadedConfig, base: &'b LoadedConfig) -> Vec<&'b Arc
     let is_other = |file: &&Arc<LoadedFile>| !other.file(&file.path).is_some_and(|known| Arc::ptr_eq(known, file));
     let zones = base.files.iter().filter(is_other).filter_map(|file| file.zone.as_ref());
     zones.map(|zone| &zone.compiled).collect()
+}
+
+impl LoadedConfig {
+    /// The objects that a load added, removed or may have changed since `before`.
+    pub(crate) fn changed_since(&self, before: &LoadedConfig) -> Vec<(ObjectId, ObjectEventKind)> {
+        let mut events = Vec::new();
+        let (old, new) = (files_not_in(self, before), files_not_in(before, self));
+        compare(&mut events, &old, &new, is_same_zone, |id| ObjectId::HostedZone(id.clone()));
+        if !Arc::ptr_eq(&before.checks, &self.checks) {
+            let [old, new] = [before, self].map(|base| base.checks.iter().map(|one| (&one.id, one)).collect());
+            compare(&mut events, &old, &new, PartialEq::eq, |id| ObjectId::HealthCheck(id.clone()));
+        }
+        if !Arc::ptr_eq(&before.common, &self.common) {
+            let [old, new] =
+                [before, self].map(|base| base.cidr_collections().iter().map(|one| (&one.id, one)).collect());
+            compare(&mut events, &old, &new, PartialEq::eq, |id| ObjectId::CidrCollection(id.clone()));
+        }
+        events
+    }
+}
+
+/// Adds what is in one of them only, or is not the same.
+fn compare<I: Eq + Hash, T>(
+    events: &mut Vec<(ObjectId, ObjectEventKind)>,
+    old: &HashMap<&I, &T>,
+    new: &HashMap<&I, &T>,
+    is_same: impl Fn(&T, &T) -> bool,
+    id_of: impl Fn(&I) -> ObjectId,
+) {
+    let is_other = |(id, now): &(&&I, &&T)| !old.get(**id).is_some_and(|before| is_same(before, now));
+    events.extend(new.iter().filter(is_other).map(|(id, _)| (id_of(id), ObjectEventKind::Replaced)));
+    let is_gone = |id: &&&I| !new.contains_key(**id);
+    events.extend(old.keys().filter(is_gone).map(|id| (id_of(id), ObjectEventKind::Removed)));
+}
+
+/// The record sets of the zone may differ even if the answers do not, such as in a comment.
+fn is_same_zone(one: &LoadedFile, other: &LoadedFile) -> bool {
+    let compiled = |file: &LoadedFile| file.zone.as_ref().map(|zone| Arc::as_ptr(&zone.compiled));
+    one.print == other.print && compiled(one) == compiled(other)
+}
+
+/// The files with zones in `base` that are different or missing in `other`, by the zone.
+fn files_not_in<'b>(other: &LoadedConfig, base: &'b LoadedConfig) -> HashMap<&'b HostedZoneId, &'b LoadedFile> {
+    let is_other = |file: &&Arc<LoadedFile>| !other.file(&file.path).is_some_and(|known| Arc::ptr_eq(known, file));
+    base.files.iter().filter(is_other).filter_map(|file| Some((file.id()?, &**file))).collect()
 }

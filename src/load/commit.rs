@@ -64,6 +64,8 @@ pub(crate) struct CommittedConfig {
     pub(crate) records_by_check: Arc<RecordsByCheck>,
     /// What changed. The history has it.
     pub(crate) change: Arc<ObjectChange>,
+    /// The revision of the object before; `None` if it is new.
+    pub(crate) before: Option<Revision>,
 }
 
 /// Makes a change. `watched` says which files are being written.
@@ -181,7 +183,9 @@ fn commit_once(
             return Err(CommitError::Unavailable(why).into());
         }
     }
-    let config = load.finish_commit(compiled, change);
+    let before = prepared.transition.before.as_ref().and_then(|_| base.file(&prepared.file));
+    let before = before.map(|file| file.revision());
+    let config = load.finish_commit(compiled, change, before);
     let object = prepared.transition.after.clone();
     if let (Some(Object::HostedZone(zone)), Some(source)) = (&object, &prepared.after) {
         config.base.models.keep(&source.text, zone);
@@ -248,7 +252,7 @@ impl LoadedConfig {
 
     /// The revision of an object: the print of the text of its file.
     pub(crate) fn revision(&self, id: &ObjectId) -> Option<Revision> {
-        self.file_of(id).map(|file| Revision(file.print.number()))
+        self.file_of(id).map(|file| file.revision())
     }
 
     /// Keeps the text that is served, and not the one that was not written.
@@ -304,11 +308,16 @@ impl Load<'_> {
         texts
     }
 
-    fn finish_commit(&self, zones: CompiledZones, change: Arc<ObjectChange>) -> CommittedConfig {
+    fn finish_commit(
+        &self,
+        zones: CompiledZones,
+        change: Arc<ObjectChange>,
+        before: Option<Revision>,
+    ) -> CommittedConfig {
         let located =
             Located { lookup: Arc::clone(&self.base.geo_lookup), databases: Arc::clone(&self.base.databases) };
         let base = self.config_with(zones, Arc::clone(&self.base.sentinels), located);
         let (catalog, records_by_check) = (Arc::new(super::catalog(&base)), Arc::clone(&base.records_by_check));
-        CommittedConfig { base, catalog, records_by_check, change }
+        CommittedConfig { base, catalog, records_by_check, change, before }
     }
 }

@@ -12,6 +12,7 @@ use crate::health::CheckSlot;
 use crate::model::{
     HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, Tags, VpcId, ZoneIdentity,
 };
+use crate::objects::Revision;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{Stamp, TextPrint};
@@ -207,6 +208,11 @@ impl LoadedFile {
     /// What a restart needs to know about it.
     pub(super) fn served(&self) -> ServedFile {
         ServedFile { path: self.path.clone(), zone: self.zone.as_ref().map(LoadedZone::identity) }
+    }
+
+    /// The revision of the objects in it.
+    pub(super) fn revision(&self) -> Revision {
+        Revision(self.print.number())
     }
 
     /// The id of its zone.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use super::{
-    Commit, CommitError, Committed, ErrorCode, Object, ObjectId, ObjectStore, Refusal, Revision, Snapshot, Transition,
-    ZoneSummary, current, decide,
+    Commit, CommitError, Committed, ErrorCode, Object, ObjectEventKind, ObjectEvents, ObjectId, ObjectStore,
+    ObjectWatcher, Position, Refusal, Revision, Snapshot, Transition, ZoneSummary, current, decide,
 };
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HostedZone, HostedZoneId, Name, RecordData, RecordType,
@@ -19,6 +19,7 @@ use crate::model::{
 #[derive(Debug, Default)]
 pub(crate) struct MemoryObjects {
     state: Mutex<State>,
+    events: ObjectEvents,
 }
 
 #[derive(Debug, Default)]
@@ -68,8 +69,18 @@ impl ObjectStore for MemoryObjects {
         if let (Some(reference), None) = (before.and_then(|before| before.caller_reference().cloned()), &object) {
             state.references.insert((discriminant(&id), reference));
         }
-        let revision = state.put(id, object.clone());
+        let before = state.revisions.get(&id).copied();
+        let revision = state.put(id.clone(), object.clone());
+        let kind = match revision {
+            Some(after) => ObjectEventKind::Changed { before, after, change: Arc::new(change) },
+            None => ObjectEventKind::Removed,
+        };
+        self.events.add([(id, kind)]);
         Ok(Committed { revision, object })
+    }
+
+    fn watch(&self, after: Option<Position>) -> Box<dyn ObjectWatcher> {
+        self.events.watch(after)
     }
 }
 

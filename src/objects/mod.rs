@@ -3,7 +3,8 @@
 //! An object is what must change together: a hosted zone with its record sets, a health check, or a
 //! CIDR collection. A [`Change`] is data. [`decide()`] says by Route 53's rules what an object is after
 //! a change, or why the change is refused. An engine keeps the objects ([`ObjectStore`]): zone files
-//! (`load`), or memory (`MemoryObjects`, in tests).
+//! (`load`), or memory (`MemoryObjects`, in tests). Who keeps copies of objects watches what happens to
+//! them ([`ObjectStore::watch`]).
 
 mod change;
 mod decide;
@@ -11,6 +12,7 @@ mod decide;
 mod memory;
 mod refusal;
 mod store;
+mod watch;
 
 pub(crate) use change::{Change, Object, ObjectId, Revision, ZoneSummary};
 pub(crate) use decide::{Snapshot, Transition, current, decide};
@@ -18,3 +20,4 @@ pub(crate) use decide::{Snapshot, Transition, current, decide};
 pub(crate) use memory::MemoryObjects;
 pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
 pub(crate) use store::{Author, Commit, Committed, ObjectStore, Submission};
+pub(crate) use watch::{ObjectEventKind, ObjectEvents, ObjectWatcher, Position};

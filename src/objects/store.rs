@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Change, CommitError, Object, ObjectId, Revision, ZoneSummary};
+use super::{Change, CommitError, Object, ObjectId, ObjectWatcher, Position, Revision, ZoneSummary};
 use crate::model::{CidrCollection, HealthCheck};
 
 /// Keeps objects and changes them. A change that is acknowledged is durable, and is in the answers
@@ -25,6 +25,15 @@ pub(crate) trait ObjectStore: Send + Sync {
 
     /// Makes one change.
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
+
+    /// What happens to objects after a position, or from now on, in the order in which it comes into
+    /// force. An object that is read after its event is in that state or in a later one. To keep a copy
+    /// of all objects: watch, then list, then apply the events; some of them may be in the list already.
+    ///
+    /// Nothing is missed silently: a watcher that is too slow, or begins too far back, gets
+    /// [`ListAgain`](super::watch::ListAgain). A watcher delays no change.
+    #[expect(dead_code, reason = "the engines and their tests come first")]
+    fn watch(&self, after: Option<Position>) -> Box<dyn ObjectWatcher>;
 }
 
 /// A change, and what it is made by.
