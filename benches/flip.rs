@@ -107,6 +107,7 @@ fn check(number: u32) -> HealthCheck {
         tags: Default::default(),
         inverted: false,
         disabled: false,
+        agreement: None,
         kind: HealthCheckKind::Endpoint(EndpointCheck {
             protocol: EndpointProtocol::Tcp,
             target: EndpointTarget::Domain(format!("app-{number}.lab.test")),

@@ -427,6 +427,7 @@ fn check(number: u32, port: u16) -> HealthCheck {
         tags: Default::default(),
         inverted: false,
         disabled: false,
+        agreement: None,
         kind: HealthCheckKind::Endpoint(EndpointCheck {
             protocol: EndpointProtocol::Http(HttpRequest {
                 resource_path: Some(path(number)),

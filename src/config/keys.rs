@@ -60,6 +60,8 @@ pub(super) enum Shape {
     Tables(&'static Keys),
     /// A list of HTTP statuses and ranges of them.
     Statuses,
+    /// How many nodes must consider an endpoint healthy.
+    Agreement,
     /// A table with the user's own keys and strings.
     NamedStrings,
     /// A table with the user's own keys and lists of strings.
@@ -181,6 +183,9 @@ impl Shape {
             Shape::Table(_) => "a table".to_owned(),
             Shape::Tables(_) => "a list of tables".to_owned(),
             Shape::Statuses => "a list of statuses and ranges, such as [\"200-299\", 404]".to_owned(),
+            Shape::Agreement => {
+                "a percentage such as \"18%\", \"majority\", \"all\", \"any\", or a number of nodes".to_owned()
+            }
             Shape::NamedStrings => "a table of names with strings".to_owned(),
             Shape::NamedStringLists => "a table of names with lists of strings".to_owned(),
             Shape::NamedDurations(_) => "a table of names with durations".to_owned(),
@@ -942,6 +947,11 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             "recovery_threshold",
             Shape::Integer { least: 1, most: 10 },
             "The number of consecutive passed probes that make the check healthy. Default: `failure_threshold`.",
+        ),
+        optional(
+            "agreement",
+            Shape::Agreement,
+            "How many nodes of a cluster must consider the endpoint healthy. Default: that of `[cluster]`.",
         ),
         optional("inverted", Shape::Boolean, "Whether the status is inverted. Default: false."),
         optional("disabled", Shape::Boolean, "Whether the check is disabled: not probed, and healthy. Default: false."),

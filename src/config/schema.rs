@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Bounds, Key, Keys, Need, Shape};
+use crate::model::Agreement;
 
 /// The schema of the settings file, shipped as `config/fiftythree.schema.json`.
 pub fn settings_schema() -> String {
@@ -68,6 +69,12 @@ fn shape(shape: Shape) -> Value {
                 "maximum": 599,
                 "pattern": "^[2-5][0-9][0-9](-[2-5][0-9][0-9])?$",
             },
+        }),
+        Shape::Agreement => json!({
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": Agreement::MAX_COUNT,
+            "pattern": "^([0-9]{1,2}%|majority|all|any)$",
         }),
         Shape::NamedStrings => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::NamedStringLists => json!({ "type": "object", "additionalProperties": strings() }),

@@ -12,6 +12,7 @@ use super::keys::{Key, Keys, Shape};
 use super::scalar::{self, Amount};
 use super::tree::{Entries, Entry, Node, Value};
 use super::words;
+use crate::model::Agreement;
 
 /// A value and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +148,25 @@ impl<'d> Table<'d> {
                 None
             }
         }
+    }
+
+    /// How many nodes must consider an endpoint healthy.
+    pub(super) fn agreement(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<Agreement>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
+        let agreement = match (scalar::integer(value), value.as_text()) {
+            (Some(number), _) => Agreement::at_least(number.unwrap_or(i64::MAX)),
+            (None, Some(text)) => text.parse().ok(),
+            (None, None) => {
+                wrong_shape(key, value, span, diagnostics);
+                return None;
+            }
+        };
+        if agreement.is_none() {
+            let message = format!("`{}` must be {}", key.name, key.shape.describe());
+            let diagnostic = diagnostics.error(span.clone(), message);
+            diagnostic.label(format!("expected \"0%\" to \"99%\", a word, or 1 to {}", Agreement::MAX_COUNT));
+        }
+        Some(At::new(agreement?, span))
     }
 
     /// A number, integer or float, as written.

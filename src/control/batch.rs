@@ -161,6 +161,6 @@ fn cause_text(cause: Cause, status: &str) -> String {
         Cause::Failures(count) => times(count, "failures"),
         Cause::Passes(count) => times(count, "passes"),
         Cause::InsufficientData(count) => times(count, "evaluations without data"),
-        Cause::Configuration | Cause::Children(_) | Cause::Override => status.to_owned(),
+        Cause::Configuration | Cause::Children(_) | Cause::Agreement(_) | Cause::Override => status.to_owned(),
     }
 }

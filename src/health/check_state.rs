@@ -26,6 +26,7 @@
 
 use std::fmt;
 
+use super::agreement::AgreedStatus;
 use super::{Observation, Status, Timestamp};
 
 /// How many opposing results in a row change the status. 0 works as 1.
@@ -43,6 +44,8 @@ pub struct CheckState {
     thresholds: Thresholds,
     status: Status,
     progress: Progress,
+    /// The streak was discarded, and no result has supported the status since.
+    is_unconfirmed: bool,
     since: Timestamp,
 }
 
@@ -94,6 +97,8 @@ pub enum Cause {
     InsufficientData(u8),
     /// The status of a child of a calculated check changed.
     Children(Children),
+    /// In a cluster: so many nodes consider it healthy.
+    Agreement(AgreedStatus),
     /// An operator set or cleared an override, or an override expired.
     Override,
 }
@@ -119,6 +124,7 @@ impl fmt::Display for Cause {
             Cause::InsufficientData(streak) => write!(f, "no data {streak} times in a row"),
             Cause::Override => f.write_str("an override"),
             Cause::Configuration => f.write_str("its configuration changed"),
+            Cause::Agreement(agreed) => write!(f, "{agreed}"),
             Cause::Children(Children { healthy, all, needed }) => {
                 write!(f, "{healthy} of {all} child health checks are healthy, {needed} must be")
             }
@@ -130,7 +136,7 @@ impl CheckState {
     /// A check without results. It counts as `status` until the first result, which decides.
     #[must_use]
     pub fn new(thresholds: Thresholds, status: Status, at: Timestamp) -> CheckState {
-        CheckState { thresholds, status, progress: Progress::Pending(0), since: at }
+        CheckState { thresholds, status, progress: Progress::Pending(0), is_unconfirmed: false, since: at }
     }
 
     /// A restored check. If `opposing` is set, its streak continues; otherwise the next result
@@ -138,7 +144,8 @@ impl CheckState {
     #[must_use]
     pub fn restored(thresholds: Thresholds, state: SavedCheckState) -> CheckState {
         let SavedCheckState { status, opposing, since } = state;
-        CheckState { thresholds, status, progress: opposing.map_or(Progress::Restored(0), Progress::Opposing), since }
+        let progress = opposing.map_or(Progress::Restored(0), Progress::Opposing);
+        CheckState { thresholds, status, progress, is_unconfirmed: false, since }
     }
 
     /// The state to save; `None` before the first result.
@@ -171,6 +178,7 @@ impl CheckState {
         };
         if seen == self.status {
             self.progress = Progress::Opposing(0);
+            self.is_unconfirmed = false;
             return None;
         }
         let streak = streak.saturating_add(1);
@@ -203,11 +211,19 @@ impl CheckState {
         change
     }
 
-    /// Discards the streak of opposing results.
+    /// Discards the streak of opposing results. The status stays, but it is no opinion until a
+    /// result supports it.
     pub fn reset_streak(&mut self) {
         if let Progress::Opposing(streak) = &mut self.progress {
             *streak = 0;
         }
+        self.is_unconfirmed = true;
+    }
+
+    /// The status as this checker's opinion; `None` if no result supports it yet.
+    #[must_use]
+    pub fn opinion(&self) -> Option<Status> {
+        (matches!(self.progress, Progress::Opposing(_)) && !self.is_unconfirmed).then_some(self.status)
     }
 
     /// The current status.
@@ -246,6 +262,7 @@ impl CheckState {
     fn decide(&mut self, to: Status, cause: Cause, at: Timestamp) -> Option<StateChange> {
         let from = std::mem::replace(&mut self.status, to);
         self.progress = Progress::Opposing(0);
+        self.is_unconfirmed = false;
         if from == to {
             return None;
         }

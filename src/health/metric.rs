@@ -51,6 +51,14 @@ impl MetricCheckState {
         self.check_state.state()
     }
 
+    /// The status that values support, or that the configuration gives a metric without data; `None`
+    /// without either.
+    #[must_use]
+    pub fn opinion(&self) -> Option<Status> {
+        let is_without_data = self.missing >= self.rules.evaluation_periods;
+        self.check_state.opinion().or_else(|| self.rules.without_data().filter(|_| is_without_data))
+    }
+
     /// When the status last changed.
     #[must_use]
     pub fn since(&self) -> Timestamp {

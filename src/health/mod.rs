@@ -4,19 +4,20 @@
 //! here probes, sleeps or reads a clock.
 //!
 //! ```text
-//!  result of a probe ──▶ CheckState ──▶ aggregate ──▶ disabled? ──▶ inverted? ──▶ one bit
-//!                        counts      of checkers   healthy       opposite      in CheckBits
+//!  result of a probe ──▶ CheckState ──▶ agreement ──▶ disabled? ──▶ inverted? ──▶ one bit
+//!                        counts      of nodes      healthy       opposite      in CheckBits
 //!                                                                               │
 //!  a calculated check:   the bits of its children ◀── counted, in the same step ┘
 //! ```
 //!
 //! [`Tracker`] holds the checks and runs all of these steps. [`CheckState`] is the state of one
 //! check as one checker sees it; [`MetricCheckState`] is the state of a metric check, which can be
-//! without data. [`aggregate`] is Route 53's 18 % rule. [`CheckBits`] is what a query reads.
+//! without data. [`agreement`] is Route 53's 18 % rule. [`CheckBits`] is what a query reads.
 //! [`History`] holds past results. [`Overrides`] replace the observed verdict by an operator's.
 //! [`Recovery`] is the return of a record to use, with a [`WeightShare`] of its weight at first.
 //! [`Sentinels`] detect that this server is isolated and its results mean nothing.
 
+pub mod agreement;
 mod bits;
 mod check_fingerprint;
 mod check_state;
@@ -52,9 +53,9 @@ pub use shared_vec::SharedVec;
 pub use slots::Slots;
 pub use tracker::{
     Applied, CheckTarget, CheckView, CountedResult, RestoredCheck, ResultOutcome, ScheduledMetric, ScheduledProbe,
-    Tracker, Transition,
+    Terms, Tracker, Transition,
 };
-pub use verdict::{Checkers, aggregate, verdict};
+pub use verdict::verdict;
 pub use weight_share::WeightShare;
 
 /// The index of a check's bit. It is dense and stays the same for as long as the check exists, also

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Region, Secret, Tags};
+use super::{Agreement, Region, Secret, Tags};
 
 /// The id of a health check, a lower-case UUID. Without one from the user it is derived from the
 /// name.
@@ -27,6 +27,9 @@ pub struct HealthCheck {
     pub inverted: bool,
     /// The check is not probed and counts as healthy (API Disabled).
     pub disabled: bool,
+    /// How many nodes of a cluster must consider the endpoint or metric healthy, if the cluster's
+    /// rule does not apply.
+    pub agreement: Option<Agreement>,
     /// The kind, which decides how the status is found.
     pub kind: HealthCheckKind,
 }

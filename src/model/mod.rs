@@ -3,6 +3,7 @@
 //!
 //! This module does not read files, parse TOML or answer queries. All other modules use its types.
 
+mod agreement;
 mod change;
 mod data;
 pub mod geography;
@@ -18,6 +19,7 @@ mod secret;
 mod tags;
 mod zone;
 
+pub use agreement::{Agreement, InvalidAgreement};
 pub use change::{
     Change, ChangeAction, ChangeBatch, ChangeError, MAX_BATCH_CHARACTERS, MAX_BATCH_VALUES, MAX_RECORD_SETS,
     RecordSetKey,

@@ -482,6 +482,7 @@ mod tests {
             tags: Default::default(),
             inverted: false,
             disabled: false,
+            agreement: None,
             kind: HealthCheckKind::Endpoint(EndpointCheck {
                 protocol: EndpointProtocol::Http(HttpRequest {
                     resource_path: Some(format!("/{name}")),

@@ -27,6 +27,7 @@ fn check(name: &str, kind: HealthCheckKind) -> HealthCheck {
         tags: Tags::new(),
         inverted: false,
         disabled: false,
+        agreement: None,
         kind,
     }
 }

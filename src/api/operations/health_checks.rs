@@ -66,6 +66,7 @@ async fn commit_new(
         tags: Tags::new(),
         inverted: config.inverted(),
         disabled: config.disabled(),
+        agreement: None,
         kind: config.kind(&checks)?,
     };
     let change = Change::Create(Object::HealthCheck(check.clone().into()));
@@ -145,6 +146,7 @@ mod tests {
             tags: Tags::new(),
             inverted: false,
             disabled: false,
+            agreement: None,
             kind,
         };
         let id = HealthCheckId("0123abcd-0000-4000-8000-000000000000".to_owned());

@@ -10,7 +10,7 @@ use super::{EditError, References};
 use crate::config::zones::written_keys;
 use crate::config::{SourceFile, id};
 use crate::model::{
-    AddressFamily, AlarmIdentifier, CalculatedCheck, ComparisonOperator, EndpointCheck, EndpointProtocol,
+    AddressFamily, Agreement, AlarmIdentifier, CalculatedCheck, ComparisonOperator, EndpointCheck, EndpointProtocol,
     EndpointTarget, HealthCheck, HealthCheckKind, HttpRequest, InsufficientDataHealthStatus, ManualCheck, MetricCheck,
     RoutingControlState, StatusRange,
 };
@@ -64,7 +64,7 @@ fn old_members(check: &HealthCheck, references: &References<'_>) -> Members {
 }
 
 fn members(check: &HealthCheck, references: &References<'_>) -> Members {
-    let HealthCheck { id, name, caller_reference, version, tags, inverted, disabled, kind } = check;
+    let HealthCheck { id, name, caller_reference, version, tags, inverted, disabled, agreement, kind } = check;
     let mut members = vec![
         ("name", Member::of(string(name))),
         ("id", Member::or_default(string(&id.0), *id == id::health_check_id(name))),
@@ -77,6 +77,7 @@ fn members(check: &HealthCheck, references: &References<'_>) -> Members {
         HealthCheckKind::Metric(metric) => members.extend(of_metric(metric)),
         HealthCheckKind::Manual(manual) => members.extend(of_manual(manual)),
     }
+    members.push(("agreement", Member::optional(agreement.map(agreement_value))));
     members.extend([("inverted", flag(*inverted, false)), ("disabled", flag(*disabled, false))]);
     members.push(("tags", Member::tags(tags)));
     members
@@ -163,6 +164,13 @@ fn of_request(request: &HttpRequest) -> Members {
 fn status(range: &StatusRange) -> Value {
     let StatusRange { first, last } = range;
     if first == last { i64::from(*first).into() } else { format!("{first}-{last}").into() }
+}
+
+fn agreement_value(agreement: Agreement) -> Value {
+    match agreement {
+        Agreement::AtLeast(count) => i64::from(count).into(),
+        other => string(&other.to_string()),
+    }
 }
 
 fn of_calculated(check: &CalculatedCheck, references: &References<'_>) -> Members {
@@ -350,6 +358,7 @@ status = "healthy" # by hand
             tags: [("Name".to_owned(), "The site".to_owned())].into(),
             inverted: false,
             disabled: true,
+            agreement: None,
             kind: HealthCheckKind::Calculated(CalculatedCheck {
                 child_health_checks: vec![id::health_check_id("blue"), id::health_check_id("other-a")],
                 health_threshold: 1,
@@ -496,8 +505,14 @@ status = "healthy" # by hand
         let ids =
             prop_oneof![Just(id::health_check_id("x").0), Just("7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c11".to_owned())];
         let tags = prop::collection::btree_map("[a-c ]{1,2}", "[a-c ]{0,2}", 0..3);
-        (ids, prop::option::of("\\PC{1,4}"), 1..4u64, tags, any::<[bool; 2]>(), kind).prop_map(
-            |(id, caller_reference, version, tags, [inverted, disabled], kind)| HealthCheck {
+        let agreement = prop_oneof![
+            Just(None),
+            Just(Some(Agreement::Majority)),
+            (0..100u8).prop_map(|percent| Some(Agreement::MoreThan(percent))),
+            (1..=1000u16).prop_map(|count| Some(Agreement::AtLeast(count))),
+        ];
+        (ids, prop::option::of("\\PC{1,4}"), 1..4u64, tags, any::<[bool; 2]>(), agreement, kind).prop_map(
+            |(id, caller_reference, version, tags, [inverted, disabled], agreement, kind)| HealthCheck {
                 id: HealthCheckId(id),
                 name: "x".to_owned(),
                 caller_reference,
@@ -505,6 +520,8 @@ status = "healthy" # by hand
                 tags,
                 inverted,
                 disabled,
+                agreement: agreement
+                    .filter(|_| matches!(kind, HealthCheckKind::Endpoint(_) | HealthCheckKind::Metric(_))),
                 kind,
             },
         )

@@ -7,7 +7,9 @@ use super::super::table::{At, Table};
 use super::definition::{Defined, flag, read_caller_reference, read_tags, read_uuid, read_version};
 use super::endpoint;
 use super::metric;
-use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, ManualCheck, RoutingControlState};
+use crate::model::{
+    Agreement, CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, ManualCheck, RoutingControlState,
+};
 
 /// The length of the tag that holds a check's name in Route 53 (API TagValue).
 const MAX_NAME_CHARACTERS: usize = 256;
@@ -94,6 +96,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     } else {
         read_kind(table, diagnostics)
     };
+    let agreement = read_agreement(table, kind.as_ref(), diagnostics);
     let name = name?.map(str::to_owned);
     check_name(&name, diagnostics);
     let id = id.unwrap_or_else(|| At::new(id::health_check_id(&name.value).0, name.span.clone()));
@@ -108,6 +111,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
             // A deleted check counts as healthy: it is never probed and never inverted.
             inverted: inverted && !deleted,
             disabled: disabled || deleted,
+            agreement,
             kind,
         },
         children,
@@ -164,6 +168,19 @@ fn read_kind(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Kin
             Some((HealthCheckKind::Endpoint(endpoint), Vec::new()))
         }
     }
+}
+
+/// Nodes have no opinions on checks that they do not probe.
+fn read_agreement(table: &Table<'_>, kind: Option<&Kind>, diagnostics: &mut Diagnostics<'_>) -> Option<Agreement> {
+    let agreement = table.agreement("agreement", diagnostics)?;
+    let name = match kind {
+        Some((HealthCheckKind::Calculated(_), _)) => "Calculated",
+        Some((HealthCheckKind::Manual(_), _)) => "Manual",
+        _ => return Some(agreement.value),
+    };
+    let message = format!("{name} health checks must not have an agreement specified.");
+    diagnostics.error(table.key_span("agreement"), message).label("belongs to checks of another type");
+    None
 }
 
 /// API RoutingControlArn.

@@ -15,7 +15,9 @@ pub(super) struct Entry {
     pub(super) generation: Generation,
     pub(super) identity: Arc<Identity>,
     pub(super) source: Source,
-    /// The status that an override sets; it takes precedence over `source`.
+    /// In a cluster, the status that nodes agree on; it takes precedence over `source`.
+    pub(super) agreed: Option<Status>,
+    /// The status that an override sets; it takes precedence over both.
     pub(super) overridden: Option<Status>,
 }
 
@@ -28,6 +30,7 @@ impl Entry {
             generation,
             identity: Arc::new(Identity::of(check)),
             source: Source::new(&check.kind, before, at),
+            agreed: None,
             overridden: None,
         }
     }
@@ -52,12 +55,17 @@ impl Entry {
     }
 
     pub(super) fn verdict_without_overrides(&self) -> Status {
-        verdict(&self.check, self.source.status())
+        verdict(&self.check, self.status())
     }
 
     /// The status before inversion; a disabled check is healthy.
     pub(super) fn status_before_inversion(&self) -> Status {
-        if self.check.disabled { Status::Healthy } else { self.source.status() }
+        if self.check.disabled { Status::Healthy } else { self.status() }
+    }
+
+    /// The status of the endpoint, metric or children.
+    pub(super) fn status(&self) -> Status {
+        self.agreed.unwrap_or_else(|| self.source.status())
     }
 
     /// Whether it is enabled and has no first result yet.

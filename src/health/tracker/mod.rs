@@ -3,6 +3,7 @@
 //! ```text
 //!  configuration ──▶ apply ────────────┐
 //!  result of a probe ──▶ observe ──────┤                ┌──▶ bits: what answers read
+//!  opinions of other nodes ──▶ agree ──┤                │
 //!  overrides ──▶ apply_overrides ──────┼──▶ the checks ─┼──▶ schedule: what to probe
 //!  state of before a restart ▶ restore ┘                └──▶ views: what operators see
 //! ```
@@ -10,6 +11,7 @@
 //! A clone shares all checks with its original and copies only those that one of the two changes
 //! later. So a clone is a snapshot that costs one pointer for 64 checks, and their bits.
 
+mod agree;
 mod calculate;
 mod configure;
 mod entry;
@@ -29,6 +31,7 @@ use crate::model::HealthCheckId;
 
 use super::{Cause, CheckBits, CheckSlot, SharedVec, Slots, Status, Timestamp};
 
+pub use agree::Terms;
 pub use configure::Applied;
 use entry::Entry;
 pub use observe::{CountedResult, ResultOutcome};

@@ -23,6 +23,8 @@ pub struct CountedResult {
     pub is_first: bool,
     /// The state to save is another than before.
     pub saved_state_changed: bool,
+    /// This node's own opinion changed. In a cluster the verdict follows later, by `Tracker::agree`.
+    pub opinion_changed: bool,
     /// The verdict without overrides changed. Under an override, the final verdict did not.
     pub changed_without_overrides: bool,
     /// The changes of final verdicts: usually none, otherwise that of this check, followed by those
@@ -65,6 +67,7 @@ impl Tracker {
         let mut counted = CountedResult {
             is_first: before.is_pending(),
             saved_state_changed: before.source.saved_state() != after.source.saved_state(),
+            opinion_changed: before.opinion() != after.opinion(),
             changed_without_overrides: before.verdict_without_overrides() != after.verdict_without_overrides(),
             transitions: Vec::new(),
         };

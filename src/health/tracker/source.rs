@@ -6,8 +6,7 @@ use std::time::Duration;
 use crate::health::check_fingerprint::{asks_the_same, compares_the_same};
 use crate::health::children::Family;
 use crate::health::{
-    CheckState, Checkers, Children, MetricCheckState, Observation, SavedCheckState, StateChange, Status, Thresholds,
-    Timestamp, aggregate,
+    CheckState, Children, MetricCheckState, Observation, SavedCheckState, StateChange, Status, Thresholds, Timestamp,
 };
 use crate::model::{EndpointCheck, HealthCheckKind, MetricCheck, RoutingControlState};
 
@@ -128,13 +127,19 @@ impl Source {
     /// The status before `disabled` and `inverted`.
     pub(super) fn status(&self) -> Status {
         match self {
-            Source::Endpoint { check_state, .. } => {
-                // There is one checker for now: this process.
-                let healthy = u32::from(check_state.status() == Status::Healthy);
-                aggregate(Checkers { healthy, reporting: 1 })
-            }
+            Source::Endpoint { check_state, .. } => check_state.status(),
             Source::Metric { check_state, .. } => check_state.status(),
             Source::Calculated { status, .. } | Source::Manual { status, .. } => *status,
+        }
+    }
+
+    /// The status that results since the start, or since the server was isolated, support; `None`
+    /// without any.
+    pub(super) fn opinion(&self) -> Option<Status> {
+        match self {
+            Source::Endpoint { check_state, .. } => check_state.opinion(),
+            Source::Metric { check_state, .. } => check_state.opinion(),
+            Source::Calculated { .. } | Source::Manual { .. } => None,
         }
     }
 

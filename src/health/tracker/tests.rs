@@ -6,11 +6,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::health::agreement::{NodeOpinions, Opinion, OtherNodes};
 use crate::health::metric::tests::metric;
 use crate::health::{Children, Generation, Identity, Observation, SavedCheckState};
 use crate::model::{
-    AddressFamily, CalculatedCheck, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckKind,
-    InsufficientDataHealthStatus, ManualCheck, MetricCheck, RoutingControlState, Timeouts,
+    AddressFamily, Agreement, CalculatedCheck, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,
+    HealthCheckKind, InsufficientDataHealthStatus, ManualCheck, MetricCheck, RoutingControlState, Timeouts,
 };
 use Observation::{Fail, Pass};
 
@@ -25,6 +26,7 @@ pub(in crate::health) fn check(name: &str) -> HealthCheck {
         tags: Default::default(),
         inverted: false,
         disabled: false,
+        agreement: None,
         kind: HealthCheckKind::Endpoint(EndpointCheck {
             protocol: EndpointProtocol::Tcp,
             target: EndpointTarget::Domain(format!("{name}.lab.test")),
@@ -104,10 +106,10 @@ fn a_result_says_what_it_changed() {
         }
     };
     let saved = CountedResult { saved_state_changed: true, ..CountedResult::default() };
-    assert_eq!(counted(Pass, false), CountedResult { is_first: true, ..saved.clone() });
+    assert_eq!(counted(Pass, false), CountedResult { is_first: true, opinion_changed: true, ..saved.clone() });
     assert_eq!(counted(Pass, false), CountedResult::default());
     assert_eq!([counted(Fail, false), counted(Fail, false)], [saved.clone(), saved.clone()]);
-    let changed = CountedResult { changed_without_overrides: true, ..saved };
+    let changed = CountedResult { changed_without_overrides: true, opinion_changed: true, ..saved };
     assert_eq!(counted(Fail, true), changed, "an override decides the final verdict");
     counted(Pass, false);
     counted(Pass, false);
@@ -556,4 +558,98 @@ proptest! {
             prop_assert_eq!(tracker.probes().len(), enabled);
         }
     }
+}
+
+// --- several nodes ----------------------------------------------------------------------------------------------------
+
+/// Other nodes that say this about the checks of a tracker.
+fn others(tracker: &Tracker, opinions: &[Status]) -> OtherNodes {
+    let checks = Arc::new(tracker.check_list());
+    let mut others = OtherNodes::default();
+    for (number, status) in opinions.iter().enumerate() {
+        let opinion = Opinion { status: *status, text: "".into(), age_s: 0 };
+        let opinions = NodeOpinions::new(T0, false, Arc::clone(&checks), |_| Some(opinion.clone()));
+        others.hear(&number.to_string().into(), opinions.into(), &|check| tracker.slot_asking(check));
+    }
+    others
+}
+
+/// Lets the nodes decide on all checks.
+fn agree(tracker: &mut Tracker, opinions: &[Status], agreement: Agreement, is_isolated: bool) -> Vec<Transition> {
+    let others = others(tracker, opinions);
+    let terms = Terms { others: &others, agreement, is_isolated };
+    tracker.agree(tracker.slots().all(), &terms, T0)
+}
+
+#[test]
+fn nodes_decide_together() {
+    use Status::{Healthy, Unhealthy};
+    let site = calculated("site", &["a"], 1);
+    let mut tracker = tracker(&[check("a"), site]);
+    assert_eq!(agree(&mut tracker, &[], Agreement::All, false), [], "nobody has an opinion");
+    let of_others = agree(&mut tracker, &[Unhealthy, Healthy], Agreement::All, false);
+    assert_eq!(changes(&of_others), [("a", Unhealthy), ("site", Unhealthy)], "this node is pending");
+    assert_eq!(of_others[0].cause.to_string(), "1 of 2 nodes consider it healthy, 2 must");
+    assert_eq!(observe(&mut tracker, "a", Pass), None, "its own result is an opinion among others");
+    assert_eq!(agree(&mut tracker, &[Unhealthy, Healthy], Agreement::All, false), []);
+    let majority = agree(&mut tracker, &[Unhealthy, Healthy], Agreement::Majority, false);
+    assert_eq!(changes(&majority), [("a", Healthy), ("site", Healthy)]);
+    assert_eq!(tracker.view(slot(&tracker, "a")).unwrap().observed, Healthy);
+    let alone = agree(&mut tracker, &[], Agreement::AtLeast(3), false);
+    assert_eq!(alone, [], "its own opinion is healthy");
+}
+
+#[test]
+fn a_check_can_have_a_rule_of_its_own() {
+    let mut tracker = tracker(&[HealthCheck { agreement: Some(Agreement::All), ..check("a") }, check("b")]);
+    let changed = agree(&mut tracker, &[Status::Unhealthy, Status::Healthy], Agreement::default(), false);
+    assert_eq!(changes(&changed), [("a", Status::Unhealthy)]);
+}
+
+#[test]
+fn an_isolated_node_follows_others_or_keeps_the_last_agreed_status() {
+    use Status::{Healthy, Unhealthy};
+    let mut tracker = tracker(&[check("a")]);
+    let a = slot(&tracker, "a");
+    observe(&mut tracker, "a", Pass);
+    assert_eq!(agree(&mut tracker, &[Unhealthy], Agreement::Any, false), []);
+    assert_eq!(changes(&agree(&mut tracker, &[Unhealthy], Agreement::Any, true)), [("a", Unhealthy)]);
+    assert_eq!(agree(&mut tracker, &[], Agreement::Any, true), []);
+    tracker.reset_streaks(&|_| false);
+    assert_eq!((tracker.opinion(a), tracker.own_status(a)), (None, Some(Healthy)));
+    assert_eq!(agree(&mut tracker, &[], Agreement::Any, false), [], "what it knew before is no opinion");
+    observe(&mut tracker, "a", Fail);
+    assert_eq!(tracker.opinion(a), None);
+    observe(&mut tracker, "a", Pass);
+    assert_eq!(changes(&agree(&mut tracker, &[], Agreement::Any, false)), [("a", Healthy)]);
+}
+
+#[test]
+fn overrides_inversion_and_disabling_come_after_the_agreement() {
+    use Status::{Healthy, Unhealthy};
+    let inverted = HealthCheck { inverted: true, ..check("b") };
+    let disabled = HealthCheck { disabled: true, ..check("c") };
+    let mut tracker = tracker(&[check("a"), inverted.clone(), disabled]);
+    tracker.apply_overrides(&|name| (name == "a").then_some(Healthy), T0);
+    assert_eq!(changes(&agree(&mut tracker, &[Unhealthy], Agreement::Any, false)), [("b", Healthy)]);
+    assert_eq!(tracker.check_list().checks().len(), 2, "nobody probes a disabled check");
+    let ended = tracker.apply_overrides(&|_| None, T0);
+    assert_eq!(changes(&ended), [("a", Unhealthy)]);
+    let applied = tracker.apply(&[check("a"), HealthCheck { disabled: true, ..inverted }], T0);
+    assert_eq!(changes(&applied.transitions), [("b", Unhealthy)]);
+}
+
+#[test]
+fn another_endpoint_keeps_the_status_until_somebody_has_seen_it() {
+    use Status::{Healthy, Unhealthy};
+    let mut tracker = tracker(&[check("a")]);
+    let before = others(&tracker, &[Unhealthy]);
+    agree(&mut tracker, &[Unhealthy], Agreement::Any, false);
+    let moved = changed(check("a"), |endpoint| endpoint.port = 81);
+    assert_eq!(tracker.apply(&[moved], T0).transitions, []);
+    assert!(!tracker.bits().is_healthy(slot(&tracker, "a")));
+    let mut stale = before.clone();
+    stale.resolve(&|check| tracker.slot_asking(check));
+    assert_eq!(stale.checkers(slot(&tracker, "a")).reporting, 0, "they asked another endpoint");
+    assert_eq!(changes(&agree(&mut tracker, &[Healthy], Agreement::Any, false)), [("a", Healthy)]);
 }

@@ -76,7 +76,7 @@ impl Entry {
             inverted: self.check.inverted,
             verdict: self.verdict(),
             without_overrides: self.verdict_without_overrides(),
-            observed: self.source.status(),
+            observed: self.status(),
             observed_since: self.source.since(),
             pending: self.is_pending(),
             results_until_change: self.source.results_until_change(),

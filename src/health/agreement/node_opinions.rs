@@ -1,0 +1,78 @@
+//! What one node says about all checks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::health::{Identity, Status, Timestamp};
+
+use super::CheckList;
+
+/// The opinions of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeOpinions {
+    /// When it stated them, by its own clock. For display only.
+    pub at: Timestamp,
+    /// All its sentinels are unhealthy, so its opinions do not count.
+    pub isolated: bool,
+    checks: Arc<CheckList>,
+    /// One for each check; `None` before its first result.
+    opinions: Box<[Option<Opinion>]>,
+}
+
+/// One node's opinion on one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opinion {
+    /// Whether it considers the endpoint healthy. Inversion, `disabled` and overrides come later.
+    pub status: Status,
+    /// The last result in Route 53's wording. It can be empty.
+    pub text: Arc<str>,
+    /// The seconds from the last result until the node stated its opinions.
+    pub age_s: u32,
+}
+
+impl NodeOpinions {
+    /// The opinions that `opinion` gives for the checks of a list.
+    #[must_use]
+    pub fn new(
+        at: Timestamp,
+        isolated: bool,
+        checks: Arc<CheckList>,
+        opinion: impl FnMut(&Arc<Identity>) -> Option<Opinion>,
+    ) -> NodeOpinions {
+        let opinions = checks.checks().iter().map(opinion).collect();
+        NodeOpinions { at, isolated, checks, opinions }
+    }
+
+    /// The checks.
+    #[must_use]
+    pub fn checks(&self) -> &Arc<CheckList> {
+        &self.checks
+    }
+
+    /// The opinion on the check with this index in the list.
+    #[must_use]
+    pub fn opinion(&self, index: usize) -> Option<&Opinion> {
+        self.opinions.get(index)?.as_ref()
+    }
+
+    /// All opinions, in the order of the list.
+    pub fn opinions(&self) -> impl ExactSizeIterator<Item = Option<&Opinion>> {
+        self.opinions.iter().map(Option::as_ref)
+    }
+
+    /// When the node had its last result of this check, by its own clock.
+    #[must_use]
+    pub fn checked(&self, opinion: &Opinion) -> Timestamp {
+        Timestamp(self.at.0.saturating_sub(Duration::from_secs(opinion.age_s.into())))
+    }
+
+    /// Whether it states the same statuses about the same checks. Texts and times may differ.
+    #[must_use]
+    pub fn agrees_with(&self, other: &NodeOpinions) -> bool {
+        let statuses =
+            |all: &NodeOpinions| all.opinions.iter().map(|one| one.as_ref().map(|one| one.status)).collect::<Vec<_>>();
+        self.isolated == other.isolated
+            && self.checks.hash() == other.checks.hash()
+            && statuses(self) == statuses(other)
+    }
+}

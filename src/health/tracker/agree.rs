@@ -1,0 +1,104 @@
+//! The status that nodes agree on, in a cluster. Without one, a check's own results decide.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::health::agreement::{AgreedStatus, CheckList, OtherNodes, agreed_status};
+use crate::health::{Cause, CheckSlot, Identity, Status, Timestamp, verdict};
+use crate::model::{Agreement, HealthCheckKind};
+
+use super::entry::Entry;
+use super::{Tracker, Transition};
+
+/// What decides on the status of a check in a cluster, in addition to this node's own results.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'o> {
+    /// The opinions of other nodes.
+    pub others: &'o OtherNodes,
+    /// The rule of checks without one of their own.
+    pub agreement: Agreement,
+    /// All sentinels of this node are unhealthy, so its own opinions do not count.
+    pub is_isolated: bool,
+}
+
+impl Tracker {
+    /// Decides these checks again. Returns the changes of final verdicts, including those of
+    /// calculated checks whose children changed.
+    pub fn agree(
+        &mut self,
+        slots: impl IntoIterator<Item = CheckSlot>,
+        terms: &Terms<'_>,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let mut transitions: Vec<Transition> = Vec::new();
+        for slot in slots {
+            let agreed = self.entry(slot).and_then(|entry| entry.agreed_status(slot, terms));
+            transitions.extend(agreed.and_then(|agreed| self.set_agreed(slot, agreed, at)));
+        }
+        let parents = transitions.iter().filter_map(|transition| self.parents.get(&transition.slot));
+        let parents: BTreeSet<CheckSlot> = parents.flatten().copied().collect();
+        transitions.extend(parents.into_iter().filter_map(|parent| self.calculate(parent, at)));
+        transitions
+    }
+
+    fn set_agreed(&mut self, slot: CheckSlot, agreed: AgreedStatus, at: Timestamp) -> Option<Transition> {
+        let before = self.entry(slot)?;
+        if before.agreed == Some(agreed.status) {
+            return None;
+        }
+        let after = Entry { agreed: Some(agreed.status), ..before.clone() };
+        let (from, to, name) = (before.verdict(), after.verdict(), Arc::clone(&after.name));
+        self.put(slot, after);
+        (from != to).then_some(Transition { slot, name, from, to, at, cause: Cause::Agreement(agreed) })
+    }
+
+    /// This node's own opinion on the endpoint or metric of a check; `None` before its first result.
+    #[must_use]
+    pub fn opinion(&self, slot: CheckSlot) -> Option<Status> {
+        self.entry(slot)?.opinion()
+    }
+
+    /// The verdict of a check if only this node's own results counted.
+    #[must_use]
+    pub fn own_status(&self, slot: CheckSlot) -> Option<Status> {
+        let entry = self.entry(slot)?;
+        Some(entry.overridden.unwrap_or_else(|| verdict(&entry.check, entry.source.status())))
+    }
+
+    /// The checks that nodes have opinions on.
+    #[must_use]
+    pub fn check_list(&self) -> CheckList {
+        CheckList::new(
+            self.entries().filter(|(_, entry)| entry.has_opinions()).map(|(_, entry)| entry.identity.clone()),
+        )
+    }
+
+    /// The check that asks the same question under the same id.
+    #[must_use]
+    pub fn slot_asking(&self, check: &Identity) -> Option<CheckSlot> {
+        let slot = self.slots.of(&check.id)?;
+        let entry = self.entry(slot)?;
+        (entry.has_opinions() && entry.identity.question == check.question).then_some(slot)
+    }
+}
+
+impl Entry {
+    /// Whether nodes probe it. Other checks follow from the configuration and from these.
+    fn has_opinions(&self) -> bool {
+        !self.check.disabled && matches!(self.check.kind, HealthCheckKind::Endpoint(_) | HealthCheckKind::Metric(_))
+    }
+
+    pub(super) fn opinion(&self) -> Option<Status> {
+        self.source.opinion().filter(|_| self.has_opinions())
+    }
+
+    /// `None` if nobody has an opinion, or none is needed: then the last status stays.
+    fn agreed_status(&self, slot: CheckSlot, terms: &Terms<'_>) -> Option<AgreedStatus> {
+        if !self.has_opinions() {
+            return None;
+        }
+        let own = self.opinion().filter(|_| !terms.is_isolated);
+        let agreement = self.check.agreement.unwrap_or(terms.agreement);
+        agreed_status(agreement, terms.others.checkers(slot).and(own))
+    }
+}
