@@ -75,7 +75,7 @@ fn answer_from<'w, T: AnswerTrace<'w>>(
     trace.answer_step(|| AnswerStep::Client {
         address: client.address(),
         prefix: client.prefix(),
-        place: *client.place(),
+        location: *client.location(),
     });
     answer.rcode = Rcode::NoError;
     answer.authoritative = true;

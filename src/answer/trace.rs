@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::{Owner, Rcode};
-use crate::geo::Place;
+use crate::geo::Location;
 use crate::model::{PrefixLength, Ttl};
 use crate::policy::{self, MemberIndex, Untraced};
 use crate::world::ZoneView;
@@ -33,7 +33,7 @@ pub enum AnswerStep<'w> {
         /// The number of known bits.
         prefix: PrefixLength,
         /// The client's location.
-        place: Place,
+        location: Location,
     },
     /// A name is looked up: that in the question, or the target of a CNAME.
     Name {

@@ -431,7 +431,7 @@ fn round_trip(ms: Option<f64>, basis: TripBasis) -> String {
         (Some(ms), TripBasis::Measured) => format!("{ms:.1} ms, as measured"),
         (Some(ms), TripBasis::Home) => format!("{ms:.1} ms, the client's own region"),
         (Some(ms), _) => format!("{ms:.1} ms, by distance"),
-        (None, _) => "unknown, as the client's place is".to_owned(),
+        (None, _) => "unknown, as the client's location is".to_owned(),
     }
 }
 
@@ -439,7 +439,7 @@ fn kilometres(km: Option<f64>, biased: Option<f64>) -> String {
     match (km, biased) {
         (Some(km), Some(biased)) if (km - biased).abs() > 0.5 => format!("{km:.0} km, as if {biased:.0} km"),
         (Some(km), _) => format!("{km:.0} km"),
-        (None, _) => "unknown, as the client's place is".to_owned(),
+        (None, _) => "unknown, as the client's location is".to_owned(),
     }
 }
 

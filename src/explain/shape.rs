@@ -83,7 +83,7 @@ pub struct ClientShape {
     pub given_by: String,
     /// The location in words; absent if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    pub location: Option<String>,
     /// The source of the location.
     pub said_by: String,
     /// The continent's code of two letters, as in Route 53.

@@ -17,7 +17,7 @@ use crate::answer::{
     self, Answer, AnswerStep, Data, Part, Presence, Query, QueryName, Rcode, Records, Requestor, SeededRng,
     resolve_traced,
 };
-use crate::geo::{Place, PlaceSource};
+use crate::geo::{Location, LocationSource};
 use crate::model::{Content, HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
 use crate::policy::MemberIndex;
 use crate::world::ZoneView;
@@ -180,7 +180,7 @@ impl<'s> Story<'s> {
     fn answer_step(&mut self, step: &AnswerStep<'_>) {
         match step {
             AnswerStep::Zone(_) => {}
-            AnswerStep::Client { address, prefix, place } => self.meet(*address, *prefix, place),
+            AnswerStep::Client { address, prefix, location } => self.meet(*address, *prefix, location),
             AnswerStep::Name { owner, found } => self.look_for(owner, *found),
             AnswerStep::Group(group) => {
                 let owner = (self.current.clone(), self.zone_view.zone.record_type(*group));
@@ -202,10 +202,10 @@ impl<'s> Story<'s> {
         self.steps.push(StepShape::Group(shape));
     }
 
-    fn meet(&mut self, address: IpAddr, prefix: PrefixLength, place: &Place) {
-        self.facts = ClientFacts { address, is_located: place.country.is_some() || place.continent.is_some() };
+    fn meet(&mut self, address: IpAddr, prefix: PrefixLength, location: &Location) {
+        self.facts = ClientFacts { address, is_located: location.country.is_some() || location.continent.is_some() };
         let vpc = self.stage.world.vpc_of(self.question.resolver.to_canonical());
-        let is_private = place.source == PlaceSource::Vpc;
+        let is_private = location.source == LocationSource::Vpc;
         let given_by = match (is_private, self.question.client_subnet) {
             (_, Some(_)) if !self.stage.uses_client_subnet => {
                 "the resolver's address, as the settings ignore client subnets"
@@ -214,29 +214,29 @@ impl<'s> Story<'s> {
             (false, Some(_)) => "the client subnet in the query",
             (_, None) => "the resolver's address, as there is no client subnet",
         };
-        let at = place.point.map(|point| point.coordinates());
+        let at = location.point.map(|point| point.coordinates());
         self.client = Some(ClientShape {
             network: format!("{address}/{prefix}"),
             given_by: given_by.to_owned(),
-            place: in_words(place),
-            said_by: match place.source {
-                PlaceSource::Unknown => "the location is unknown".to_owned(),
-                PlaceSource::Network => network(self.stage.networks, address),
-                PlaceSource::Database(index) => {
+            location: in_words(location),
+            said_by: match location.source {
+                LocationSource::Unknown => "the location is unknown".to_owned(),
+                LocationSource::Network => network(self.stage.networks, address),
+                LocationSource::Database(index) => {
                     let database = self.stage.world.geo_lookup().databases().get(usize::from(index));
                     database.map_or_else(String::new, |database| format!("the geo database {}", database.name()))
                 }
-                PlaceSource::Vpc => {
+                LocationSource::Vpc => {
                     let id = vpc.map_or("", |(id, _)| id.0.as_str());
                     format!("in a private zone clients count as being in the region of their VPC, {id}")
                 }
             },
-            continent: place.continent.map(|continent| continent.code().to_owned()),
-            country: place.country.map(|country| country.to_string()),
-            subdivision: place.subdivision.map(|subdivision| subdivision.to_string()),
+            continent: location.continent.map(|continent| continent.code().to_owned()),
+            country: location.country.map(|country| country.to_string()),
+            subdivision: location.subdivision.map(|subdivision| subdivision.to_string()),
             latitude: at.map(|at| at.latitude),
             longitude: at.map(|at| at.longitude),
-            region: place.region.map(|region| region.to_string()),
+            region: location.region.map(|region| region.to_string()),
         });
     }
 
@@ -420,7 +420,7 @@ impl<'s> Story<'s> {
             _ => self
                 .client
                 .as_ref()
-                .filter(|client| client.place.is_some())
+                .filter(|client| client.location.is_some())
                 .map_or("the client's location is unknown", |client| client.said_by.as_str()),
         };
         format!("{} routing decided by so many bits of the address: {decided}{is_sent}", group.policy)
@@ -440,18 +440,18 @@ fn found_in_words(leads_to: LeadsTo, node: &str, types: &[String]) -> String {
 }
 
 /// Such as `US-CA, NA; 37.77, -122.42; in us-west-1`.
-fn in_words(place: &Place) -> Option<String> {
-    let country = place.country.map(|country| match place.subdivision {
+fn in_words(location: &Location) -> Option<String> {
+    let country = location.country.map(|country| match location.subdivision {
         Some(subdivision) => format!("{country}-{subdivision}"),
         None => country.to_string(),
     });
     let areas: Vec<String> =
-        country.into_iter().chain(place.continent.map(|continent| continent.code().to_owned())).collect();
-    let at = place.point.map(|point| point.coordinates()).map(|at| format!("{}, {}", at.latitude, at.longitude));
+        country.into_iter().chain(location.continent.map(|continent| continent.code().to_owned())).collect();
+    let at = location.point.map(|point| point.coordinates()).map(|at| format!("{}, {}", at.latitude, at.longitude));
     let parts = [
         Some(areas.join(", ")).filter(|areas| !areas.is_empty()),
         at,
-        place.region.map(|region| format!("in {region}")),
+        location.region.map(|region| format!("in {region}")),
     ];
     let words = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
     Some(words).filter(|words| !words.is_empty())

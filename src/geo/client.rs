@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
-use super::{GeoLookup, Located, Place, RoundTrips};
+use super::{GeoLookup, Located, Location, RoundTrips};
 use crate::model::{PrefixLength, Region};
 
 /// The client of one query.
@@ -14,7 +14,7 @@ pub struct Client<'w> {
     prefix: PrefixLength,
     vpc: Option<Region>,
     located: Option<&'w Located>,
-    place: OnceCell<Place>,
+    location: OnceCell<Location>,
 }
 
 impl<'w> Client<'w> {
@@ -23,7 +23,7 @@ impl<'w> Client<'w> {
     /// are then counted within that.
     pub fn new(geo_lookup: &'w GeoLookup, address: IpAddr, prefix: PrefixLength) -> Client<'w> {
         let (address, prefix) = canonical(address, prefix);
-        Client { geo_lookup, address, prefix, vpc: None, located: None, place: OnceCell::new() }
+        Client { geo_lookup, address, prefix, vpc: None, located: None, location: OnceCell::new() }
     }
 
     /// The same client with its location, if already known. A location for another address is
@@ -33,7 +33,7 @@ impl<'w> Client<'w> {
         Client { located, ..self }
     }
 
-    /// A client of a private zone. Its place is the region of the VPC; its address, which is the
+    /// A client of a private zone. Its location is the region of the VPC; its address, which is the
     /// address of the resolver, has no influence.
     pub fn in_vpc(geo_lookup: &'w GeoLookup, address: IpAddr, region: Region) -> Client<'w> {
         let client = Client::new(geo_lookup, address, PrefixLength::whole(address));
@@ -50,25 +50,25 @@ impl<'w> Client<'w> {
         self.prefix
     }
 
-    /// The place of the client. A prefix is located by its first address.
-    pub fn place(&self) -> &Place {
-        self.place.get_or_init(|| match (self.vpc, self.located) {
+    /// The location of the client. A prefix is located by its first address.
+    pub fn location(&self) -> &Location {
+        self.location.get_or_init(|| match (self.vpc, self.located) {
             (Some(region), _) => *self.geo_lookup.in_vpc(region),
-            (None, Some(located)) if located.address == self.address => located.place,
+            (None, Some(located)) if located.address == self.address => located.location,
             (None, _) => self.geo_lookup.locate(self.address),
         })
     }
 
     /// Whether the location was looked up.
     pub fn is_located(&self) -> bool {
-        self.vpc.is_none() && self.place.get().is_some()
+        self.vpc.is_none() && self.location.get().is_some()
     }
 
     /// The round trips between the client and the regions.
     pub fn round_trips(&self) -> RoundTrips<'_> {
         match self.vpc {
             Some(region) => self.geo_lookup.round_trips_in_vpc(region),
-            None => self.geo_lookup.round_trips(self.address, || self.place()),
+            None => self.geo_lookup.round_trips(self.address, || self.location()),
         }
     }
 }

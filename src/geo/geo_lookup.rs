@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 
 use super::latency::{LatencyTable, RoundTrips};
-use super::{Database, Place, PlaceSource, PrefixTable};
+use super::{Database, Location, LocationSource, PrefixTable};
 use crate::model::{LatencyRow, LocationNetwork, PrefixLength, Region};
 use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE};
 
@@ -13,21 +13,21 @@ use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE};
 #[derive(Debug)]
 pub struct GeoLookup {
     /// The configured networks, if there are any.
-    networks: Option<PrefixTable<Place>>,
+    networks: Option<PrefixTable<Location>>,
     databases: Vec<Database>,
     is_large: bool,
     latency: LatencyTable,
-    /// The place of VPC clients by region: the location of the region.
-    regions: Box<[Place]>,
+    /// The location of VPC clients by region: the location of the region.
+    regions: Box<[Location]>,
 }
 
-/// An address and its place.
+/// An address and its location.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Located {
     /// The address.
     pub address: IpAddr,
-    /// The place.
-    pub place: Place,
+    /// The location.
+    pub location: Location,
 }
 
 /// A lookup for one client. The first hit wins and is not combined with other sources. Every table
@@ -35,23 +35,23 @@ pub struct Located {
 /// depended on.
 #[derive(Default)]
 struct Search {
-    place: Place,
+    location: Location,
     is_over: bool,
 }
 
 impl Search {
-    /// The result of the next table: a place or nothing, and the number of address bits that
+    /// The result of the next table: a location or nothing, and the number of address bits that
     /// decided it.
     #[inline]
-    fn add_result(&mut self, source: PlaceSource, found: Option<Place>, depth: PrefixLength) {
+    fn add_result(&mut self, source: LocationSource, found: Option<Location>, depth: PrefixLength) {
         if self.is_over {
             return;
         }
-        let scope = self.place.scope.max(depth);
+        let scope = self.location.scope.max(depth);
         self.is_over = found.is_some();
-        self.place = match found {
-            Some(place) => Place { source, scope, ..place },
-            None => Place { scope, ..self.place },
+        self.location = match found {
+            Some(location) => Location { source, scope, ..location },
+            None => Location { scope, ..self.location },
         };
     }
 }
@@ -65,7 +65,7 @@ impl Default for GeoLookup {
 impl GeoLookup {
     /// The databases in lookup order.
     pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> GeoLookup {
-        let placed = networks.iter().map(|network| (network.cidr, Place::of_network(network)));
+        let placed = networks.iter().map(|network| (network.cidr, Location::of_network(network)));
         let networks = (!networks.is_empty()).then(|| PrefixTable::build(placed));
         let octets = networks.iter().map(PrefixTable::octets).chain(databases.iter().map(Database::octets));
         GeoLookup {
@@ -73,7 +73,7 @@ impl GeoLookup {
             networks,
             databases,
             latency: LatencyTable::build(latency),
-            regions: Region::all().map(Place::in_vpc).collect(),
+            regions: Region::all().map(Location::in_vpc).collect(),
         }
     }
 
@@ -82,58 +82,58 @@ impl GeoLookup {
         self.is_large
     }
 
-    /// The databases, for `PlaceSource::Database` and reports.
+    /// The databases, for `LocationSource::Database` and reports.
     pub fn databases(&self) -> &[Database] {
         &self.databases
     }
 
-    /// The place of this address.
-    pub(super) fn locate(&self, address: IpAddr) -> Place {
+    /// The location of this address.
+    pub(super) fn locate(&self, address: IpAddr) -> Location {
         let mut search = Search::default();
         if let Some(networks) = &self.networks {
             let hit = networks.lookup(address);
-            search.add_result(PlaceSource::Network, hit.value.copied(), hit.depth);
+            search.add_result(LocationSource::Network, hit.value.copied(), hit.depth);
         }
         for (index, database) in (0..).zip(&self.databases) {
             if search.is_over {
                 break;
             }
-            let (place, depth) = database.lookup(address);
-            search.add_result(PlaceSource::Database(index), place, depth);
+            let (location, depth) = database.lookup(address);
+            search.add_result(LocationSource::Database(index), location, depth);
         }
-        search.place
+        search.location
     }
 
-    /// The places of up to `SIDE_BY_SIDE` addresses, in their order. The results are the same as
+    /// The locations of up to `SIDE_BY_SIDE` addresses, in their order. The results are the same as
     /// one by one, but the memory accesses overlap.
     pub fn locate_each(&self, addresses: &[IpAddr]) -> ArrayVec<Located, SIDE_BY_SIDE> {
         let mut searches: ArrayVec<Search, SIDE_BY_SIDE> = addresses.iter().map(|_| Search::default()).collect();
         if let Some(networks) = &self.networks {
             for (search, hit) in searches.iter_mut().zip(networks.lookup_each(addresses)) {
-                search.add_result(PlaceSource::Network, hit.value.copied(), hit.depth);
+                search.add_result(LocationSource::Network, hit.value.copied(), hit.depth);
             }
         }
         for (index, database) in (0..).zip(&self.databases) {
             let open = searches.iter().zip(addresses).filter(|(search, _)| !search.is_over);
             let open: ArrayVec<IpAddr, SIDE_BY_SIDE> = open.map(|(_, &address)| address).collect();
             let still_open = searches.iter_mut().filter(|search| !search.is_over);
-            for (search, (place, depth)) in still_open.zip(database.lookup_each(&open)) {
-                search.add_result(PlaceSource::Database(index), place, depth);
+            for (search, (location, depth)) in still_open.zip(database.lookup_each(&open)) {
+                search.add_result(LocationSource::Database(index), location, depth);
             }
         }
-        let places = searches.into_iter().map(|search| search.place);
-        addresses.iter().zip(places).map(|(&address, place)| Located { address, place }).collect()
+        let locations = searches.into_iter().map(|search| search.location);
+        addresses.iter().zip(locations).map(|(&address, location)| Located { address, location }).collect()
     }
 
-    /// The place of VPC clients in a region.
-    pub(super) fn in_vpc(&self, region: Region) -> &Place {
+    /// The location of VPC clients in a region.
+    pub(super) fn in_vpc(&self, region: Region) -> &Location {
         &self.regions[region.index()]
     }
 
-    /// The round trips of a client at this address and place. `place` is evaluated only if it is
-    /// needed.
-    pub(super) fn round_trips<'l>(&'l self, address: IpAddr, place: impl Fn() -> &'l Place) -> RoundTrips<'l> {
-        self.latency.round_trips(address, place, &self.regions)
+    /// The round trips of a client at this address and location. `location` is evaluated only if it
+    /// is needed.
+    pub(super) fn round_trips<'l>(&'l self, address: IpAddr, location: impl Fn() -> &'l Location) -> RoundTrips<'l> {
+        self.latency.round_trips(address, location, &self.regions)
     }
 
     /// The round trips of VPC clients in a region.

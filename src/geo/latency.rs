@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Place, PlaceSource, PrefixTable};
+use super::{Location, LocationSource, PrefixTable};
 use crate::model::{Country, LatencyClients, LatencyRow, PrefixLength, Region};
 
 /// The expected round trip time over a great circle, in ms
@@ -65,35 +65,35 @@ impl LatencyTable {
         LatencyTable { by_cidr: (!networks.is_empty()).then(|| PrefixTable::build(networks)), ..table }
     }
 
-    /// The row for a client by its address, or else by its place, which is evaluated only if
+    /// The row for a client by its address, or else by its location, which is evaluated only if
     /// needed.
     pub(super) fn round_trips<'c>(
         &'c self,
         address: IpAddr,
-        place: impl Fn() -> &'c Place,
-        regions: &'c [Place],
+        location: impl Fn() -> &'c Location,
+        regions: &'c [Location],
     ) -> RoundTrips<'c> {
         let hit = self.by_cidr.as_ref().map(|networks| networks.lookup(address));
         let (measured, scope) = hit.map_or((None, PrefixLength::ZERO), |hit| (hit.value, hit.depth));
         if measured.is_some_and(Measured::is_complete) {
-            return RoundTrips { scope, measured, place: None, regions };
+            return RoundTrips { scope, measured, location: None, regions };
         }
-        let place = place();
-        let measured = measured.or_else(|| self.row_of_place(place));
-        RoundTrips { scope: scope.max(place.scope), measured, place: Some(place), regions }
+        let location = location();
+        let measured = measured.or_else(|| self.row_of_location(location));
+        RoundTrips { scope: scope.max(location.scope), measured, location: Some(location), regions }
     }
 
     /// A client of a private zone counts as being in the region of its VPC, regardless of its
     /// address (Developer Guide, "Latency-based routing" for private hosted zones). Only a row
     /// about that region applies.
-    pub(super) fn round_trips_in_vpc<'c>(&'c self, region: Region, regions: &'c [Place]) -> RoundTrips<'c> {
-        let (measured, place) = (self.by_region.get(&region), Some(&regions[region.index()]));
-        RoundTrips { scope: PrefixLength::ZERO, measured, place, regions }
+    pub(super) fn round_trips_in_vpc<'c>(&'c self, region: Region, regions: &'c [Location]) -> RoundTrips<'c> {
+        let (measured, location) = (self.by_region.get(&region), Some(&regions[region.index()]));
+        RoundTrips { scope: PrefixLength::ZERO, measured, location, regions }
     }
 
-    fn row_of_place(&self, place: &Place) -> Option<&Measured> {
-        let by_country = place.country.and_then(|country| self.by_country.get(&country));
-        by_country.or_else(|| place.region.and_then(|region| self.by_region.get(&region)))
+    fn row_of_location(&self, location: &Location) -> Option<&Measured> {
+        let by_country = location.country.and_then(|country| self.by_country.get(&country));
+        by_country.or_else(|| location.region.and_then(|region| self.by_region.get(&region)))
     }
 }
 
@@ -116,9 +116,9 @@ pub struct RoundTrips<'c> {
     /// The number of leading address bits that decide the round trips.
     pub scope: PrefixLength,
     measured: Option<&'c Measured>,
-    place: Option<&'c Place>,
+    location: Option<&'c Location>,
     /// The location of each region.
-    regions: &'c [Place],
+    regions: &'c [Location],
 }
 
 impl RoundTrips<'_> {
@@ -126,9 +126,9 @@ impl RoundTrips<'_> {
     /// else estimated by distance. `None` if there is no measurement and the client cannot be
     /// located.
     pub fn ms_to(&self, region: Region) -> Option<f64> {
-        let home = self.place.filter(|place| place.region == Some(region));
+        let home = self.location.filter(|location| location.region == Some(region));
         // The region of the VPC always wins, even over measurements (Developer Guide, as above).
-        if home.is_some_and(|place| place.source == PlaceSource::Vpc) {
+        if home.is_some_and(|location| location.source == LocationSource::Vpc) {
             return Some(0.0);
         }
         let measured = self.measured.and_then(|row| row.ms_to(region));
@@ -142,18 +142,18 @@ impl RoundTrips<'_> {
         if self.measured.is_some() {
             return self.ms_to(region).unwrap_or_default();
         }
-        let Some(place) = self.place else { return 0.0 };
-        if place.region == Some(region) {
+        let Some(location) = self.location else { return 0.0 };
+        if location.region == Some(region) {
             return HOME;
         }
-        let point = place.point.as_ref().zip(self.regions[region.index()].point.as_ref());
+        let point = location.point.as_ref().zip(self.regions[region.index()].point.as_ref());
         point.map_or(0.0, |(client, region)| client.chord_squared(region))
     }
 
     /// The source of the result of `ms_to`.
     pub fn basis_of(&self, region: Region) -> TripBasis {
-        let home = self.place.filter(|place| place.region == Some(region));
-        if home.is_some_and(|place| place.source == PlaceSource::Vpc) {
+        let home = self.location.filter(|location| location.region == Some(region));
+        if home.is_some_and(|location| location.source == LocationSource::Vpc) {
             return TripBasis::Home;
         }
         match (self.measured.and_then(|row| row.ms_to(region)), home, self.estimated_ms_to(region)) {
@@ -165,7 +165,7 @@ impl RoundTrips<'_> {
     }
 
     fn estimated_ms_to(&self, region: Region) -> Option<f64> {
-        let (client, region) = (self.place?.point?, self.regions[region.index()].point?);
+        let (client, region) = (self.location?.point?, self.regions[region.index()].point?);
         Some(estimated_ms(client.distance_km(&region)))
     }
 }

@@ -1,9 +1,9 @@
-//! Locates clients: from an address to a place, using configured networks, databases, regions,
+//! Locates clients: from an address to a location, using configured networks, databases, regions,
 //! distances and round trips.
 //!
 //! - [`Client`]: the client of a query. Routing policies get all facts about a client from it.
 //! - [`GeoLookup`]: all sources of locations; configured networks first, then the databases.
-//! - [`Place`]: the result, with its ECS scope.
+//! - [`Location`]: the result, with its ECS scope.
 //! - [`Database`]: a file in MaxMind format, flattened when it is loaded.
 //! - [`RoundTrips`]: measured round trips to the regions, or an estimate by distance.
 //! - [`Point`]: a point on the globe, for distances.
@@ -15,7 +15,7 @@ mod database;
 mod geo_lookup;
 mod intervals;
 mod latency;
-mod place;
+mod location;
 mod point;
 mod prefix;
 mod static_btree;
@@ -24,7 +24,7 @@ pub use client::Client;
 pub use database::{Database, DatabaseError};
 pub use geo_lookup::{GeoLookup, Located};
 pub use latency::{RoundTrips, TripBasis, estimated_ms};
-pub use place::{Place, PlaceSource};
+pub use location::{Location, LocationSource};
 pub use point::Point;
 pub use prefix::{Chain, Hit, PrefixTable};
 

@@ -6,10 +6,10 @@
 //! 10.2.3.4 gets A from a /8, but a resolver would reuse an answer with scope /8 for the clients of
 //! B.
 //!
-//! So the nested networks are flattened when the table is built, into maximal *intervals* of addresses
-//! with one result, misses included. An interval need not store a depth. The widest block around an
-//! address that stays inside its interval follows from the two addresses just outside the interval.
-//! Equal neighbours are one interval, so that block is the widest with a constant result.
+//! So the nested networks are flattened when the table is built, into maximal *intervals* of
+//! addresses with one result, misses included. An interval need not store a depth. The widest block
+//! around an address that stays inside its interval follows from the two addresses just outside the
+//! interval. Equal neighbours are one interval, so that block is the widest with a constant result.
 //!
 //! The module `intervals` searches them.
 
@@ -116,8 +116,8 @@ impl<V> PrefixTable<V> {
         found.map(|(value, depth)| Hit { value: self.values.get(value as usize), depth: PrefixLength(depth) }).collect()
     }
 
-    /// All addresses that have a value: first, last and value of each interval, IPv4 before IPv6, in
-    /// order.
+    /// All addresses that have a value: first, last and value of each interval, IPv4 before IPv6,
+    /// in order.
     pub fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &V)> {
         let ipv4 = ranges(self.ipv4.iter(), u32::MAX).map(|(first, last, value)| {
             (IpAddr::V4(Ipv4Addr::from_bits(first)), IpAddr::V4(Ipv4Addr::from_bits(last)), value)

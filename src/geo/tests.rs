@@ -1,4 +1,4 @@
-//! Tests of places and round trips as policies see them, with generated databases.
+//! Tests of locations and round trips as policies see them, with generated databases.
 
 use std::net::IpAddr;
 
@@ -45,8 +45,8 @@ fn client<'l>(geo_lookup: &'l GeoLookup, address: &str) -> Client<'l> {
     Client::new(geo_lookup, address.parse().unwrap(), PrefixLength::IPV6)
 }
 
-fn place_of(geo_lookup: &GeoLookup, address: &str) -> Place {
-    *client(geo_lookup, address).place()
+fn location_of(geo_lookup: &GeoLookup, address: &str) -> Location {
+    *client(geo_lookup, address).location()
 }
 
 /// A record as in GeoIP2 City.
@@ -92,7 +92,7 @@ fn geo_lookup_of(networks: &[(&str, Value)]) -> GeoLookup {
 #[test]
 fn nothing_is_known_by_default() {
     let geo_lookup = GeoLookup::default();
-    assert_eq!(place_of(&geo_lookup, "192.0.2.1"), Place::default());
+    assert_eq!(location_of(&geo_lookup, "192.0.2.1"), Location::default());
     assert_eq!(client(&geo_lookup, "192.0.2.1").round_trips().ms_to(region("eu-west-1")), None);
     assert_eq!(client(&geo_lookup, "192.0.2.1").round_trips().scope, PrefixLength::ZERO);
 }
@@ -107,23 +107,26 @@ fn a_network_says_where_its_clients_are() {
         ..network_in("10.53.1.0/24", "US")
     };
     let geo_lookup = GeoLookup::build(&[spot], Vec::new(), &[]);
-    let place = place_of(&geo_lookup, "10.53.1.7");
-    assert_eq!((place.country, place.subdivision), (Some(country("US")), california));
-    assert_eq!(place.continent, Some(Continent::NorthAmerica));
-    assert_eq!(place.point, Some(at(37.77, -122.41).into()));
-    assert_eq!((place.region, place.source, place.scope.0), (Some(region("us-west-1")), PlaceSource::Network, 24));
-    let outside = place_of(&geo_lookup, "10.53.0.7");
-    assert_eq!(outside, Place { scope: PrefixLength(24), ..Place::default() });
+    let location = location_of(&geo_lookup, "10.53.1.7");
+    assert_eq!((location.country, location.subdivision), (Some(country("US")), california));
+    assert_eq!(location.continent, Some(Continent::NorthAmerica));
+    assert_eq!(location.point, Some(at(37.77, -122.41).into()));
+    assert_eq!(
+        (location.region, location.source, location.scope.0),
+        (Some(region("us-west-1")), LocationSource::Network, 24)
+    );
+    let outside = location_of(&geo_lookup, "10.53.0.7");
+    assert_eq!(outside, Location { scope: PrefixLength(24), ..Location::default() });
 }
 
 #[test]
 fn a_region_provides_the_missing_fields_of_a_network() {
     let moved = LocationNetwork { country: Some(country("CH")), ..network_at("10.2.0.0/16", "eu-central-1") };
     let geo_lookup = GeoLookup::build(&[network_at("10.1.0.0/16", "us-east-1"), moved], Vec::new(), &[]);
-    let virginia = place_of(&geo_lookup, "10.1.0.1");
+    let virginia = location_of(&geo_lookup, "10.1.0.1");
     assert_eq!((virginia.country, virginia.subdivision), (Some(country("US")), Subdivision::from_code("VA")));
     assert_eq!(virginia.point, Some(region("us-east-1").coordinates().into()));
-    let swiss = place_of(&geo_lookup, "10.2.0.1");
+    let swiss = location_of(&geo_lookup, "10.2.0.1");
     assert_eq!((swiss.country, swiss.subdivision), (Some(country("CH")), None));
     assert_eq!(swiss.point, Some(region("eu-central-1").coordinates().into()));
 }
@@ -133,16 +136,16 @@ fn without_coordinates_the_centre_of_the_subdivision_or_country_counts() {
     let texas = LocationNetwork { subdivision: Subdivision::from_code("TX"), ..network_in("10.1.0.0/16", "US") };
     let geo_lookup = GeoLookup::build(&[texas, network_in("10.2.0.0/16", "DE")], Vec::new(), &[]);
     let centre = geography::subdivision_centroid(country("US"), Subdivision::from_code("TX").unwrap());
-    assert_eq!(place_of(&geo_lookup, "10.1.0.1").point, centre.map(Point::from));
-    assert_eq!(place_of(&geo_lookup, "10.2.0.1").point, geography::centroid(country("DE")).map(Point::from));
+    assert_eq!(location_of(&geo_lookup, "10.1.0.1").point, centre.map(Point::from));
+    assert_eq!(location_of(&geo_lookup, "10.2.0.1").point, geography::centroid(country("DE")).map(Point::from));
 }
 
 #[test]
 fn coordinates_alone_make_a_place_without_a_country() {
     let bare = LocationNetwork { coordinates: Some(at(1.0, 2.0)), ..network("10.1.0.0/16") };
     let geo_lookup = GeoLookup::build(&[bare], vec![database(&[("10.0.0.0/8", flat("DE"))])], &[]);
-    let place = place_of(&geo_lookup, "10.1.0.1");
-    assert_eq!((place.country, place.continent, place.point), (None, None, Some(at(1.0, 2.0).into())));
+    let location = location_of(&geo_lookup, "10.1.0.1");
+    assert_eq!((location.country, location.continent, location.point), (None, None, Some(at(1.0, 2.0).into())));
 }
 
 #[test]
@@ -150,9 +153,9 @@ fn a_prefix_is_located_by_its_first_address_and_mapped_ipv4_is_ipv4() {
     let geo_lookup = GeoLookup::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
     let mapped = Client::new(&geo_lookup, "::ffff:10.1.2.3".parse().unwrap(), PrefixLength(128));
     assert_eq!((mapped.address(), mapped.prefix().0), ("10.1.2.3".parse::<IpAddr>().unwrap(), 32));
-    assert_eq!((mapped.place().country, mapped.place().scope.0), (Some(country("DE")), 16));
+    assert_eq!((mapped.location().country, mapped.location().scope.0), (Some(country("DE")), 16));
     let wide = Client::new(&geo_lookup, "10.1.0.0".parse().unwrap(), PrefixLength(8));
-    assert_eq!((wide.prefix().0, wide.place().country, wide.place().scope.0), (8, Some(country("DE")), 16));
+    assert_eq!((wide.prefix().0, wide.location().country, wide.location().scope.0), (8, Some(country("DE")), 16));
     let all_of_ipv4 = Client::new(&geo_lookup, "::ffff:0:0".parse().unwrap(), PrefixLength(64));
     assert_eq!((all_of_ipv4.address().is_ipv6(), all_of_ipv4.prefix().0), (true, 64));
 }
@@ -161,10 +164,13 @@ fn a_prefix_is_located_by_its_first_address_and_mapped_ipv4_is_ipv4() {
 fn a_client_in_a_vpc_is_where_its_region_is() {
     let geo_lookup = GeoLookup::build(&[network_in("10.0.0.0/8", "JP")], Vec::new(), &[]);
     let client = Client::in_vpc(&geo_lookup, "10.1.2.3".parse().unwrap(), region("us-east-2"));
-    let place = client.place();
-    assert_eq!((place.country, place.subdivision), (Some(country("US")), Subdivision::from_code("OH")));
-    assert_eq!(place.continent, Some(Continent::NorthAmerica));
-    assert_eq!((place.region, place.source, place.scope.0), (Some(region("us-east-2")), PlaceSource::Vpc, 0));
+    let location = client.location();
+    assert_eq!((location.country, location.subdivision), (Some(country("US")), Subdivision::from_code("OH")));
+    assert_eq!(location.continent, Some(Continent::NorthAmerica));
+    assert_eq!(
+        (location.region, location.source, location.scope.0),
+        (Some(region("us-east-2")), LocationSource::Vpc, 0)
+    );
     assert_eq!(client.prefix(), PrefixLength::IPV4);
 }
 
@@ -173,16 +179,20 @@ fn the_first_hit_wins_and_misses_lengthen_the_scope() {
     let first = database(&[("20.1.0.0/16", flat("FR"))]);
     let second = database(&[("20.0.0.0/8", flat("IT")), ("30.0.0.0/8", flat("ES"))]);
     let geo_lookup = GeoLookup::build(&[network_in("20.1.2.0/24", "DE")], vec![first, second], &[]);
-    let check = |address: &str, code: &str, source: PlaceSource, scope: u8| {
-        let place = place_of(&geo_lookup, address);
-        assert_eq!((place.country, place.source, place.scope.0), (Some(country(code)), source, scope), "{address}");
+    let check = |address: &str, code: &str, source: LocationSource, scope: u8| {
+        let location = location_of(&geo_lookup, address);
+        assert_eq!(
+            (location.country, location.source, location.scope.0),
+            (Some(country(code)), source, scope),
+            "{address}"
+        );
     };
-    check("20.1.2.3", "DE", PlaceSource::Network, 24);
-    check("20.1.3.3", "FR", PlaceSource::Database(0), 24);
-    check("20.1.128.1", "FR", PlaceSource::Database(0), 17);
-    check("20.2.0.1", "IT", PlaceSource::Database(1), 15);
-    check("30.2.0.1", "ES", PlaceSource::Database(1), 8);
-    assert_eq!(place_of(&geo_lookup, "200.0.0.1"), Place { scope: PrefixLength(1), ..Place::default() });
+    check("20.1.2.3", "DE", LocationSource::Network, 24);
+    check("20.1.3.3", "FR", LocationSource::Database(0), 24);
+    check("20.1.128.1", "FR", LocationSource::Database(0), 17);
+    check("20.2.0.1", "IT", LocationSource::Database(1), 15);
+    check("30.2.0.1", "ES", LocationSource::Database(1), 8);
+    assert_eq!(location_of(&geo_lookup, "200.0.0.1"), Location { scope: PrefixLength(1), ..Location::default() });
 }
 
 #[test]
@@ -212,7 +222,7 @@ fn clients_located_side_by_side_are_where_each_of_them_is() {
         GeoLookup::build(&networks, Vec::new(), &[]),
         GeoLookup::build(&networks, vec![first, second], &[]),
     ] {
-        let each = addresses.map(|address| Located { address, place: geo_lookup.locate(address) });
+        let each = addresses.map(|address| Located { address, location: geo_lookup.locate(address) });
         assert_eq!(geo_lookup.locate_each(&addresses)[..], each);
         assert!(geo_lookup.locate_each(&[]).is_empty());
     }
@@ -221,13 +231,13 @@ fn clients_located_side_by_side_are_where_each_of_them_is() {
 #[test]
 fn what_is_known_of_another_address_is_passed_over() {
     let geo_lookup = GeoLookup::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
-    let elsewhere = Place { country: Some(country("JP")), ..Place::default() };
-    let known = |address: &str| Located { address: address.parse().unwrap(), place: elsewhere };
+    let elsewhere = Location { country: Some(country("JP")), ..Location::default() };
+    let known = |address: &str| Located { address: address.parse().unwrap(), location: elsewhere };
     let (same, other) = (known("10.1.2.3"), known("10.1.2.4"));
-    let place = |located| client(&geo_lookup, "10.1.2.3").located(Some(located)).place().country;
-    assert_eq!((place(&same), place(&other)), (Some(country("JP")), Some(country("DE"))));
+    let location = |located| client(&geo_lookup, "10.1.2.3").located(Some(located)).location().country;
+    assert_eq!((location(&same), location(&other)), (Some(country("JP")), Some(country("DE"))));
     let in_vpc = Client::in_vpc(&geo_lookup, "10.1.2.3".parse().unwrap(), region("us-east-2")).located(Some(&same));
-    assert_eq!(in_vpc.place().country, Some(country("US")));
+    assert_eq!(in_vpc.location().country, Some(country("US")));
 }
 
 #[test]
@@ -237,15 +247,15 @@ fn the_continent_follows_from_the_country() {
         ("30.0.0.0/8", Value::map([("continent", Value::map([("code", Value::from("EU"))]))])),
         ("40.0.0.0/8", of_country("OC", "HM")),
     ]);
-    assert_eq!(place_of(&geo_lookup, "20.0.0.1").continent, Some(Continent::Europe));
-    assert_eq!(place_of(&geo_lookup, "30.0.0.1").continent, Some(Continent::Europe));
-    let unlisted = place_of(&geo_lookup, "40.0.0.1");
+    assert_eq!(location_of(&geo_lookup, "20.0.0.1").continent, Some(Continent::Europe));
+    assert_eq!(location_of(&geo_lookup, "30.0.0.1").continent, Some(Continent::Europe));
+    let unlisted = location_of(&geo_lookup, "40.0.0.1");
     assert_eq!((unlisted.country, unlisted.continent), (None, Some(Continent::Oceania)));
 }
 
 /// Coordinates of a database are stored to a metre.
-fn is_within_a_metre(place: &Place, coordinates: Coordinates) -> bool {
-    place.point.is_some_and(|point| point.distance_km(&coordinates.into()) < 1e-3)
+fn is_within_a_metre(location: &Location, coordinates: Coordinates) -> bool {
+    location.point.is_some_and(|point| point.distance_km(&coordinates.into()) < 1e-3)
 }
 
 #[test]
@@ -256,17 +266,17 @@ fn the_city_layout_gives_subdivision_and_coordinates() {
         ("40.0.0.0/8", city("EU", "UA", "43", 200.0, 0.0)),
         ("2001:db8::/32", city("EU", "UA", "30", 50.45, 30.5)),
     ]);
-    let american = place_of(&geo_lookup, "20.0.0.1");
+    let american = location_of(&geo_lookup, "20.0.0.1");
     assert_eq!(american.subdivision, Subdivision::from_code("CA"));
     assert!(is_within_a_metre(&american, at(37.77, -122.41)));
-    assert_eq!(place_of(&geo_lookup, "30.0.0.1").subdivision, None);
-    let crimean = place_of(&geo_lookup, "40.0.0.1");
+    assert_eq!(location_of(&geo_lookup, "30.0.0.1").subdivision, None);
+    let crimean = location_of(&geo_lookup, "40.0.0.1");
     assert_eq!(crimean.subdivision, Subdivision::from_code("11"));
     assert!(
         is_within_a_metre(&crimean, at(45.30, 34.40)),
         "coordinates off the globe are none: it is the centre of Crimea"
     );
-    assert_eq!(place_of(&geo_lookup, "2001:db8::1").subdivision, Subdivision::from_code("30"));
+    assert_eq!(location_of(&geo_lookup, "2001:db8::1").subdivision, Subdivision::from_code("30"));
 }
 
 #[test]
@@ -279,9 +289,9 @@ fn scopes_in_an_ipv6_tree_are_those_of_the_ipv4_address() {
                 &[("20.1.0.0/16", flat("DE")), ("20.0.0.0/16", flat("DE")), ("2a00::/12", flat("FR"))],
             );
             let geo_lookup = GeoLookup::build(&[], vec![Database::from_bytes("six", bytes).unwrap()], &[]);
-            let german = place_of(&geo_lookup, "20.1.2.3");
+            let german = location_of(&geo_lookup, "20.1.2.3");
             assert_eq!((german.country, german.scope.0), (Some(country("DE")), 15));
-            let french = place_of(&geo_lookup, "2a00:53::1");
+            let french = location_of(&geo_lookup, "2a00:53::1");
             assert_eq!((french.country, french.scope.0), (Some(country("FR")), 12));
         }
     }
@@ -292,14 +302,14 @@ fn an_ipv4_tree_knows_no_ipv6_client() {
     let writer = Writer::builder("Test-Country").ip_version(IpVersion::V4).build();
     let bytes = bytes_of(writer, &[("20.1.0.0/16", of_country("EU", "DE"))]);
     let geo_lookup = GeoLookup::build(&[], vec![Database::from_bytes("four", bytes).unwrap()], &[]);
-    assert_eq!(place_of(&geo_lookup, "20.1.2.3").scope.0, 16);
-    assert_eq!(place_of(&geo_lookup, "2a00::1"), Place::default());
+    assert_eq!(location_of(&geo_lookup, "20.1.2.3").scope.0, 16);
+    assert_eq!(location_of(&geo_lookup, "2a00::1"), Location::default());
 }
 
 #[test]
 fn a_record_above_the_ipv4_tree_is_that_of_every_ipv4_client() {
     let geo_lookup = geo_lookup_of(&[("::/1", flat("DE"))]);
-    let german = place_of(&geo_lookup, "20.1.2.3");
+    let german = location_of(&geo_lookup, "20.1.2.3");
     assert_eq!((german.country, german.scope.0), (Some(country("DE")), 0));
 }
 
@@ -315,7 +325,7 @@ fn other_databases_are_refused_by_their_kind() {
 #[test]
 fn a_plain_string_as_country_hides_neither_the_code_nor_the_rest() {
     let odd = Value::map([("country", Value::from("Germany")), ("country_code", Value::from("DE"))]);
-    assert_eq!(place_of(&geo_lookup_of(&[("20.0.0.0/8", odd)]), "20.0.0.1").country, Some(country("DE")));
+    assert_eq!(location_of(&geo_lookup_of(&[("20.0.0.0/8", odd)]), "20.0.0.1").country, Some(country("DE")));
 }
 
 #[test]

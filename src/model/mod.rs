@@ -8,8 +8,8 @@ mod change;
 mod data;
 pub mod geography;
 mod health_check;
+mod location;
 mod name;
-mod place;
 mod prefix_length;
 mod query;
 mod record;
@@ -31,11 +31,11 @@ pub use health_check::{
     InsufficientDataHealthStatus, MIN_CHECKER_REGIONS, ManualCheck, MetricCheck, RoutingControlState, StatusRange,
     Timeouts,
 };
-pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
-pub use place::{
+pub use location::{
     CidrCollection, CidrCollectionId, Continent, Coordinates, Country, GeoLocation, LatencyClients, LatencyRow,
     LocationNetwork, Region, Subdivision, Vpc, VpcId,
 };
+pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
 pub use prefix_length::PrefixLength;
 pub use query::{QueryType, ResponseCode, UnknownName};
 pub use record::{

@@ -1,7 +1,7 @@
 //! Geolocation routing: the smallest area that contains the client, then larger ones.
 
 use super::{Candidates, Choice, MemberIndex, PolicyStep, PolicyTrace, first_usable};
-use crate::geo::{Client, Place};
+use crate::geo::{Client, Location};
 use crate::model::{GeoLocation, PrefixLength, ResourceRecordSet, RoutingPolicy};
 
 /// Members by area, sorted for binary search.
@@ -13,9 +13,8 @@ pub struct Geolocation {
 
 impl Geolocation {
     pub(super) fn new(group: &[&ResourceRecordSet]) -> Geolocation {
-        let located = || {
-            MemberIndex::number(group).filter_map(|(member, set)| location_of(set).map(|location| (location, member)))
-        };
+        let located =
+            || MemberIndex::number(group).filter_map(|(member, set)| area_of(set).map(|location| (location, member)));
         let mut areas: Box<[(u64, MemberIndex)]> =
             located().filter_map(|(area, member)| Some((key(area)?, member))).collect();
         areas.sort_unstable();
@@ -37,13 +36,13 @@ impl Geolocation {
             trace.policy_step(|| PolicyStep::Areas(vec![(GeoLocation::Default, self.default)]));
             return Choice::of(first_usable(self.default.into_iter(), candidates), PrefixLength::ZERO);
         }
-        let place = client.place();
+        let location = client.location();
         trace.policy_step(|| {
-            let areas = areas_around(place).into_iter().flatten();
+            let areas = areas_around(location).into_iter().flatten();
             PolicyStep::Areas(areas.map(|area| (area, self.member_for(area))).collect())
         });
-        let fitting = areas_around(place).into_iter().filter_map(|area| self.member_for(area?));
-        Choice::of(first_usable(fitting, candidates), place.scope)
+        let fitting = areas_around(location).into_iter().filter_map(|area| self.member_for(area?));
+        Choice::of(first_usable(fitting, candidates), location.scope)
     }
 
     fn member_for(&self, area: GeoLocation) -> Option<MemberIndex> {
@@ -54,12 +53,12 @@ impl Geolocation {
 }
 
 /// The areas that contain a location, from the smallest to the default.
-fn areas_around(place: &Place) -> [Option<GeoLocation>; 4] {
-    let subdivision = place.country.zip(place.subdivision);
+fn areas_around(location: &Location) -> [Option<GeoLocation>; 4] {
+    let subdivision = location.country.zip(location.subdivision);
     [
         subdivision.map(|(country, subdivision)| GeoLocation::Subdivision(country, subdivision)),
-        place.country.map(GeoLocation::Country),
-        place.continent.map(GeoLocation::Continent),
+        location.country.map(GeoLocation::Country),
+        location.continent.map(GeoLocation::Continent),
         Some(GeoLocation::Default),
     ]
 }
@@ -79,7 +78,7 @@ fn key(area: GeoLocation) -> Option<u64> {
     }
 }
 
-fn location_of(set: &ResourceRecordSet) -> Option<GeoLocation> {
+fn area_of(set: &ResourceRecordSet) -> Option<GeoLocation> {
     match set.routing_policy {
         RoutingPolicy::Geolocation { location } => Some(location),
         _ => None,

@@ -35,8 +35,8 @@ impl Geoproximity {
         client: &Client<'_>,
         trace: &mut T,
     ) -> Choice {
-        let place = client.place();
-        let client = place.point.as_ref().map(Point::normalized);
+        let location = client.location();
+        let client = location.point.as_ref().map(Point::normalized);
         let cost = |member: MemberIndex| client.map_or(0.0, |client| self.members[usize::from(member)].cost(&client));
         trace.policy_step(|| {
             let distance = |member: MemberIndex| {
@@ -46,7 +46,7 @@ impl Geoproximity {
             };
             PolicyStep::Distances(by_cost(&self.order, cost).into_iter().map(distance).collect())
         });
-        Choice::of(least(&self.order, candidates, cost), place.scope)
+        Choice::of(least(&self.order, candidates, cost), location.scope)
     }
 }
 

@@ -35,8 +35,8 @@ impl Latency {
         trace: &mut T,
     ) -> Choice {
         let trips = client.round_trips();
-        let place = self.china.map(|_| client.place());
-        let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));
+        let location = self.china.map(|_| client.location());
+        let in_china = self.china.filter(|_| location.is_some_and(|location| location.country == Some(CHINA)));
         let cost = |member: MemberIndex| {
             if in_china == Some(member) { f64::NEG_INFINITY } else { trips.rank_of(self.regions[usize::from(member)]) }
         };
@@ -50,7 +50,7 @@ impl Latency {
         });
         Choice::of(
             least(&self.order, candidates, cost),
-            trips.scope.max(place.map_or(PrefixLength::ZERO, |place| place.scope)),
+            trips.scope.max(location.map_or(PrefixLength::ZERO, |location| location.scope)),
         )
     }
 }

@@ -4,16 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use fiftythree::geo::{Client, Database, DatabaseError, GeoLookup, Place};
+use fiftythree::geo::{Client, Database, DatabaseError, GeoLookup, Location};
 use fiftythree::model::{Country, PrefixLength, geography};
 
 use crate::needs::GEO_TEST_DATA;
 
-fn place_of(geo_lookup: &GeoLookup, address: &str) -> Place {
-    *Client::new(geo_lookup, address.parse().unwrap(), PrefixLength::IPV6).place()
+fn location_of(geo_lookup: &GeoLookup, address: &str) -> Location {
+    *Client::new(geo_lookup, address.parse().unwrap(), PrefixLength::IPV6).location()
 }
 
-/// Every place of the flattened table equals the one that the reader of the file finds.
+/// Every location of the flattened table equals the one that the reader of the file finds.
 fn check_against_the_reader(path: &Path) {
     let bytes = fs::read(path).unwrap();
     let reader = maxminddb::Reader::from_source(bytes.clone()).unwrap();
@@ -29,13 +29,13 @@ fn check_against_the_reader(path: &Path) {
     for record in reader.networks(Default::default()).unwrap().step_by(7) {
         let record = record.unwrap();
         let network = record.network().unwrap();
-        let place = place_of(&geo_lookup, &network.network().to_string());
+        let location = location_of(&geo_lookup, &network.network().to_string());
         let code = |path: &[maxminddb::PathElement<'_>]| record.decode_path::<&str>(path).ok().flatten();
         let code = code(&maxminddb::path!["country", "iso_code"]).or_else(|| code(&maxminddb::path!["country_code"]));
         let expected = code.and_then(Country::from_code).filter(|&country| geography::is_country(country));
-        assert_eq!(place.country, expected, "{network}");
-        assert!(place.scope.0 <= network.prefix(), "{network} {}", place.scope);
-        assert_eq!(place_of(&geo_lookup, &network.broadcast().to_string()).country, expected, "{network}");
+        assert_eq!(location.country, expected, "{network}");
+        assert!(location.scope.0 <= network.prefix(), "{network} {}", location.scope);
+        assert_eq!(location_of(&geo_lookup, &network.broadcast().to_string()).country, expected, "{network}");
     }
 }
 

@@ -7,7 +7,7 @@ import { badge, nameText, percent } from "./format.js";
 export function summary({ question, answer, steps, client }) {
   const { rcode } = answer;
   const isPositive = rcode === "NOERROR" && answer.answer.length > 0;
-  const asked = [`asked by ${question.resolver}${question.subnet ? ` for ${question.subnet}` : ""}`, client?.place && `located in ${client.place}`,
+  const asked = [`asked by ${question.resolver}${question.subnet ? ` for ${question.subnet}` : ""}`, client?.location && `located in ${client.location}`,
     question.as_if?.length && `as if ${question.as_if.join(", ")}`];
   return [
     h("p", null, badge(isPositive ? "healthy" : "pending", rcode === "NOERROR" && !isPositive ? "NODATA" : rcode), " ",
@@ -84,7 +84,7 @@ function details({ answer, zone, vpc, client }) {
   return h("dl.facts", null,
     zone && item("Zone", zone.name, h("span.quiet", null, ` ${zone.private ? "private" : "public"}: ${zone.why}`)),
     vpc && item("VPC", `${vpc.id}, ${vpc.region}`),
-    client && item("Client", client.network, h("span.quiet", null, ` by ${client.given_by}`), client.place ? `: ${client.place}` : ": location unknown", h("span.quiet", null, ` (${client.said_by})`)),
+    client && item("Client", client.network, h("span.quiet", null, ` by ${client.given_by}`), client.location ? `: ${client.location}` : ": location unknown", h("span.quiet", null, ` (${client.said_by})`)),
     answer.ttl_why && item("TTL", answer.ttl_why),
     item("ECS scope", `/${answer.scope}`, h("span.quiet", null, ` ${answer.scope_why}`)));
 }

@@ -49,11 +49,11 @@ fn zone(zone: &ZoneShape) -> Branch {
 }
 
 fn client(client: &ClientShape) -> Branch {
-    let place = match &client.place {
-        Some(place) => line("place", format!("{place}: {}", client.said_by)),
-        None => line("place", client.said_by.clone()),
+    let location = match &client.location {
+        Some(location) => line("location", format!("{location}: {}", client.said_by)),
+        None => line("location", client.said_by.clone()),
     };
-    line("client", format!("{}: {}", client.network, client.given_by)).with(place)
+    line("client", format!("{}: {}", client.network, client.given_by)).with(location)
 }
 
 fn step(step: &StepShape) -> Branch {

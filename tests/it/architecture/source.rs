@@ -88,8 +88,8 @@ fn module_path(path: &Path) -> Vec<String> {
     modules
 }
 
-/// A path in code, from the root of the crate: `use crate::geo::Place` and, in a file of `geo/`,
-/// `super::Place` are geo, Place.
+/// A path in code, from the root of the crate: `use crate::geo::Location` and, in a file of `geo/`,
+/// `super::Location` are geo, Location.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Named {
     pub(super) line: usize,
@@ -329,7 +329,7 @@ fn a_use_is_seen_however_it_is_written() {
     assert_eq!(named("geo/mod.rs", "fn f() -> crate::policy::SeededRng { todo() }"), ["policy::SeededRng"]);
     assert_eq!(named("geo/mod.rs", "use super::health::Tracker;"), ["health::Tracker"]);
     assert_eq!(named("geo/table.rs", "use super::super::health::Tracker;"), ["health::Tracker"]);
-    assert_eq!(named("geo/table.rs", "use super::{Place, prefix::*};"), ["geo::Place", "geo::prefix"]);
+    assert_eq!(named("geo/table.rs", "use super::{Location, prefix::*};"), ["geo::Location", "geo::prefix"]);
     assert_eq!(named("geo/table.rs", "use self::row::Row;"), ["geo::table::row::Row"]);
     assert_eq!(named("world.rs", "use super::health::Tracker;"), ["health::Tracker"]);
 }
@@ -349,15 +349,15 @@ fn a_path_leads_to_the_file_that_defines_its_end() {
     let file = |path: &str, text: &str| SourceFile::of(Path::new(path), text.to_owned());
     let files = [
         file("lib.rs", "pub mod geo;"),
-        file("geo/mod.rs", "mod place;\npub use place::{Network, Place};\npub(super) use self::deep::Deep;"),
-        file("geo/place.rs", ""),
+        file("geo/mod.rs", "mod location;\npub use location::{Network, Location};\npub(super) use self::deep::Deep;"),
+        file("geo/location.rs", ""),
         file("geo/deep/mod.rs", "pub use row::Deep;"),
         file("geo/deep/row.rs", ""),
     ];
     let modules = Modules::of(&files);
     let defining = |path: &str| modules.defining(&path.split("::").map(str::to_owned).collect::<Vec<_>>()).join("::");
-    assert_eq!(defining("geo::place::Network"), "geo::place");
-    assert_eq!(defining("geo::Network"), "geo::place");
+    assert_eq!(defining("geo::location::Network"), "geo::location");
+    assert_eq!(defining("geo::Network"), "geo::location");
     assert_eq!(defining("geo::Deep"), "geo::deep::row");
     assert_eq!(defining("geo::Other"), "geo");
     assert_eq!(defining("geo"), "geo");
