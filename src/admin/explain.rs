@@ -9,7 +9,7 @@ use axum::response::Response;
 use ipnet::IpNet;
 
 use crate::control::{CheckSnapshot, HypotheticalHealth, OverrideError, WhatIf, humanize_duration, rfc3339};
-use crate::explain::shape::CheckShape;
+use crate::explain::json::CheckShape;
 use crate::explain::{Asked, ExplainContext, Explanation, Question, explain, query_type};
 use crate::health::Status;
 use crate::model::{HealthCheckId, Name, NameError};
@@ -74,7 +74,7 @@ fn answer(wanted: &Wanted, what_if: &WhatIf) -> Result<Explanation, String> {
             uses_client_subnet: what_if.uses_client_subnet(),
             udp_payload_max: what_if.base().settings.dns.udp_payload_max,
             as_if: &as_if,
-            seen: &format!("the running server, {}", rfc3339(what_if.at)),
+            source: &format!("the running server, {}", rfc3339(what_if.at)),
         },
     )
 }

@@ -9,7 +9,7 @@ use anyhow::bail;
 
 use crate::config::{Settings, Style};
 use crate::control::{HypotheticalHealth, OverrideError, suppose};
-use crate::explain::shape::CheckShape;
+use crate::explain::json::CheckShape;
 use crate::health::{Status, Timestamp, Tracker};
 use crate::load::{Loaded, LoadedConfig, Refused, Scope, load_offline};
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId};

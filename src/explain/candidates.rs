@@ -1,17 +1,17 @@
 //! A policy's steps in words: what became of each record of a group, and why, as the Developer
 //! Guide puts it.
 
+use super::json::{AliasShape, CandidateOutcome, CandidateShape, CheckShape, GroupShape};
 use super::names::{Names, Owner};
 use super::recorder::PolicySteps;
-use super::shape::{AliasShape, CandidateShape, CheckShape, GroupShape, Verdict};
 use super::{ClientFacts, ExplainContext};
 use crate::geo::TripBasis;
 use crate::model::{Content, FailoverRole, GeoLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy};
 use crate::policy::{Choice, DrawBy, MemberIndex, PolicyStep};
 
 /// How one group chose for one client.
-pub(super) struct Telling<'t> {
-    stage: &'t ExplainContext<'t>,
+pub(super) struct GroupExplainer<'t> {
+    context: &'t ExplainContext<'t>,
     names: &'t Names<'t>,
     owner: &'t Owner,
     sets: Vec<&'t ResourceRecordSet>,
@@ -26,14 +26,14 @@ pub(super) struct Telling<'t> {
     order: Vec<MemberIndex>,
 }
 
-impl<'t> Telling<'t> {
+impl<'t> GroupExplainer<'t> {
     pub(super) fn new(
-        stage: &'t ExplainContext<'t>,
+        context: &'t ExplainContext<'t>,
         names: &'t Names<'t>,
         owner: &'t Owner,
         steps: &'t PolicySteps,
         client: &'t ClientFacts,
-    ) -> Telling<'t> {
+    ) -> GroupExplainer<'t> {
         let candidates = |step: &PolicyStep| match step {
             PolicyStep::Candidates { usable, reserve, weight_shares, fails_open } => {
                 Some((usable.clone(), reserve.clone(), weight_shares.clone(), *fails_open))
@@ -42,7 +42,20 @@ impl<'t> Telling<'t> {
         };
         let (usable, reserve, weight_shares, fails_open) = steps.0.iter().find_map(candidates).unwrap_or_default();
         let (sets, choice, order) = (names.sets(owner), steps.choice(), order(steps, &usable));
-        Telling { stage, names, owner, sets, steps, client, choice, usable, reserve, weight_shares, fails_open, order }
+        GroupExplainer {
+            context,
+            names,
+            owner,
+            sets,
+            steps,
+            client,
+            choice,
+            usable,
+            reserve,
+            weight_shares,
+            fails_open,
+            order,
+        }
     }
 
     pub(super) fn group(&self) -> GroupShape {
@@ -67,7 +80,7 @@ impl<'t> Telling<'t> {
 
     fn candidate(&self, member: MemberIndex) -> Option<CandidateShape> {
         let set = *self.sets.get(usize::from(member))?;
-        let check = set.health_check.as_ref().and_then(self.stage.checks);
+        let check = set.health_check.as_ref().and_then(self.context.checks);
         let shares = self.steps.shares();
         let (ttl, values, alias) = match &set.content {
             Content::Records { ttl, values } => (Some(*ttl), values.iter().map(ToString::to_string).collect(), None),
@@ -76,13 +89,13 @@ impl<'t> Telling<'t> {
                 (None, Vec::new(), Some(AliasShape { target, evaluate_target_health }))
             }
         };
-        let verdict = self.verdict(member);
+        let outcome = self.outcome(member);
         let mut shape = CandidateShape {
             set_identifier: set.set_identifier.clone(),
             role: role(&set.routing_policy),
             measure: None,
-            verdict,
-            why: self.why_of(member, set, verdict, check.as_ref()),
+            outcome,
+            why: self.why_of(member, set, outcome, check.as_ref()),
             share: shares.iter().find(|(known, _)| *known == member).map_or(0.0, |(_, share)| *share),
             usable: self.is_usable(member),
             check,
@@ -118,14 +131,14 @@ impl<'t> Telling<'t> {
         first.is_some_and(|&first| !self.is_usable(first) && !self.is_in_reserve(first))
     }
 
-    fn verdict(&self, member: MemberIndex) -> Verdict {
+    fn outcome(&self, member: MemberIndex) -> CandidateOutcome {
         let may_win = self.steps.shares().iter().any(|&(known, share)| known == member && share > 0.0);
         match () {
-            () if self.choice.members.contains(&member) => Verdict::Chosen,
-            () if may_win => Verdict::Eligible,
-            () if !self.order.contains(&member) => Verdict::Elsewhere,
-            () if self.is_usable(member) => Verdict::Behind,
-            () => Verdict::Unhealthy,
+            () if self.choice.members.contains(&member) => CandidateOutcome::Chosen,
+            () if may_win => CandidateOutcome::Eligible,
+            () if !self.order.contains(&member) => CandidateOutcome::NotForClient,
+            () if self.is_usable(member) => CandidateOutcome::NotPreferred,
+            () => CandidateOutcome::Unhealthy,
         }
     }
 
@@ -133,31 +146,31 @@ impl<'t> Telling<'t> {
         &self,
         member: MemberIndex,
         set: &ResourceRecordSet,
-        verdict: Verdict,
+        outcome: CandidateOutcome,
         check: Option<&CheckShape>,
     ) -> String {
-        match verdict {
-            Verdict::Chosen if self.failed_open() => {
+        match outcome {
+            CandidateOutcome::Chosen if self.failed_open() => {
                 format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
             }
-            Verdict::Chosen if self.is_in_reserve(member) && !self.is_usable(member) => {
+            CandidateOutcome::Chosen if self.is_in_reserve(member) && !self.is_usable(member) => {
                 "not in use (draining or in its failback delay), but nothing else is healthy".to_owned()
             }
-            Verdict::Chosen | Verdict::Eligible if self.part(member).is_some() => {
+            CandidateOutcome::Chosen | CandidateOutcome::Eligible if self.part(member).is_some() => {
                 let part = self.part(member).unwrap_or_default();
                 format!("draining or starting slowly, with {part:.0} % of its weight")
             }
-            Verdict::Chosen => self.chosen(set),
-            Verdict::Eligible if !self.is_usable(member) => {
+            CandidateOutcome::Chosen => self.chosen(set),
+            CandidateOutcome::Eligible if !self.is_usable(member) => {
                 format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
             }
-            Verdict::Eligible => "it could have been drawn as well".to_owned(),
-            Verdict::Behind | Verdict::Unhealthy if self.is_in_reserve(member) => {
+            CandidateOutcome::Eligible => "it could have been drawn as well".to_owned(),
+            CandidateOutcome::NotPreferred | CandidateOutcome::Unhealthy if self.is_in_reserve(member) => {
                 "not in use while others are healthy: draining or in its failback delay".to_owned()
             }
-            Verdict::Behind => behind(&set.routing_policy).to_owned(),
-            Verdict::Unhealthy => self.unhealthy(set, check),
-            Verdict::Elsewhere => self.elsewhere(set),
+            CandidateOutcome::NotPreferred => why_not_preferred(&set.routing_policy).to_owned(),
+            CandidateOutcome::Unhealthy => self.unhealthy(set, check),
+            CandidateOutcome::NotForClient => self.not_for_client(set),
         }
     }
 
@@ -217,7 +230,7 @@ impl<'t> Telling<'t> {
         }
     }
 
-    fn elsewhere(&self, set: &ResourceRecordSet) -> String {
+    fn not_for_client(&self, set: &ResourceRecordSet) -> String {
         match &set.routing_policy {
             RoutingPolicy::Geolocation { .. } if self.client.is_located => {
                 "the client is not there, or a smaller area decides".to_owned()
@@ -232,7 +245,7 @@ impl<'t> Telling<'t> {
 
     /// Why it came out so, in a sentence about the whole group.
     fn why(&self) -> String {
-        let Some(&first) = self.choice.members.first() else { return self.why_nobody() };
+        let Some(&first) = self.choice.members.first() else { return self.why_no_record() };
         let Some(set) = self.sets.get(usize::from(first)) else { return String::new() };
         if self.failed_open() {
             let all = if self.sets.len() == 1 { "It is unhealthy" } else { "Nothing is healthy" };
@@ -253,7 +266,7 @@ impl<'t> Telling<'t> {
         }
     }
 
-    fn why_nobody(&self) -> String {
+    fn why_no_record(&self) -> String {
         match self.policy() {
             RoutingPolicy::Geolocation { .. } if self.order.is_empty() => {
                 "No record is for an area that holds the client, and there is no default: no answer.".to_owned()
@@ -278,7 +291,7 @@ impl<'t> Telling<'t> {
             |group: &&crate::model::RecordGroup| (&group.name, group.record_type) == (&self.owner.0, self.owner.1);
         let rule = self.names.0.record_groups.iter().find(group).map(|group| group.when_all_unhealthy);
         let is_down = |set: &ResourceRecordSet| {
-            let check = set.health_check.as_ref().and_then(self.stage.checks);
+            let check = set.health_check.as_ref().and_then(self.context.checks);
             check.is_some_and(|check| !check.healthy)
         };
         let chosen = || self.choice.members.iter().filter_map(|&member| self.sets.get(usize::from(member)));
@@ -388,7 +401,7 @@ fn rule(policy: &RoutingPolicy) -> &'static str {
     }
 }
 
-fn behind(policy: &RoutingPolicy) -> &'static str {
+fn why_not_preferred(policy: &RoutingPolicy) -> &'static str {
     match policy {
         RoutingPolicy::Weighted { .. } => "weight 0: a standby for when no record with a weight is healthy",
         RoutingPolicy::Latency { .. } => "a higher latency",

@@ -1,6 +1,6 @@
 //! How messages carry the answer: over UDP without EDNS, over UDP with EDNS, and over TCP.
 
-use super::shape::MessageShape;
+use super::json::MessageShape;
 use super::{ExplainContext, Question};
 use crate::answer::Answer;
 
@@ -16,38 +16,38 @@ const SUBNET_OCTETS: usize = 4 + 4;
 
 /// The messages that a client may get, the shortest first. A query with a client subnet has EDNS
 /// over any transport.
-pub(super) fn messages(question: &Question, stage: &ExplainContext<'_>, answer: &Answer<'_>) -> Vec<MessageShape> {
-    let opt = OPT_OCTETS + subnet_octets(question, stage);
-    let udp = usize::from(stage.udp_payload_max).max(UDP_OCTETS);
+pub(super) fn messages(question: &Question, context: &ExplainContext<'_>, answer: &Answer<'_>) -> Vec<MessageShape> {
+    let opt = OPT_OCTETS + subnet_octets(question, context);
+    let udp = usize::from(context.udp_payload_max).max(UDP_OCTETS);
     let kinds = match question.client_subnet {
         Some(_) => vec![("UDP with EDNS", udp, opt), ("TCP", TCP_OCTETS, opt)],
         None => vec![("UDP without EDNS", UDP_OCTETS, 0), ("UDP with EDNS", udp, opt), ("TCP", TCP_OCTETS, 0)],
     };
-    kinds.into_iter().map(|(over, most, opt)| message(question, answer, over, most, opt)).collect()
+    kinds.into_iter().map(|(transport, max_bytes, opt)| message(question, answer, transport, max_bytes, opt)).collect()
 }
 
 /// The client subnet comes back as it was sent, unless the settings ignore it.
-fn subnet_octets(question: &Question, stage: &ExplainContext<'_>) -> usize {
-    let subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
+fn subnet_octets(question: &Question, context: &ExplainContext<'_>) -> usize {
+    let subnet = question.client_subnet.filter(|_| context.uses_client_subnet);
     subnet.map_or(0, |subnet| SUBNET_OCTETS + usize::from(subnet.source_prefix.0).div_ceil(8))
 }
 
-fn message(question: &Question, answer: &Answer<'_>, over: &str, most: usize, opt: usize) -> MessageShape {
+fn message(question: &Question, answer: &Answer<'_>, transport: &str, max_bytes: usize, opt: usize) -> MessageShape {
     // Type and class follow the name.
     let question_octets = question.name.wire().len() + 4;
-    let size = answer.message_size(question_octets, opt, most);
+    let size = answer.message_size(question_octets, opt, max_bytes);
     let all = answer.message_size(question_octets, opt, usize::MAX).records;
     let left_out = all.iter().sum::<usize>() - size.records.iter().sum::<usize>();
-    let why = match (size.truncated, over, left_out) {
+    let why = match (size.truncated, transport, left_out) {
         (true, "TCP", _) => "truncated (TC): no message can carry this answer, and no client gets it".to_owned(),
         (true, ..) => "truncated (TC): the client asks again over TCP".to_owned(),
         (false, _, 0) => "whole".to_owned(),
         (false, _, count) => format!("whole but for {count} records that only help"),
     };
     MessageShape {
-        over: over.to_owned(),
-        most,
-        octets: size.octets,
+        transport: transport.to_owned(),
+        max_bytes,
+        bytes: size.octets,
         truncated: size.truncated,
         records: size.records,
         why,

@@ -6,15 +6,15 @@
 //!
 //! - [`explain`]: takes a query and an [`ExplainContext`], returns an [`Explanation`].
 //! - [`ExplainContext`]: a world, with the sources that have the names for its numbers.
-//! - [`shape`]: the explanation as JSON.
+//! - [`json`]: the explanation as JSON.
 
+mod build;
 mod candidates;
+pub mod json;
 mod message;
 pub(crate) mod names;
 mod recorder;
-pub mod shape;
 mod shares;
-mod story;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +29,8 @@ use crate::model::{
 };
 use crate::world::World;
 
-use shape::CheckShape;
-pub use shape::Explanation;
+use json::CheckShape;
+pub use json::Explanation;
 
 /// A query as the server would receive it.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ pub struct ExplainContext<'s> {
     /// The assumptions, as the user gave them.
     pub as_if: &'s [String],
     /// The source of zones and health, in words.
-    pub seen: &'s str,
+    pub source: &'s str,
 }
 
 /// The client, as the sentences about candidates need it.
@@ -138,6 +138,6 @@ pub fn query_type(text: &str) -> Result<QueryType, String> {
 
 /// Answers the query and explains the answer. The error is a message: the source of the zone is no
 /// longer available.
-pub fn explain(question: &Question, stage: &ExplainContext<'_>) -> Result<Explanation, String> {
-    story::tell(question, stage)
+pub fn explain(question: &Question, context: &ExplainContext<'_>) -> Result<Explanation, String> {
+    build::explain(question, context)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shape::{GroupShape, LeadsTo, MessageShape, RecordShape, StepShape, Verdict};
+use super::json::{CandidateOutcome, GroupShape, LookupResult, MessageShape, RecordShape, StepShape};
 use super::*;
 use crate::answer::fixture::{lab, member, name, primary, record_group, secondary, set, with_unavailable, world};
 use crate::model::{RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy, ZoneIdentity};
@@ -26,7 +26,7 @@ fn asked_with(zone: &HostedZone, down: &[u32], (asked, asked_type): (&str, &str)
         let healthy = !down.iter().any(|slot| slot.to_string() == id.0);
         Some(CheckShape { name: format!("check-{}", id.0), healthy, ..CheckShape::default() })
     };
-    let stage = ExplainContext {
+    let context = ExplainContext {
         world: &world,
         model: &|_| Ok(Arc::clone(&model)),
         checks: &check,
@@ -34,9 +34,9 @@ fn asked_with(zone: &HostedZone, down: &[u32], (asked, asked_type): (&str, &str)
         uses_client_subnet: true,
         udp_payload_max: 1232,
         as_if: &[],
-        seen: "a test",
+        source: "a test",
     };
-    explain(&question, &stage).unwrap()
+    explain(&question, &context).unwrap()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_zone_without_records_says_why() {
     let zone = ZoneIdentity { id: HostedZoneId("Z1".to_owned()), name: name("child"), vpcs: Vec::new() };
     let world = with_unavailable(&[lab([])], &[], &[zone]);
     let question = Asked::default().question(name("www.child"), 1);
-    let stage = ExplainContext {
+    let context = ExplainContext {
         world: &world,
         model: &|_| Err("child.toml is broken".to_owned()),
         checks: &|_| None,
@@ -52,13 +52,13 @@ fn a_zone_without_records_says_why() {
         uses_client_subnet: true,
         udp_payload_max: 1232,
         as_if: &[],
-        seen: "a test",
+        source: "a test",
     };
-    let explanation = explain(&question, &stage).unwrap();
+    let explanation = explain(&question, &context).unwrap();
     assert_eq!(explanation.zone.unwrap().name, "child.lab.test.");
     assert_eq!((explanation.answer.rcode.as_str(), explanation.answer.authoritative), ("SERVFAIL", false));
-    let [StepShape::Denial(denial)] = &*explanation.steps else { panic!("{:?}", explanation.steps) };
-    assert_eq!((denial.kind.as_str(), denial.why.as_str()), ("SERVFAIL", "child.toml is broken"));
+    let [StepShape::NegativeAnswer(negative_answer)] = &*explanation.steps else { panic!("{:?}", explanation.steps) };
+    assert_eq!((negative_answer.kind.as_str(), negative_answer.why.as_str()), ("SERVFAIL", "child.toml is broken"));
 }
 
 fn at(sets: Vec<ResourceRecordSet>, down: &[u32], asked: &str) -> Explanation {
@@ -73,8 +73,8 @@ fn groups<'e>(explanation: &'e Explanation) -> Vec<&'e GroupShape> {
     explanation.steps.iter().filter_map(group).collect()
 }
 
-fn verdicts(group: &GroupShape) -> Vec<(&str, Verdict)> {
-    group.candidates.iter().map(|one| (one.set_identifier.as_deref().unwrap(), one.verdict)).collect()
+fn outcomes(group: &GroupShape) -> Vec<(&str, CandidateOutcome)> {
+    group.candidates.iter().map(|one| (one.set_identifier.as_deref().unwrap(), one.outcome)).collect()
 }
 
 fn pair() -> Vec<ResourceRecordSet> {
@@ -87,10 +87,16 @@ fn pair() -> Vec<ResourceRecordSet> {
 #[test]
 fn failover_names_who_answers_and_why() {
     let well = at(pair(), &[], "app");
-    assert_eq!(verdicts(groups(&well)[0]), [("blue", Verdict::Chosen), ("green", Verdict::Behind)]);
+    assert_eq!(
+        outcomes(groups(&well)[0]),
+        [("blue", CandidateOutcome::Chosen), ("green", CandidateOutcome::NotPreferred)]
+    );
     assert_eq!(groups(&well)[0].candidates[1].why, "the primary is healthy");
     let failed_over = at(pair(), &[1], "app");
-    assert_eq!(verdicts(groups(&failed_over)[0]), [("blue", Verdict::Unhealthy), ("green", Verdict::Chosen)]);
+    assert_eq!(
+        outcomes(groups(&failed_over)[0]),
+        [("blue", CandidateOutcome::Unhealthy), ("green", CandidateOutcome::Chosen)]
+    );
     assert_eq!(groups(&failed_over)[0].candidates[0].why, "health check check-1 is unhealthy");
     assert_eq!(groups(&failed_over)[0].why, "green answers: the secondary is healthy and the primary is not.");
     assert_eq!(failed_over.answer.answer[0].data, "192.0.2.2");
@@ -116,7 +122,7 @@ fn weights_are_told_as_shares_and_zero_as_a_standby() {
     };
     let well = at(sets(), &[], "app");
     assert_eq!(shares(&well), [0.75, 0.25, 0.0]);
-    assert_eq!(groups(&well)[0].candidates[2].verdict, Verdict::Behind);
+    assert_eq!(groups(&well)[0].candidates[2].outcome, CandidateOutcome::NotPreferred);
     assert_eq!(shares(&at(sets(), &[1], "app")), [0.0, 1.0, 0.0]);
     let standby = at(sets(), &[1, 2], "app");
     assert_eq!(shares(&standby), [0.0, 0.0, 1.0]);
@@ -141,7 +147,7 @@ fn aliases_are_followed_and_their_targets_health_is_told() {
     assert_eq!(well.answer.ttl_why, "20 s: an alias answers with its target's TTL");
     assert_eq!(well.shares.iter().map(|share| share.share).collect::<Vec<_>>(), [0.5, 0.5]);
     let down = at(tree(), &[1, 2], "top");
-    assert_eq!(verdicts(groups(&down)[0]), [("near", Verdict::Unhealthy), ("far", Verdict::Chosen)]);
+    assert_eq!(outcomes(groups(&down)[0]), [("near", CandidateOutcome::Unhealthy), ("far", CandidateOutcome::Chosen)]);
     assert_eq!(groups(&down)[0].candidates[0].why, "unhealthy: no record of its target inner.lab.test. is healthy");
 }
 
@@ -159,15 +165,15 @@ fn names_lead_to_wildcards_delegations_and_nothing() {
     let leads = |asked: &str| {
         let explanation = at(sets(), &[], asked);
         let Some(StepShape::Name(name)) = explanation.steps.first() else { panic!("{explanation:?}") };
-        (name.leads_to, explanation.answer.rcode.clone())
+        (name.found, explanation.answer.rcode.clone())
     };
-    assert_eq!(leads("x.y.wild"), (LeadsTo::Wildcard, "NOERROR".to_owned()));
-    assert_eq!(leads("www.child"), (LeadsTo::Delegation, "NOERROR".to_owned()));
-    assert_eq!(leads("b"), (LeadsTo::EmptyNonTerminal, "NOERROR".to_owned()));
-    assert_eq!(leads("nobody"), (LeadsTo::Nothing, "NXDOMAIN".to_owned()));
+    assert_eq!(leads("x.y.wild"), (LookupResult::Wildcard, "NOERROR".to_owned()));
+    assert_eq!(leads("www.child"), (LookupResult::Delegation, "NOERROR".to_owned()));
+    assert_eq!(leads("b"), (LookupResult::EmptyNonTerminal, "NOERROR".to_owned()));
+    assert_eq!(leads("nobody"), (LookupResult::Nothing, "NXDOMAIN".to_owned()));
     let missing = at(sets(), &[], "note");
-    let Some(StepShape::Denial(denial)) = missing.steps.last() else { panic!("{missing:?}") };
-    assert_eq!(denial.why, "note.lab.test. exists, but it has no records of type A.");
+    let Some(StepShape::NegativeAnswer(negative_answer)) = missing.steps.last() else { panic!("{missing:?}") };
+    assert_eq!(negative_answer.why, "note.lab.test. exists, but it has no records of type A.");
     assert_eq!(missing.answer.ttl_why, "900 s: the lesser of the SOA's TTL and its minimum field (RFC 2308)");
     let chain = at(sets(), &[], "to");
     assert_eq!(
@@ -186,9 +192,9 @@ fn lines(records: &[RecordShape]) -> Vec<String> {
     records.iter().map(|one| format!("{} {} {} {}", one.name, one.ttl, one.record_type, one.data)).collect()
 }
 
-fn denial(explanation: &Explanation) -> &str {
-    let Some(StepShape::Denial(denial)) = explanation.steps.last() else { panic!("{explanation:?}") };
-    &denial.why
+fn negative_answer(explanation: &Explanation) -> &str {
+    let Some(StepShape::NegativeAnswer(negative_answer)) = explanation.steps.last() else { panic!("{explanation:?}") };
+    &negative_answer.why
 }
 
 fn chain() -> Vec<ResourceRecordSet> {
@@ -226,15 +232,15 @@ fn a_cname_chain_is_told_in_its_order_to_its_end() {
 #[test]
 fn a_chain_without_an_end_has_the_soa_and_its_ttl() {
     let soa = "lab.test. 900 SOA ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400";
-    let ttl = "; for the denial 900 s: the lesser of the SOA's TTL and its minimum field (RFC 2308)";
+    let ttl = "; for the negative answer 900 s: the lesser of the SOA's TTL and its minimum field (RFC 2308)";
     let nothing = of_type(chain(), "gone", "A");
     assert_eq!((nothing.answer.rcode.as_str(), lines(&nothing.answer.authority)), ("NXDOMAIN", vec![soa.to_owned()]));
     assert_eq!(nothing.answer.ttl_why, format!("60 s: the record's own TTL{ttl}"));
-    assert_eq!(denial(&nothing), "nobody.lab.test. does not exist in the zone lab.test.");
+    assert_eq!(negative_answer(&nothing), "nobody.lab.test. does not exist in the zone lab.test.");
     let no_data = of_type(chain(), "one", "AAAA");
     assert_eq!((no_data.answer.rcode.as_str(), lines(&no_data.answer.authority)), ("NOERROR", vec![soa.to_owned()]));
     assert_eq!(no_data.answer.ttl_why, format!("each record's own TTL{ttl}"));
-    assert_eq!(denial(&no_data), "three.lab.test. exists, but it has no records of type AAAA.");
+    assert_eq!(negative_answer(&no_data), "three.lab.test. exists, but it has no records of type AAAA.");
 }
 
 #[test]
@@ -253,7 +259,7 @@ fn a_chain_into_a_delegation_has_its_name_servers() {
     // DS at the cut is this zone's to deny.
     let ds = of_type(chain(), "cut", "DS");
     assert_eq!(ds.answer.authority[0].record_type, "SOA");
-    assert_eq!(denial(&ds), "child.lab.test. exists, but it has no records of type DS.");
+    assert_eq!(negative_answer(&ds), "child.lab.test. exists, but it has no records of type DS.");
 }
 
 #[test]
@@ -266,7 +272,10 @@ fn any_is_one_record_set_of_the_name_and_follows_no_cname() {
     assert_eq!(cname.shares.len(), 1);
     assert_eq!(of_type(chain(), "nobody", "ANY").answer.rcode, "NXDOMAIN");
     // Types that Route 53 does not have are asked for all the same.
-    assert_eq!(denial(&of_type(pair(), "app", "HINFO")), "app.lab.test. exists, but it has no records of type HINFO.");
+    assert_eq!(
+        negative_answer(&of_type(pair(), "app", "HINFO")),
+        "app.lab.test. exists, but it has no records of type HINFO."
+    );
     for (text, says) in
         [("AXFR", "no records of a name"), ("OPT", "no records of a name"), ("AAAAA", "Route 53 has SOA")]
     {
@@ -281,7 +290,7 @@ fn what_fits_no_message_is_told() {
         let found = of_type(vec![set(&format!("www 60 A {}", values(count).join(" | ")))], "www", "A");
         assert_eq!(found.answer.answer.len(), count);
         let message = |one: &MessageShape| {
-            (one.over.clone(), one.most, one.octets, one.truncated, one.records[0], one.why.clone())
+            (one.transport.clone(), one.max_bytes, one.bytes, one.truncated, one.records[0], one.why.clone())
         };
         found.answer.messages.iter().map(message).collect::<Vec<_>>()
     };
@@ -332,7 +341,7 @@ fn a_private_zone_and_its_vpc_are_named() {
     let explanation = explained(&zone, &[], "app", "10.53.7.7");
     assert_eq!(explanation.vpc.unwrap().id, "vpc-lab1");
     assert!(explanation.zone.unwrap().private);
-    assert!(explanation.client.unwrap().said_by.contains("vpc-lab1"));
+    assert!(explanation.client.unwrap().location_source.contains("vpc-lab1"));
     let refused = explained(&zone, &[], "app", "192.0.2.7");
     assert_eq!((refused.answer.rcode.as_str(), refused.zone), ("REFUSED", None));
 }

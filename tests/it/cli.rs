@@ -401,10 +401,10 @@ fn explain_shows_the_tree_of_reasons_from_files() {
     let expected = "\
 app.lab.test. A  asked by 192.0.2.7
 ├─ as if    blue=down
-├─ seen     files, where health checks are healthy unless --as-if or their file says otherwise
+├─ source   files, where health checks are healthy unless --as-if or their file says otherwise
 ├─ zone     lab.test., the most specific public zone
 ├─ client   192.0.2.7/32: the resolver's address, as there is no client subnet
-│  └─ place    the location is unknown
+│  └─ location the location is unknown
 ├─ name     app.lab.test. exists, with A
 ├─ policy   app.lab.test. A, failover: the primary while it is healthy, else the secondary
 │  ├─ ✗ blue   PRIMARY    health check blue is down, as assumed
@@ -492,7 +492,7 @@ fn explain_shows_the_order_and_the_end_of_a_cname_chain() {
             "2 records, in this order on the wire",
             "two.lab.test. 60 CNAME three.lab.test.",
             "authority: lab.test. 900 SOA",
-            "ttl      each record's own TTL; for the denial 900 s: the lesser of",
+            "ttl      each record's own TTL; for the negative answer 900 s: the lesser of",
         ],
     );
     shows(
@@ -582,7 +582,7 @@ fn explain_asks_the_running_server_and_knows_its_health() {
     assert_eq!(address(&failed_over), "192.0.2.12");
     let group = failed_over["steps"].as_array().unwrap().iter().find(|step| step["step"] == "group").unwrap();
     let blue = &group["candidates"][0];
-    assert_eq!((&blue["set_identifier"], &blue["verdict"]), (&"blue".into(), &"unhealthy".into()));
+    assert_eq!((&blue["set_identifier"], &blue["outcome"]), (&"blue".into(), &"unhealthy".into()));
     assert!(blue["check"]["overridden"].as_str().unwrap().contains("overridden to down by ada"), "{blue}");
     assert_eq!(address(&explain(&["--as-if", "blue=up"])), "192.0.2.11");
 }

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fiftythree::answer::{Answer, ClientSubnet, Owner, Query, QueryName, Rcode, SeededRng, resolve};
-use fiftythree::explain::shape::RecordShape;
+use fiftythree::explain::json::RecordShape;
 use fiftythree::explain::{ExplainContext, Explanation, Question, explain};
 use fiftythree::geo::GeoLookup;
 use fiftythree::health::{CheckBits, CheckSlot, Timestamp};
@@ -757,7 +757,7 @@ fn explained(world: &World, zone: &HostedZone, asked: &Name, client: Client, see
         uses_client_subnet: true,
         udp_payload_max: 1232,
         as_if: &[],
-        seen: "a test",
+        source: "a test",
     };
     explain(&question, &stage).unwrap()
 }

@@ -186,7 +186,7 @@ function chosenClient(clients) {
 function lineOf(client, explained, records) {
   if (!client || !explained || client.latitude === null) return [];
   const chosen = explained.steps.filter((step) => step.step === "group")
-    .flatMap((step) => step.candidates.filter((one) => one.verdict === "chosen").map((one) => ({ name: step.name, type: step.type, id: one.set_identifier })));
+    .flatMap((step) => step.candidates.filter((one) => one.outcome === "chosen").map((one) => ({ name: step.name, type: step.type, id: one.set_identifier })));
   const place = chosen.map((one) => records.find((record) => record.records.some((known) =>
     known.name === one.name && known.type === one.type && (known.set_identifier ?? undefined) === one.id))).filter(Boolean).at(-1);
   return place ? [{ key: client.network, from: client, to: place }] : [];

@@ -13,7 +13,7 @@ export function summary({ question, answer, steps, client }) {
     h("p", null, badge(isPositive ? "healthy" : "pending", rcode === "NOERROR" && !isPositive ? "NODATA" : rcode), " ",
       h("strong.words", null, `${nameText(question.name)} ${question.type}`)),
     answer.answer.length > 0 && h("pre", { tabindex: "0" }, answer.answer.map(({ name, ttl, type, data }) => `${nameText(name)} ${ttl} IN ${type} ${data}`).join("\n")),
-    h("ul.because", null, steps.filter(({ step }) => step === "group" || step === "denial").map((step, index) => h("li", { key: index },
+    h("ul.because", null, steps.filter(({ step }) => step === "group" || step === "negative_answer").map((step, index) => h("li", { key: index },
       step.policy && step.policy !== "simple" && [h("span.policy", null, step.policy), " "], step.why))),
     h("p.quiet", null, asked.filter(Boolean).join(", ")),
   ];
@@ -29,12 +29,12 @@ export function reasons(explained) {
   ];
 }
 
-const VERDICTS = {
+const OUTCOMES = {
   chosen: ["healthy", "✓", "in the answer"],
   eligible: ["neutral", "○", "could answer"],
-  behind: ["unchecked", "·", "another record comes first"],
+  not_preferred: ["unchecked", "·", "another record comes first"],
   unhealthy: ["unhealthy", "✕", "unhealthy"],
-  elsewhere: ["unchecked", "–", "not for this client"],
+  not_for_client: ["unchecked", "–", "not for this client"],
 };
 
 function describe(step) {
@@ -43,7 +43,7 @@ function describe(step) {
       return h("p", null, h("strong.words", null, nameText(step.name)), h("span.quiet", null, ` ${step.why.replace(/^it /, "")}`));
     case "alias":
       return h("p", null, h("span", { "aria-hidden": "true" }, "→ "), "alias of ", h("strong.words", null, `${step.target} ${step.type}`), h("span.quiet", null, ` ${step.why}`));
-    case "denial":
+    case "negative_answer":
       return h("p", null, badge("pending", step.kind), ` ${step.why}`);
     default:
       return [
@@ -55,9 +55,9 @@ function describe(step) {
 }
 
 function candidate(one, index) {
-  const [kind, sign, text] = VERDICTS[one.verdict] ?? ["unchecked", "·", one.verdict];
+  const [kind, sign, text] = OUTCOMES[one.outcome] ?? ["unchecked", "·", one.outcome];
   const { check } = one;
-  return h("li", { key: one.set_identifier ?? index, class: one.verdict },
+  return h("li", { key: one.set_identifier ?? index, class: one.outcome },
     h("div", null,
       h(`span.badge.${kind}`, null, h("span", { "aria-hidden": "true" }, sign), ` ${text}`), " ",
       one.set_identifier && h("strong.words", null, one.set_identifier), one.role && h("span.quiet", null, ` ${one.role}`),
@@ -84,7 +84,7 @@ function details({ answer, zone, vpc, client }) {
   return h("dl.facts", null,
     zone && item("Zone", zone.name, h("span.quiet", null, ` ${zone.private ? "private" : "public"}: ${zone.why}`)),
     vpc && item("VPC", `${vpc.id}, ${vpc.region}`),
-    client && item("Client", client.network, h("span.quiet", null, ` by ${client.given_by}`), client.location ? `: ${client.location}` : ": location unknown", h("span.quiet", null, ` (${client.said_by})`)),
+    client && item("Client", client.network, h("span.quiet", null, ` by ${client.address_source}`), client.location ? `: ${client.location}` : ": location unknown", h("span.quiet", null, ` (${client.location_source})`)),
     answer.ttl_why && item("TTL", answer.ttl_why),
     item("ECS scope", `/${answer.scope}`, h("span.quiet", null, ` ${answer.scope_why}`)));
 }

@@ -112,7 +112,7 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     let ExplainArguments { query_type, from, subnet, resolver, seed, .. } = *arguments;
     let asked = Asked { query_type, from, subnet, resolver, seed };
     let question = asked.question(arguments.name.clone(), seed.unwrap_or_else(|| fastrand::u64(..)));
-    let stage = ExplainContext {
+    let context = ExplainContext {
         world: &cast.world,
         model: &|id| rehearsal.model(id),
         checks: &|id| cast.check(id),
@@ -120,9 +120,9 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
         uses_client_subnet: location.use_client_subnet == ClientSubnetUse::Use,
         udp_payload_max: rehearsal.settings.dns.udp_payload_max,
         as_if: &as_if,
-        seen: "files, where health checks are healthy unless --as-if or their file says otherwise",
+        source: "files, where health checks are healthy unless --as-if or their file says otherwise",
     };
-    explain(&question, &stage).map_err(|error| anyhow!(error))
+    explain(&question, &context).map_err(|error| anyhow!(error))
 }
 
 /// An error that lists the known checks.

@@ -2,9 +2,9 @@
 
 use crate::cli::paint::{Colour, Paint};
 use crate::cli::tree::{Branch, column_count};
-use crate::explain::shape::{
-    AnswerShape, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, MessageShape, RecordShape,
-    ShareShape, StepShape, Verdict, ZoneShape,
+use crate::explain::json::{
+    AnswerShape, CandidateOutcome, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, MessageShape,
+    RecordShape, ShareShape, StepShape, ZoneShape,
 };
 
 /// The most candidates that are shown; the others are counted.
@@ -36,7 +36,7 @@ fn root(explanation: &Explanation) -> Branch {
     if !question.as_if.is_empty() {
         root = root.with(line("as if", question.as_if.join(", ")));
     }
-    root.with(line("seen", question.seen.clone()))
+    root.with(line("source", question.source.clone()))
 }
 
 /// The width of the column with the label of each line.
@@ -50,10 +50,10 @@ fn zone(zone: &ZoneShape) -> Branch {
 
 fn client(client: &ClientShape) -> Branch {
     let location = match &client.location {
-        Some(location) => line("location", format!("{location}: {}", client.said_by)),
-        None => line("location", client.said_by.clone()),
+        Some(location) => line("location", format!("{location}: {}", client.location_source)),
+        None => line("location", client.location_source.clone()),
     };
-    line("client", format!("{}: {}", client.network, client.given_by)).with(location)
+    line("client", format!("{}: {}", client.network, client.address_source)).with(location)
 }
 
 fn step(step: &StepShape) -> Branch {
@@ -61,7 +61,9 @@ fn step(step: &StepShape) -> Branch {
         StepShape::Name(name) => line("name", format!("{} {}", name.name, name.why.trim_start_matches("it "))),
         StepShape::Group(group) => policy(group),
         StepShape::Alias(alias) => line("alias", format!("of {} {}: {}", alias.target, alias.record_type, alias.why)),
-        StepShape::Denial(denial) => line(&denial.kind.to_lowercase(), denial.why.clone()),
+        StepShape::NegativeAnswer(negative_answer) => {
+            line(&negative_answer.kind.to_lowercase(), negative_answer.why.clone())
+        }
     }
 }
 
@@ -99,15 +101,15 @@ impl Widths {
     }
 
     fn candidate(&self, candidate: &CandidateShape) -> Branch {
-        let (mark, colour) = match candidate.verdict {
-            Verdict::Chosen => ("● ", Some(Colour::Good)),
-            Verdict::Eligible => ("○ ", None),
-            Verdict::Behind => ("○ ", None),
-            Verdict::Unhealthy => ("✗ ", Some(Colour::Bad)),
-            Verdict::Elsewhere => ("· ", Some(Colour::Dim)),
+        let (mark, colour) = match candidate.outcome {
+            CandidateOutcome::Chosen => ("● ", Some(Colour::Good)),
+            CandidateOutcome::Eligible => ("○ ", None),
+            CandidateOutcome::NotPreferred => ("○ ", None),
+            CandidateOutcome::Unhealthy => ("✗ ", Some(Colour::Bad)),
+            CandidateOutcome::NotForClient => ("· ", Some(Colour::Dim)),
         };
-        let id_colour = match candidate.verdict {
-            Verdict::Elsewhere => Some(Colour::Dim),
+        let id_colour = match candidate.outcome {
+            CandidateOutcome::NotForClient => Some(Colour::Dim),
             _ => colour,
         };
         let mut branch = Branch::text(candidate.why.clone())
@@ -207,14 +209,14 @@ fn size(messages: &[MessageShape]) -> Option<Branch> {
     if messages.iter().all(|message| message.why == first.why) {
         return Some(line(
             "size",
-            format!("{} bytes over {}, {} in every message", first.octets, first.over, first.why),
+            format!("{} bytes over {}, {} in every message", first.bytes, first.transport, first.why),
         ));
     }
     let row = |message: &MessageShape| {
         let colour = if message.truncated { Some(Colour::Bad) } else { None };
         Branch::text(message.why.clone())
-            .column(format!("{:<18}", message.over), None)
-            .column(format!("{:>5} of {:>5} bytes  ", message.octets, message.most), colour)
+            .column(format!("{:<18}", message.transport), None)
+            .column(format!("{:>5} of {:>5} bytes  ", message.bytes, message.max_bytes), colour)
     };
     Some(line("size", "by the message that carries it").with_all(messages.iter().map(row)))
 }

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::candidates::Telling;
+use super::candidates::GroupExplainer;
+use super::json::{
+    AliasStepShape, AnswerShape, ClientShape, Explanation, GroupShape, LookupResult, NameShape, NegativeAnswerShape,
+    QuestionShape, RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
+};
 use super::message::messages;
 use super::names::{Names, Owner};
 use super::recorder::{PolicySteps, RecordedStep, Recorder};
-use super::shape::{
-    AliasStepShape, AnswerShape, ClientShape, Explanation, GroupShape, LeadsTo, NameShape, NegativeAnswerShape,
-    QuestionShape, RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
-};
 use super::shares::shares;
 use super::{ClientFacts, ExplainContext, Question};
 use crate::answer::{
@@ -23,47 +23,47 @@ use crate::policy::MemberIndex;
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, Zone};
 
-pub(super) fn tell(question: &Question, stage: &ExplainContext<'_>) -> Result<Explanation, String> {
+pub(super) fn explain(question: &Question, context: &ExplainContext<'_>) -> Result<Explanation, String> {
     let mut name = QueryName::default();
     name.set(&question.name);
     let requestor = Requestor::at(question.resolver);
-    let client_subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
+    let client_subnet = question.client_subnet.filter(|_| context.uses_client_subnet);
     let query = Query { client_subnet, ..Query::new(&name, question.query_type, &requestor) };
     let mut recorder = Recorder::default();
-    let answer = resolve_traced(&query, stage.world, &mut SeededRng::new(question.seed), &mut recorder);
+    let answer = resolve_traced(&query, context.world, &mut SeededRng::new(question.seed), &mut recorder);
     let mut recorded = recorder.0.into_iter();
     let Some(RecordedStep::Answer(AnswerStep::Zone(zone_view))) = recorded.next() else {
         let why = format!("No zone here holds {}: the question is refused.", question.name);
-        return Ok(without_records(question, stage, None, answer.rcode, why));
+        return Ok(without_records(question, context, None, answer.rcode, why));
     };
-    let zone = match (stage.model)(zone_view.zone.id()) {
+    let zone = match (context.model)(zone_view.zone.id()) {
         Err(why) if zone_view.is_unavailable => {
-            let zone = zone_shape(zone_view.zone, vpc(question, stage).as_ref());
-            return Ok(without_records(question, stage, Some(zone), answer.rcode, why));
+            let zone = zone_shape(zone_view.zone, vpc(question, context).as_ref());
+            return Ok(without_records(question, context, Some(zone), answer.rcode, why));
         }
         zone => zone?,
     };
-    let mut story = Story::new(question, stage, &zone, zone_view);
-    recorded.for_each(|step| story.go_on(step));
-    story.close_group();
-    let shares = story.shares(&query);
-    Ok(story.end(&answer, shares))
+    let mut explanation = ExplanationBuilder::new(question, context, &zone, zone_view);
+    recorded.for_each(|step| explanation.add_step(step));
+    explanation.close_group();
+    let shares = explanation.shares(&query);
+    Ok(explanation.finish(&answer, shares))
 }
 
 /// The explanation for a name in no zone, or in a zone without records.
 fn without_records(
     question: &Question,
-    stage: &ExplainContext<'_>,
+    context: &ExplainContext<'_>,
     zone: Option<ZoneShape>,
     rcode: Rcode,
     why: String,
 ) -> Explanation {
     Explanation {
-        question: asked(question, stage),
-        vpc: vpc(question, stage),
+        question: asked(question, context),
+        vpc: vpc(question, context),
         zone,
         client: None,
-        steps: vec![StepShape::Denial(NegativeAnswerShape { kind: name_of(rcode).to_owned(), why })],
+        steps: vec![StepShape::NegativeAnswer(NegativeAnswerShape { kind: name_of(rcode).to_owned(), why })],
         answer: AnswerShape {
             rcode: name_of(rcode).to_owned(),
             authoritative: false,
@@ -99,27 +99,27 @@ fn zone_shape(zone: &Zone, vpc: Option<&VpcShape>) -> ZoneShape {
     ZoneShape { name: zone.name().to_string(), id: zone.id().0.clone(), private: zone.is_private(), why }
 }
 
-fn asked(question: &Question, stage: &ExplainContext<'_>) -> QuestionShape {
+fn asked(question: &Question, context: &ExplainContext<'_>) -> QuestionShape {
     QuestionShape {
         name: question.name.to_string(),
         record_type: question.query_type.to_string(),
         resolver: question.resolver.to_canonical().to_string(),
         subnet: question.client_subnet.map(|subnet| format!("{}/{}", subnet.address, subnet.source_prefix)),
         seed: question.seed,
-        as_if: stage.as_if.to_vec(),
-        seen: stage.seen.to_owned(),
+        as_if: context.as_if.to_vec(),
+        source: context.source.to_owned(),
     }
 }
 
-fn vpc(question: &Question, stage: &ExplainContext<'_>) -> Option<VpcShape> {
-    let (id, region) = stage.world.vpc_of(question.resolver.to_canonical())?;
+fn vpc(question: &Question, context: &ExplainContext<'_>) -> Option<VpcShape> {
+    let (id, region) = context.world.vpc_of(question.resolver.to_canonical())?;
     Some(VpcShape { id: id.0.clone(), region: region.to_string() })
 }
 
 /// An explanation that is being built.
-struct Story<'s> {
+struct ExplanationBuilder<'s> {
     question: &'s Question,
-    stage: &'s ExplainContext<'s>,
+    context: &'s ExplainContext<'s>,
     names: Names<'s>,
     zone_view: ZoneView<'s>,
     facts: ClientFacts,
@@ -137,16 +137,16 @@ struct Story<'s> {
     is_over: bool,
 }
 
-impl<'s> Story<'s> {
+impl<'s> ExplanationBuilder<'s> {
     fn new(
         question: &'s Question,
-        stage: &'s ExplainContext<'s>,
+        context: &'s ExplainContext<'s>,
         zone: &'s Arc<HostedZone>,
         zone_view: ZoneView<'s>,
-    ) -> Story<'s> {
-        Story {
+    ) -> ExplanationBuilder<'s> {
+        ExplanationBuilder {
             question,
-            stage,
+            context,
             names: Names(zone),
             zone_view,
             facts: ClientFacts { address: question.resolver, is_located: false },
@@ -160,7 +160,7 @@ impl<'s> Story<'s> {
         }
     }
 
-    fn go_on(&mut self, step: RecordedStep<'_>) {
+    fn add_step(&mut self, step: RecordedStep<'_>) {
         if self.is_over {
             return;
         }
@@ -180,14 +180,14 @@ impl<'s> Story<'s> {
     fn answer_step(&mut self, step: &AnswerStep<'_>) {
         match step {
             AnswerStep::Zone(_) => {}
-            AnswerStep::Client { address, prefix, location } => self.meet(*address, *prefix, location),
-            AnswerStep::Name { owner, found } => self.look_for(owner, *found),
+            AnswerStep::Client { address, prefix, location } => self.set_client(*address, *prefix, location),
+            AnswerStep::Name { owner, found } => self.add_lookup(owner, *found),
             AnswerStep::Group(group) => {
                 let owner = (self.current.clone(), self.zone_view.zone.record_type(*group));
                 self.open = Some((*group, owner, PolicySteps::default()));
             }
             AnswerStep::Alias { group, member, target } => self.follow_alias(*group, *member, *target),
-            AnswerStep::NegativeAnswer { rcode, .. } => self.deny(*rcode),
+            AnswerStep::NegativeAnswer { rcode, .. } => self.add_negative_answer(*rcode),
             AnswerStep::Addresses => self.is_over = true,
         }
     }
@@ -195,19 +195,19 @@ impl<'s> Story<'s> {
     /// Turns the steps of the current group's policy into a step.
     fn close_group(&mut self) {
         let Some((group, owner, steps)) = self.open.take() else { return };
-        let shape = Telling::new(self.stage, &self.names, &owner, &steps, &self.facts).group();
+        let shape = GroupExplainer::new(self.context, &self.names, &owner, &steps, &self.facts).group();
         if self.first.is_none() && !steps.choice().members.is_empty() {
             self.first = Some((group, owner));
         }
         self.steps.push(StepShape::Group(shape));
     }
 
-    fn meet(&mut self, address: IpAddr, prefix: PrefixLength, location: &Location) {
+    fn set_client(&mut self, address: IpAddr, prefix: PrefixLength, location: &Location) {
         self.facts = ClientFacts { address, is_located: location.country.is_some() || location.continent.is_some() };
-        let vpc = self.stage.world.vpc_of(self.question.resolver.to_canonical());
+        let vpc = self.context.world.vpc_of(self.question.resolver.to_canonical());
         let is_private = location.source == LocationSource::Vpc;
-        let given_by = match (is_private, self.question.client_subnet) {
-            (_, Some(_)) if !self.stage.uses_client_subnet => {
+        let address_source = match (is_private, self.question.client_subnet) {
+            (_, Some(_)) if !self.context.uses_client_subnet => {
                 "the resolver's address, as the settings ignore client subnets"
             }
             (true, Some(_)) => "the resolver's address; in a private zone the client subnet is ignored",
@@ -217,13 +217,13 @@ impl<'s> Story<'s> {
         let at = location.point.map(|point| point.coordinates());
         self.client = Some(ClientShape {
             network: format!("{address}/{prefix}"),
-            given_by: given_by.to_owned(),
+            address_source: address_source.to_owned(),
             location: in_words(location),
-            said_by: match location.source {
+            location_source: match location.source {
                 LocationSource::Unknown => "the location is unknown".to_owned(),
-                LocationSource::Network => network(self.stage.networks, address),
+                LocationSource::Network => network(self.context.networks, address),
                 LocationSource::Database(index) => {
-                    let database = self.stage.world.geo_lookup().databases().get(usize::from(index));
+                    let database = self.context.world.geo_lookup().databases().get(usize::from(index));
                     database.map_or_else(String::new, |database| format!("the geo database {}", database.name()))
                 }
                 LocationSource::Vpc => {
@@ -240,18 +240,18 @@ impl<'s> Story<'s> {
         });
     }
 
-    fn look_for(&mut self, owner: &answer::Owner<'_>, found: Found) {
+    fn add_lookup(&mut self, owner: &answer::Owner<'_>, found: Found) {
         let name = match owner {
             answer::Owner::Question => self.question.name.clone(),
             answer::Owner::InZone(labels) => self.names.of_labels(labels),
         };
         let zone = self.zone_view.zone;
-        let (node, leads_to) = match found {
-            Found::Name(node) if zone.groups_at(node).next().is_none() => (Some(node), LeadsTo::EmptyNonTerminal),
-            Found::Name(node) => (Some(node), LeadsTo::Name),
-            Found::Wildcard(node) => (Some(node), LeadsTo::Wildcard),
-            Found::Delegation(node) => (Some(node), LeadsTo::Delegation),
-            Found::Nothing => (None, LeadsTo::Nothing),
+        let (node, found) = match found {
+            Found::Name(node) if zone.groups_at(node).next().is_none() => (Some(node), LookupResult::EmptyNonTerminal),
+            Found::Name(node) => (Some(node), LookupResult::Name),
+            Found::Wildcard(node) => (Some(node), LookupResult::Wildcard),
+            Found::Delegation(node) => (Some(node), LookupResult::Delegation),
+            Found::Nothing => (None, LookupResult::Nothing),
         };
         let at = node.map(|node| self.names.of_node(zone, node));
         let groups = node.into_iter().flat_map(|node| zone.groups_at(node));
@@ -260,8 +260,8 @@ impl<'s> Story<'s> {
             self.current = at.clone();
         }
         let node = at.map(|at| at.to_string());
-        let why = found_in_words(leads_to, node.as_deref().unwrap_or_default(), &types);
-        self.steps.push(StepShape::Name(NameShape { name: name.to_string(), leads_to, node, types, why }));
+        let why = found_in_words(found, node.as_deref().unwrap_or_default(), &types);
+        self.steps.push(StepShape::Name(NameShape { name: name.to_string(), found, node, types, why }));
         self.sought = name;
     }
 
@@ -278,7 +278,7 @@ impl<'s> Story<'s> {
         self.current = name;
     }
 
-    fn deny(&mut self, rcode: Rcode) {
+    fn add_negative_answer(&mut self, rcode: Rcode) {
         let (query_type, zone, name) = (self.question.query_type, self.zone_view.zone.name(), &self.sought);
         let why = match (rcode, self.steps.last()) {
             (Rcode::NxDomain, _) => format!("{name} does not exist in the zone {zone}"),
@@ -290,7 +290,7 @@ impl<'s> Story<'s> {
             _ => format!("{name} exists, but it has no records of type {query_type}."),
         };
         let kind = if rcode == Rcode::NxDomain { "NXDOMAIN" } else { "NODATA" };
-        self.steps.push(StepShape::Denial(NegativeAnswerShape { kind: kind.to_owned(), why }));
+        self.steps.push(StepShape::NegativeAnswer(NegativeAnswerShape { kind: kind.to_owned(), why }));
     }
 
     fn shares(&self, query: &Query<'_>) -> (Vec<ShareShape>, bool) {
@@ -311,11 +311,11 @@ impl<'s> Story<'s> {
         (shapes, found.complete)
     }
 
-    fn end(self, answer: &Answer<'_>, (shares, shares_complete): (Vec<ShareShape>, bool)) -> Explanation {
-        let vpc = vpc(self.question, self.stage);
+    fn finish(self, answer: &Answer<'_>, (shares, shares_complete): (Vec<ShareShape>, bool)) -> Explanation {
+        let vpc = vpc(self.question, self.context);
         let zone = zone_shape(self.zone_view.zone, vpc.as_ref());
         Explanation {
-            question: asked(self.question, self.stage),
+            question: asked(self.question, self.context),
             vpc,
             zone: Some(zone),
             answer: self.answer(answer),
@@ -336,7 +336,7 @@ impl<'s> Story<'s> {
             authority: records(authority.as_slice()),
             additional: records(&additional),
             ttl_why: self.ttl_why(answer),
-            messages: messages(self.question, self.stage, answer),
+            messages: messages(self.question, self.context, answer),
             scope: answer.scope.0,
             scope_why: self.scope_why(answer.scope.0),
         }
@@ -390,7 +390,7 @@ impl<'s> Story<'s> {
         let Records { record_type, ttl, .. } =
             answer.authority.filter(|part| part.presence == Presence::Required)?.records;
         Some(match record_type {
-            RecordType::Soa => ("denial", self.negative_ttl_why(ttl)),
+            RecordType::Soa => ("negative answer", self.negative_ttl_why(ttl)),
             _ => ("delegation", format!("{ttl} s: the delegation's own TTL")),
         })
     }
@@ -406,7 +406,7 @@ impl<'s> Story<'s> {
 
     fn scope_why(&self, scope: u8) -> String {
         let is_sent = match self.question.client_subnet {
-            Some(_) if self.stage.uses_client_subnet => "",
+            Some(_) if self.context.uses_client_subnet => "",
             Some(_) => "; not sent, as the settings ignore client subnets",
             None => "; not sent, as the query has no client subnet",
         };
@@ -421,21 +421,21 @@ impl<'s> Story<'s> {
                 .client
                 .as_ref()
                 .filter(|client| client.location.is_some())
-                .map_or("the client's location is unknown", |client| client.said_by.as_str()),
+                .map_or("the client's location is unknown", |client| client.location_source.as_str()),
         };
         format!("{} routing decided by so many bits of the address: {decided}{is_sent}", group.policy)
     }
 }
 
-fn found_in_words(leads_to: LeadsTo, node: &str, types: &[String]) -> String {
-    match leads_to {
-        LeadsTo::Name => format!("it exists, with {}", types.join(", ")),
-        LeadsTo::EmptyNonTerminal => "it exists only because others lie below it".to_owned(),
-        LeadsTo::Wildcard => {
+fn found_in_words(found: LookupResult, node: &str, types: &[String]) -> String {
+    match found {
+        LookupResult::Name => format!("it exists, with {}", types.join(", ")),
+        LookupResult::EmptyNonTerminal => "it exists only because others lie below it".to_owned(),
+        LookupResult::Wildcard => {
             format!("it does not exist; the wildcard {node} answers for it, with {}", types.join(", "))
         }
-        LeadsTo::Delegation => format!("it is at or below {node}, which is delegated to other name servers"),
-        LeadsTo::Nothing => "it does not exist, and no wildcard answers for it".to_owned(),
+        LookupResult::Delegation => format!("it is at or below {node}, which is delegated to other name servers"),
+        LookupResult::Nothing => "it does not exist, and no wildcard answers for it".to_owned(),
     }
 }
 

@@ -49,7 +49,7 @@ pub struct QuestionShape {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub as_if: Vec<String>,
     /// The source of zones and health, in words.
-    pub seen: String,
+    pub source: String,
 }
 
 /// A VPC.
@@ -80,12 +80,12 @@ pub struct ClientShape {
     /// Its address, as far as it is known.
     pub network: String,
     /// The source of the address: the client subnet, the resolver or the VPC.
-    pub given_by: String,
+    pub address_source: String,
     /// The location in words; absent if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// The source of the location.
-    pub said_by: String,
+    pub location_source: String,
     /// The continent's code of two letters, as in Route 53.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continent: Option<String>,
@@ -117,7 +117,7 @@ pub enum StepShape {
     /// The chosen record is an alias.
     Alias(AliasStepShape),
     /// There is no answer.
-    Denial(NegativeAnswerShape),
+    NegativeAnswer(NegativeAnswerShape),
 }
 
 /// The result of a look-up.
@@ -126,7 +126,7 @@ pub struct NameShape {
     /// The name.
     pub name: String,
     /// What exists at the name.
-    pub leads_to: LeadsTo,
+    pub found: LookupResult,
     /// The name that answers: itself, a wildcard, a delegation point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
@@ -140,7 +140,7 @@ pub struct NameShape {
 /// What exists at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LeadsTo {
+pub enum LookupResult {
     /// Records.
     Name,
     /// No records, but names below it have some (an empty non-terminal).
@@ -187,8 +187,8 @@ pub struct CandidateShape {
     /// Its distance or its part in the draw, for example `5.0 ms by distance`, `75 of 100`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<String>,
-    /// The verdict.
-    pub verdict: Verdict,
+    /// The outcome.
+    pub outcome: CandidateOutcome,
     /// Why.
     pub why: String,
     /// Its share of the group's answers to this client, 0 to 1.
@@ -218,20 +218,20 @@ pub struct CandidateShape {
     pub biased_km: Option<f64>,
 }
 
-/// The verdict on a candidate.
+/// The outcome on a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum CandidateOutcome {
     /// It answers.
     Chosen,
     /// Another draw would have chosen it.
     Eligible,
     /// It could answer, but another one is preferred.
-    Behind,
+    NotPreferred,
     /// It is unhealthy.
     Unhealthy,
     /// It is not for this client.
-    Elsewhere,
+    NotForClient,
 }
 
 /// The current state of a health check.
@@ -321,11 +321,11 @@ pub struct AnswerShape {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageShape {
     /// How it is sent: `UDP without EDNS`, `UDP with EDNS`, `TCP`.
-    pub over: String,
+    pub transport: String,
     /// Its maximum size in bytes.
-    pub most: usize,
-    /// How long it is.
-    pub octets: usize,
+    pub max_bytes: usize,
+    /// Its size in bytes.
+    pub bytes: usize,
     /// The TC bit.
     pub truncated: bool,
     /// How many records it has in the answer, authority and additional sections, without OPT.
