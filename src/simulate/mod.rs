@@ -1,7 +1,7 @@
 //! Answers queries of many simulated clients and counts the answers.
 //!
 //! - [`Crowd`]: the clients; the address of each is computed from its number and a seed.
-//! - [`play`]: answers the queries of some clients, with the code that answers real queries.
+//! - [`simulate`]: answers the queries of some clients, with the code that answers real queries.
 //! - [`Tally`]: how many clients of each place got each record set.
 
 mod crowd;
@@ -35,7 +35,7 @@ pub(crate) struct Subject {
 
 /// Each client of this range sends each query once, from its own address. `model` returns the
 /// source of a zone, or a message if it is no longer available.
-pub(crate) fn play(
+pub(crate) fn simulate(
     world: &World,
     model: &dyn Fn(&HostedZoneId) -> Result<Arc<HostedZone>, String>,
     subjects: &[Subject],

@@ -41,8 +41,8 @@ fn what_a_crowd_gets_is_counted_by_place() {
     let crowd = Crowd::of_places(&[place("a", 1, &["192.0.2.0/24"]), place("b", 1, &["10.0.0.0/8"])]).unwrap();
     let subject = |labels: &str| Subject { name: crate::answer::fixture::name(labels), record_type: RecordType::A };
     let subjects = [subject("w"), subject("top"), subject("gone")];
-    let play = |clients| play(&world, &|_| Ok(Arc::clone(&hosted)), &subjects, &crowd, clients, 7).unwrap();
-    let whole = play(0..8000);
+    let simulate = |clients| simulate(&world, &|_| Ok(Arc::clone(&hosted)), &subjects, &crowd, clients, 7).unwrap();
+    let whole = simulate(0..8000);
     for asked in [0, 1] {
         let counts: Vec<(Option<String>, u64)> = whole
             .of(asked)
@@ -57,8 +57,8 @@ fn what_a_crowd_gets_is_counted_by_place() {
         assert!(whole.of(asked).all(|(_, counts)| counts.iter().all(|count| *count > 0)));
     }
     assert_eq!(whole.of(2).map(|(outcome, _)| outcome).collect::<Vec<_>>(), [&Outcome::Nothing]);
-    let mut parts = play(0..3000);
-    parts.merge(play(3000..8000));
+    let mut parts = simulate(0..3000);
+    parts.merge(simulate(3000..8000));
     assert_eq!(parts, whole);
 }
 

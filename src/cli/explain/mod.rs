@@ -16,9 +16,9 @@ use crate::explain::{Asked, ExplainContext, Explanation, explain, query_type};
 use crate::model::{Name, QueryType, RecordType};
 
 use super::admin_client::{AdminClient, ServerArguments};
+use super::offline::OfflineServer;
 use super::paint::Paint;
 use super::query::parse_name;
-use super::rehearsal::Rehearsal;
 use super::{Form, print, print_json};
 
 /// The line width without a terminal.
@@ -105,20 +105,20 @@ fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
 }
 
 fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
-    let rehearsal = Rehearsal::read(arguments.server.config(), &arguments.zone_file)?;
-    let cast = rehearsal.cast(&arguments.as_if, &|_| None).map_err(unknown_check)?;
-    let location = &rehearsal.settings.location;
+    let offline = OfflineServer::read(arguments.server.config(), &arguments.zone_file)?;
+    let assumed = offline.assumed(&arguments.as_if, &|_| None).map_err(unknown_check)?;
+    let location = &offline.settings.location;
     let as_if: Vec<String> = arguments.as_if.iter().map(ToString::to_string).collect();
     let ExplainArguments { query_type, from, subnet, resolver, seed, .. } = *arguments;
     let asked = Asked { query_type, from, subnet, resolver, seed };
     let question = asked.question(arguments.name.clone(), seed.unwrap_or_else(|| fastrand::u64(..)));
     let context = ExplainContext {
-        world: &cast.world,
-        model: &|id| rehearsal.model(id),
-        checks: &|id| cast.check(id),
+        world: &assumed.world,
+        model: &|id| offline.model(id),
+        checks: &|id| assumed.check(id),
         networks: &location.networks,
         uses_client_subnet: location.use_client_subnet == ClientSubnetUse::Use,
-        udp_payload_max: rehearsal.settings.dns.udp_payload_max,
+        udp_payload_max: offline.settings.dns.udp_payload_max,
         as_if: &as_if,
         source: "files, where health checks are healthy unless --as-if or their file says otherwise",
     };

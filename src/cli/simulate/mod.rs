@@ -22,9 +22,9 @@ use crate::store::disclosure_of;
 
 use super::admin_client::{AdminClient, ServerArguments};
 use super::explain::unknown_check;
+use super::offline::OfflineServer;
 use super::paint::Paint;
 use super::query::parse_name;
-use super::rehearsal::Rehearsal;
 use super::{Form, explain, print, print_error, print_json};
 
 /// Names that are asked for when none is given: more are no table that anybody reads, and take
@@ -91,18 +91,18 @@ pub(super) struct SimulateArguments {
     server: ServerArguments,
 }
 
-/// What was played.
-struct Played {
+/// A simulation and its results.
+struct Simulation {
     subjects: Vec<Subject>,
     crowd: Crowd,
     clients: u64,
     seed: u64,
-    before: Act,
-    after: Option<Act>,
+    before: Run,
+    after: Option<Run>,
 }
 
 /// One side of the comparison.
-struct Act {
+struct Run {
     /// Which zones and which health, in words.
     seen: String,
     tally: Tally,
@@ -110,37 +110,38 @@ struct Act {
 
 /// Plays and prints.
 pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
-    let played = play(arguments)?;
+    let simulation = simulate(arguments)?;
     match Form::from(arguments.json) {
-        Form::Json => print_json(&render::json(&played))?,
-        Form::Text => print(&render::text(&played, Paint::of_stdout()))?,
+        Form::Json => print_json(&render::json(&simulation))?,
+        Form::Text => print(&render::text(&simulation, Paint::of_stdout()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn play(arguments: &SimulateArguments) -> anyhow::Result<Played> {
-    let now = Rehearsal::read(arguments.server.config(), &[])?;
+fn simulate(arguments: &SimulateArguments) -> anyhow::Result<Simulation> {
+    let now = OfflineServer::read(arguments.server.config(), &[])?;
     let proposed = proposed(arguments)?;
     let crowd = crowd(arguments, &now)?;
     let subjects = subjects(arguments, &now, proposed.as_ref())?;
     let (health, seen) = health(arguments);
     let known = |name: &str| health.get(name).copied();
-    let round = run::Round { subjects: &subjects, crowd: &crowd, clients: arguments.clients, seed: arguments.seed };
-    let before = Act { seen: format!("the zones as configured; {seen}"), tally: round.play(&now, &[], &known)? };
+    let simulator =
+        run::Simulator { subjects: &subjects, crowd: &crowd, clients: arguments.clients, seed: arguments.seed };
+    let before = Run { seen: format!("the zones as configured; {seen}"), tally: simulator.run(&now, &[], &known)? };
     let has_after = proposed.is_some() || !arguments.as_if.is_empty();
     let after = has_after.then(|| {
-        let tally = round.play(proposed.as_ref().unwrap_or(&now), &arguments.as_if, &known)?;
-        Ok::<_, anyhow::Error>(Act { seen: afterwards(arguments), tally })
+        let tally = simulator.run(proposed.as_ref().unwrap_or(&now), &arguments.as_if, &known)?;
+        Ok::<_, anyhow::Error>(Run { seen: afterwards(arguments), tally })
     });
     let after = after.transpose()?;
-    Ok(Played { subjects, crowd, clients: arguments.clients, seed: arguments.seed, before, after })
+    Ok(Simulation { subjects, crowd, clients: arguments.clients, seed: arguments.seed, before, after })
 }
 
-fn proposed(arguments: &SimulateArguments) -> anyhow::Result<Option<Rehearsal>> {
+fn proposed(arguments: &SimulateArguments) -> anyhow::Result<Option<OfflineServer>> {
     let settings = arguments.proposed.as_deref().or(arguments.server.config());
     match (&arguments.proposed, arguments.zone_file.as_slice()) {
         (None, []) => Ok(None),
-        (_, files) => Rehearsal::read(settings, files).map(Some),
+        (_, files) => OfflineServer::read(settings, files).map(Some),
     }
 }
 
@@ -162,15 +163,15 @@ fn list(texts: impl Iterator<Item = String>) -> String {
 
 fn subjects(
     arguments: &SimulateArguments,
-    now: &Rehearsal,
-    proposed: Option<&Rehearsal>,
+    now: &OfflineServer,
+    proposed: Option<&OfflineServer>,
 ) -> anyhow::Result<Vec<Subject>> {
     if !arguments.name.is_empty() {
         let subject = |name: &Name| Subject { name: name.clone(), record_type: arguments.record_type };
         return Ok(arguments.name.iter().map(subject).collect());
     }
     let mut subjects = steered(now.models()?.iter().map(|zone| &**zone));
-    let others = proposed.map(Rehearsal::models).transpose()?.unwrap_or_default();
+    let others = proposed.map(OfflineServer::models).transpose()?.unwrap_or_default();
     for subject in steered(others.iter().map(|zone| &**zone)) {
         if !subjects.contains(&subject) {
             subjects.push(subject);
@@ -186,7 +187,7 @@ fn subjects(
     Ok(subjects)
 }
 
-fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd> {
+fn crowd(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Result<Crowd> {
     if arguments.from == Path::new("geoip") {
         let paths = &now.settings.location.geoip;
         if paths.is_empty() {
@@ -236,15 +237,15 @@ fn health(arguments: &SimulateArguments) -> (HashMap<String, Status>, String) {
     (own.map(|check| (check.name.clone(), status(check.status))).collect(), seen)
 }
 
-/// One act: the world of a rehearsal as it is supposed to be.
-impl run::Round<'_> {
-    fn play(
+/// One side of the comparison: the zones of an offline server with assumed health.
+impl run::Simulator<'_> {
+    fn run(
         &self,
-        rehearsal: &Rehearsal,
+        offline: &OfflineServer,
         hypothetical: &[HypotheticalHealth],
         known: &dyn Fn(&str) -> Option<Status>,
     ) -> anyhow::Result<Tally> {
-        let cast = rehearsal.cast(hypothetical, known).map_err(unknown_check)?;
-        self.count(&cast.world, rehearsal).map_err(|error| anyhow!(error))
+        let assumed = offline.assumed(hypothetical, known).map_err(unknown_check)?;
+        self.count(&assumed.world, offline).map_err(|error| anyhow!(error))
     }
 }

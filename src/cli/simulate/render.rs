@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Act, Played};
+use super::{Run, Simulation};
 use crate::cli::paint::{Colour, Paint};
 use crate::simulate::Outcome;
 
@@ -25,16 +25,16 @@ struct Asked<'p> {
     outcomes: BTreeMap<&'p Outcome, [Vec<u64>; 2]>,
 }
 
-impl Played {
-    fn acts(&self) -> impl Iterator<Item = &Act> {
+impl Simulation {
+    fn runs(&self) -> impl Iterator<Item = &Run> {
         [Some(&self.before), self.after.as_ref()].into_iter().flatten()
     }
 
     fn asked(&self, subject: usize) -> Asked<'_> {
         let none = || vec![0; self.crowd.places().len()];
         let mut outcomes: BTreeMap<&Outcome, [Vec<u64>; 2]> = BTreeMap::new();
-        for (number, act) in self.acts().enumerate() {
-            for (outcome, counts) in act.tally.of(subject) {
+        for (number, run) in self.runs().enumerate() {
+            for (outcome, counts) in run.tally.of(subject) {
                 outcomes.entry(outcome).or_insert_with(|| [none(), none()])[number] = counts.to_vec();
             }
         }
@@ -51,37 +51,37 @@ impl Played {
 }
 
 /// The result as text.
-pub(super) fn text(played: &Played, paint: Paint) -> String {
-    let (places, names) = (played.crowd.places().len(), played.subjects.len());
+pub(super) fn text(simulation: &Simulation, paint: Paint) -> String {
+    let (places, names) = (simulation.crowd.places().len(), simulation.subjects.len());
     let mut out = format!(
         "{} from {} ask for {}, each once; seed {}\n",
-        counted(played.clients, "client"),
+        counted(simulation.clients, "client"),
         counted(places as u64, "place"),
         counted(names as u64, "name"),
-        played.seed
+        simulation.seed
     );
-    match &played.after {
+    match &simulation.after {
         Some(after) => {
-            let _ = writeln!(out, "before: {}\nafter:  {}", played.before.seen, after.seen);
+            let _ = writeln!(out, "before: {}\nafter:  {}", simulation.before.seen, after.seen);
         }
         None => {
-            let _ = writeln!(out, "with {}", played.before.seen);
+            let _ = writeln!(out, "with {}", simulation.before.seen);
         }
     }
-    for (number, subject) in played.subjects.iter().enumerate() {
+    for (number, subject) in simulation.subjects.iter().enumerate() {
         let title = format!("{} {}", subject.name, subject.record_type);
         let _ = writeln!(out, "\n{}", paint.paint(Colour::Strong, &title));
-        let asked = played.asked(number);
-        records(&mut out, played, &asked, paint);
-        if played.crowd.places().len() > 1 {
+        let asked = simulation.asked(number);
+        records(&mut out, simulation, &asked, paint);
+        if simulation.crowd.places().len() > 1 {
             let _ = writeln!(out, "{}", paint.paint(Colour::Dim, "  by place"));
-            by_place(&mut out, played, &asked);
+            by_place(&mut out, simulation, &asked);
         }
     }
     out
 }
 
-fn records(out: &mut String, played: &Played, asked: &Asked<'_>, paint: Paint) {
+fn records(out: &mut String, simulation: &Simulation, asked: &Asked<'_>, paint: Paint) {
     let rows: Vec<Row> = asked
         .outcomes
         .iter()
@@ -91,19 +91,19 @@ fn records(out: &mut String, played: &Played, asked: &Asked<'_>, paint: Paint) {
         .collect();
     let widest = |column: &dyn Fn(&Row) -> &str| rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
     let (id, value) = (widest(&|row| &row.0), widest(&|row| &row.1));
-    let digits = grouped(played.clients).len().max("before".len());
+    let digits = grouped(simulation.clients).len().max("before".len());
     // Without a change there is nothing before it.
-    let first = if played.after.is_some() { "before" } else { "clients" };
+    let first = if simulation.after.is_some() { "before" } else { "clients" };
     let mut head = format!("  {:id$}  {:value$}  {first:>width$}", "", "", width = digits + 9);
-    if played.after.is_some() {
+    if simulation.after.is_some() {
         let _ = write!(head, "  {:>width$}  {:>7}", "after", "change", width = digits + 9);
     }
     let _ = writeln!(out, "{}", paint.paint(Colour::Dim, &head));
     for (name, values, [before, after]) in rows.iter().take(MOST_RECORDS) {
-        let share = |count: u64| share(count, played.clients);
+        let share = |count: u64| share(count, simulation.clients);
         let figures = |count: u64| format!("{:>digits$}  {:>7}", grouped(count), percent(share(count)));
         let mut line = format!("  {name:id$}  {values:value$}  {}", figures(*before));
-        if played.after.is_some() {
+        if simulation.after.is_some() {
             let change = (share(*after) - share(*before)) * 100.0;
             let colour = if change > 0.049 {
                 Some(Colour::Good)
@@ -125,8 +125,8 @@ fn records(out: &mut String, played: &Played, asked: &Asked<'_>, paint: Paint) {
     }
 }
 
-fn by_place(out: &mut String, played: &Played, asked: &Asked<'_>) {
-    let places = played.crowd.places();
+fn by_place(out: &mut String, simulation: &Simulation, asked: &Asked<'_>) {
+    let places = simulation.crowd.places();
     let mut order: Vec<usize> = (0..places.len()).collect();
     order.sort_by_key(|&place| std::cmp::Reverse(asked.clients[place]));
     let shown = &order[..order.len().min(MOST_PLACES)];
@@ -147,7 +147,7 @@ fn by_place(out: &mut String, played: &Played, asked: &Asked<'_>) {
             got.into_iter().take(4).map(part).collect::<Vec<_>>().join(", ") + &more
         };
         let (before, after) = (got(0), got(1));
-        let change = match played.after {
+        let change = match simulation.after {
             Some(_) if before != after => format!("{before} → {after}"),
             _ => before,
         };
@@ -160,32 +160,41 @@ fn by_place(out: &mut String, played: &Played, asked: &Asked<'_>) {
 }
 
 /// The result as JSON.
-pub(super) fn json(played: &Played) -> Value {
-    let names = played.subjects.iter().enumerate().map(|(number, subject)| {
-        let asked = played.asked(number);
+pub(super) fn json(simulation: &Simulation) -> Value {
+    let names = simulation.subjects.iter().enumerate().map(|(number, subject)| {
+        let asked = simulation.asked(number);
         let records: Vec<Value> =
-            asked.outcomes.iter().map(|(outcome, counts)| record(played, outcome, counts)).collect();
+            asked.outcomes.iter().map(|(outcome, counts)| record(simulation, outcome, counts)).collect();
         json!({ "name": subject.name.to_string(), "type": subject.record_type.to_string(), "records": records })
     });
-    let clients = played.clients_by_place();
-    let places =
-        played.crowd.places().iter().zip(&clients).map(|(name, clients)| json!({ "name": name, "clients": clients }));
+    let clients = simulation.clients_by_place();
+    let places = simulation
+        .crowd
+        .places()
+        .iter()
+        .zip(&clients)
+        .map(|(name, clients)| json!({ "name": name, "clients": clients }));
     json!({
-        "clients": played.clients,
-        "seed": played.seed,
-        "before": played.before.seen,
-        "after": played.after.as_ref().map(|after| &after.seen),
+        "clients": simulation.clients,
+        "seed": simulation.seed,
+        "before": simulation.before.seen,
+        "after": simulation.after.as_ref().map(|after| &after.seen),
         "places": places.collect::<Vec<_>>(),
         "names": names.collect::<Vec<_>>(),
     })
 }
 
-fn record(played: &Played, outcome: &Outcome, counts: &[Vec<u64>; 2]) -> Value {
+fn record(simulation: &Simulation, outcome: &Outcome, counts: &[Vec<u64>; 2]) -> Value {
     let figures = |counts: &Vec<u64>| {
         let clients: u64 = counts.iter().sum();
-        let places: serde_json::Map<String, Value> =
-            played.crowd.places().iter().zip(counts).map(|(place, count)| (place.clone(), (*count).into())).collect();
-        json!({ "clients": clients, "share": share(clients, played.clients), "places": places })
+        let places: serde_json::Map<String, Value> = simulation
+            .crowd
+            .places()
+            .iter()
+            .zip(counts)
+            .map(|(place, count)| (place.clone(), (*count).into()))
+            .collect();
+        json!({ "clients": clients, "share": share(clients, simulation.clients), "places": places })
     };
     let record = match outcome {
         Outcome::Records(name, record_type, id, values) => {
@@ -196,7 +205,7 @@ fn record(played: &Played, outcome: &Outcome, counts: &[Vec<u64>; 2]) -> Value {
     json!({
         "record": record,
         "before": figures(&counts[0]),
-        "after": played.after.as_ref().map(|_| figures(&counts[1])),
+        "after": simulation.after.as_ref().map(|_| figures(&counts[1])),
     })
 }
 

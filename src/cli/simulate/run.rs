@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::cli::offline::OfflineServer;
 use crate::cli::print_error;
-use crate::cli::rehearsal::Rehearsal;
-use crate::simulate::{Crowd, Subject, Tally, play};
+use crate::simulate::{Crowd, Subject, Tally, simulate};
 use crate::world::World;
 
 /// Clients that a thread takes at a time: some ten milliseconds of work.
@@ -17,17 +17,17 @@ const AT_ONCE: u64 = 2_000;
 /// How often progress is shown.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// What is played.
-pub(super) struct Round<'r> {
+/// The clients and their queries.
+pub(super) struct Simulator<'r> {
     pub(super) subjects: &'r [Subject],
     pub(super) crowd: &'r Crowd,
     pub(super) clients: u64,
     pub(super) seed: u64,
 }
 
-impl Round<'_> {
+impl Simulator<'_> {
     /// All clients, counted. An error is in words.
-    pub(super) fn count(&self, world: &World, rehearsal: &Rehearsal) -> Result<Tally, String> {
+    pub(super) fn count(&self, world: &World, offline: &OfflineServer) -> Result<Tally, String> {
         let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
         let whole: Mutex<Result<Option<Tally>, String>> = Mutex::new(Ok(None));
         let work = || {
@@ -38,7 +38,7 @@ impl Round<'_> {
                 }
                 let clients = from..(from + AT_ONCE).min(self.clients);
                 let count = clients.end - clients.start;
-                let part = play(world, &|id| rehearsal.model(id), self.subjects, self.crowd, clients, self.seed);
+                let part = simulate(world, &|id| offline.model(id), self.subjects, self.crowd, clients, self.seed);
                 add(&mut whole.lock().expect("no thread panics with the lock"), part);
                 done.fetch_add(count, Ordering::Relaxed);
             }

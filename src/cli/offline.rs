@@ -19,7 +19,7 @@ use crate::world::{Catalog, World};
 use super::{print_error, settings};
 
 /// Settings, zones and geo databases, compiled; every check healthy.
-pub(super) struct Rehearsal {
+pub(super) struct OfflineServer {
     /// The settings.
     pub(super) settings: Arc<Settings>,
     config: LoadedConfig,
@@ -29,8 +29,8 @@ pub(super) struct Rehearsal {
     models: Mutex<HashMap<HostedZoneId, Arc<HostedZone>>>,
 }
 
-/// A rehearsal with hypothetical health.
-pub(super) struct Cast {
+/// The same zones with hypothetical health.
+pub(super) struct AssumedWorld {
     /// What answers.
     pub(super) world: World,
     /// The checks without hypotheses.
@@ -39,15 +39,15 @@ pub(super) struct Cast {
     hypothetical: Vec<HypotheticalHealth>,
 }
 
-impl Rehearsal {
+impl OfflineServer {
     /// Loads the settings, and these zone files (or all files of these directories) or else the
     /// settings' own. After an error, the diagnostics are printed and there is nothing to query.
-    pub(super) fn read(config: Option<&Path>, files: &[PathBuf]) -> anyhow::Result<Rehearsal> {
+    pub(super) fn read(config: Option<&Path>, files: &[PathBuf]) -> anyhow::Result<OfflineServer> {
         let file = settings::locate_or_default(config, files.first().map(PathBuf::as_path))?;
         let source = SettingsSource { file, overrides: Overrides::default() };
         let scope = if files.is_empty() { Scope::Everything } else { Scope::ZonesAndDatabases };
         match load_offline(&source, files, scope) {
-            Ok(loaded) => Ok(Rehearsal::of(loaded)),
+            Ok(loaded) => Ok(OfflineServer::of(loaded)),
             Err(Refused::Diagnostics { diagnostics, .. }) => {
                 let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
                 print_error(&diagnostics.render(style));
@@ -57,27 +57,27 @@ impl Rehearsal {
         }
     }
 
-    fn of(loaded: Loaded) -> Rehearsal {
+    fn of(loaded: Loaded) -> OfflineServer {
         let Loaded { base: config, catalog, .. } = loaded;
         let mut tracker = Tracker::new();
         // The load assigned the same slots.
         tracker.apply(&config.checks, Timestamp::default());
-        Rehearsal { settings: Arc::clone(&config.settings), config, catalog, tracker, models: Mutex::default() }
+        OfflineServer { settings: Arc::clone(&config.settings), config, catalog, tracker, models: Mutex::default() }
     }
 
     /// The world in which checks have the status that `known` returns, or else are healthy, apart
     /// from the hypotheses.
-    pub(super) fn cast(
+    pub(super) fn assumed(
         &self,
         hypothetical: &[HypotheticalHealth],
         known: &dyn Fn(&str) -> Option<Status>,
-    ) -> Result<Cast, OverrideError> {
+    ) -> Result<AssumedWorld, OverrideError> {
         let mut tracker = self.tracker.clone();
         tracker.apply_overrides(known, Timestamp::default());
         let natural = tracker.clone();
         suppose(&mut tracker, hypothetical, known, Timestamp::default())?;
         let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.config.geo_lookup));
-        Ok(Cast { world, natural, tracker, hypothetical: hypothetical.to_vec() })
+        Ok(AssumedWorld { world, natural, tracker, hypothetical: hypothetical.to_vec() })
     }
 
     /// The records of a zone.
@@ -97,7 +97,7 @@ impl Rehearsal {
     }
 }
 
-impl Cast {
+impl AssumedWorld {
     /// A check with its assumed status.
     pub(super) fn check(&self, id: &HealthCheckId) -> Option<CheckShape> {
         let slot = self.tracker.slot_of(id)?;
