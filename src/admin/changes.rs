@@ -33,7 +33,7 @@ pub(super) struct OfZone {
 
 /// A record set.
 #[derive(Debug, Deserialize)]
-pub(super) struct WhichRecord {
+pub(super) struct RecordQuery {
     zone: Option<String>,
     name: String,
     #[serde(rename = "type")]
@@ -45,7 +45,7 @@ pub(super) struct WhichRecord {
 
 /// A zone to delete.
 #[derive(Debug, Deserialize)]
-pub(super) struct WhichZone {
+pub(super) struct ZoneQuery {
     /// Its name or id.
     zone: String,
     #[serde(default)]
@@ -78,13 +78,13 @@ pub(super) async fn batch(State(admin): State<AdminState>, Query(of): Query<OfZo
 }
 
 /// Deletes one record set with any content.
-pub(super) async fn delete_record(State(admin): State<AdminState>, Query(which): Query<WhichRecord>) -> Response {
+pub(super) async fn delete_record(State(admin): State<AdminState>, Query(query): Query<RecordQuery>) -> Response {
     let change = async {
-        let name = Name::parse(&which.name).map_err(|error| Refused::Request(error.to_string()))?;
-        let record_type: Result<RecordType, _> = which.record_type.parse();
-        let record_type = record_type.map_err(|_| Refused::Request(unknown_type(&which.record_type)))?;
-        let key = RecordSetKey { name, record_type, set_identifier: which.set_identifier.clone() };
-        let id = zone_meant(&admin.base(), which.zone.as_deref(), &[&key.name])?;
+        let name = Name::parse(&query.name).map_err(|error| Refused::Request(error.to_string()))?;
+        let record_type: Result<RecordType, _> = query.record_type.parse();
+        let record_type = record_type.map_err(|_| Refused::Request(unknown_type(&query.record_type)))?;
+        let key = RecordSetKey { name, record_type, set_identifier: query.set_identifier.clone() };
+        let id = zone_meant(&admin.base(), query.zone.as_deref(), &[&key.name])?;
         for _ in 0..TRIES {
             let (revision, object) = admin.objects.read(&ObjectId::HostedZone(id.clone())).await?;
             let Object::HostedZone(zone) = object else { break };
@@ -92,7 +92,7 @@ pub(super) async fn delete_record(State(admin): State<AdminState>, Query(which):
                 return Err(Refused::Request(format!("there is no record set {key}")));
             };
             let change = delete(set.clone());
-            let commit = admin.commit_at(id.clone(), Some(revision), change, &which.author, "ChangeResourceRecordSets");
+            let commit = admin.commit_at(id.clone(), Some(revision), change, &query.author, "ChangeResourceRecordSets");
             match commit.await {
                 Err(Refused::Commit(CommitError::Conflict)) => {}
                 done => return done,
@@ -127,10 +127,10 @@ pub(super) async fn create_zone(State(admin): State<AdminState>, body: Bytes) ->
 }
 
 /// Deletes a hosted zone that has only its default record sets.
-pub(super) async fn delete_zone(State(admin): State<AdminState>, Query(which): Query<WhichZone>) -> Response {
+pub(super) async fn delete_zone(State(admin): State<AdminState>, Query(query): Query<ZoneQuery>) -> Response {
     let change = async {
-        let id = zone_meant(&admin.base(), Some(&which.zone), &[])?;
-        admin.commit(id, Change::Delete, &which.author, "DeleteHostedZone").await
+        let id = zone_meant(&admin.base(), Some(&query.zone), &[])?;
+        admin.commit(id, Change::Delete, &query.author, "DeleteHostedZone").await
     };
     answer(StatusCode::OK, change.await)
 }

@@ -19,49 +19,49 @@ const WAITING: usize = 16;
 
 /// One limit per kind, so that requests for health do not wait for large zones.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Readers {
+pub(super) struct ConcurrencyLimits {
     /// Requests that read zones.
-    pub(super) zones: Turns,
+    pub(super) zones: ConcurrencyLimit,
     /// Requests for the histories of checks.
-    pub(super) histories: Turns,
+    pub(super) histories: ConcurrencyLimit,
 }
 
 /// The limit of one kind.
 #[derive(Clone, Debug)]
-pub(super) struct Turns {
+pub(super) struct ConcurrencyLimit {
     reading: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
 
 /// Permission to run; the next request gets it when it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(OwnedSemaphorePermit);
+pub(super) struct Permit(OwnedSemaphorePermit);
 
-impl Default for Turns {
-    fn default() -> Turns {
-        Turns { reading: Arc::new(Semaphore::new(READING)), waiting: Arc::new(Semaphore::new(WAITING)) }
+impl Default for ConcurrencyLimit {
+    fn default() -> ConcurrencyLimit {
+        ConcurrencyLimit { reading: Arc::new(Semaphore::new(READING)), waiting: Arc::new(Semaphore::new(WAITING)) }
     }
 }
 
-impl Turns {
-    /// Waits for a turn. The error is a 503 response, if too many requests wait. A client that
-    /// disconnects gives its place back.
-    pub(super) async fn next(&self) -> Result<Turn, Box<Response>> {
+impl ConcurrencyLimit {
+    /// Waits for a permit. The error is a 503 response, if too many requests wait. A client that
+    /// disconnects stops waiting.
+    pub(super) async fn acquire(&self) -> Result<Permit, Box<Response>> {
         let busy =
             "the server is busy reading zones or histories for others, and too many wait already: try again later";
-        let place = Arc::clone(&self.waiting).try_acquire_owned();
-        let _place = place.map_err(|_| refusal(StatusCode::SERVICE_UNAVAILABLE, busy))?;
-        let turn = Arc::clone(&self.reading).acquire_owned().await;
-        Ok(Turn(turn.expect("the semaphore is never closed")))
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned();
+        let _waiting = waiting.map_err(|_| refusal(StatusCode::SERVICE_UNAVAILABLE, busy))?;
+        let permit = Arc::clone(&self.reading).acquire_owned().await;
+        Ok(Permit(permit.expect("the semaphore is never closed")))
     }
 }
 
-impl Turn {
-    /// Runs `work` on a blocking thread. The turn lasts until it is done, even if the client has
+impl Permit {
+    /// Runs `work` on a blocking thread. The permit lasts until it is done, even if the client has
     /// disconnected.
-    pub(super) async fn spend(self, work: impl FnOnce() -> Response + Send + 'static) -> Response {
+    pub(super) async fn run_blocking(self, work: impl FnOnce() -> Response + Send + 'static) -> Response {
         let outcome = tokio::task::spawn_blocking(move || {
-            let _turn = self.0;
+            let _permit = self.0;
             work()
         });
         let failed = |_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the response could not be made");
@@ -70,14 +70,14 @@ impl Turn {
 }
 
 #[cfg(test)]
-impl Turns {
-    /// Takes all turns; later requests wait until they are dropped.
-    pub(super) async fn hold(&self) -> Vec<Turn> {
-        let mut turns = Vec::new();
+impl ConcurrencyLimit {
+    /// Takes all permits; later requests wait until they are dropped.
+    pub(super) async fn hold(&self) -> Vec<Permit> {
+        let mut permits = Vec::new();
         for _ in 0..READING {
-            turns.push(self.next().await.unwrap());
+            permits.push(self.acquire().await.unwrap());
         }
-        turns
+        permits
     }
 
     /// Number of requests that wait.
@@ -94,41 +94,41 @@ mod tests {
 
     #[tokio::test]
     async fn two_read_at_once_and_sixteen_wait() {
-        let turns = Turns::default();
-        let held = turns.hold().await;
-        let mut waiters: Vec<_> = (0..WAITING).map(|_| waiter(&turns)).collect();
-        while turns.waiters() < WAITING {
+        let limit = ConcurrencyLimit::default();
+        let held = limit.hold().await;
+        let mut waiters: Vec<_> = (0..WAITING).map(|_| waiter(&limit)).collect();
+        while limit.waiters() < WAITING {
             tokio::task::yield_now().await;
         }
-        assert_eq!(turns.next().await.unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(limit.acquire().await.unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
         // Who goes away makes room.
         let gone = waiters.pop().unwrap();
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
-        assert_eq!(turns.waiters(), WAITING - 1);
+        assert_eq!(limit.waiters(), WAITING - 1);
         drop(held);
         for waiter in waiters {
             assert!(waiter.await.unwrap());
         }
-        assert_eq!(turns.waiters(), 0);
+        assert_eq!(limit.waiters(), 0);
     }
 
-    /// Somebody who waits for a turn and lets go of it.
-    fn waiter(turns: &Turns) -> tokio::task::JoinHandle<bool> {
-        let turns = turns.clone();
-        tokio::spawn(async move { turns.next().await.is_ok() })
+    /// A request that waits for a permit and drops it.
+    fn waiter(limit: &ConcurrencyLimit) -> tokio::task::JoinHandle<bool> {
+        let limit = limit.clone();
+        tokio::spawn(async move { limit.acquire().await.is_ok() })
     }
 
     #[tokio::test]
-    async fn a_turn_lasts_until_the_answer_is_made() {
-        let turns = Turns::default();
+    async fn a_permit_lasts_until_the_answer_is_made() {
+        let limit = ConcurrencyLimit::default();
         let reading = Arc::new(AtomicUsize::new(0));
         let most = Arc::new(AtomicUsize::new(0));
         let mut readers = Vec::new();
         for _ in 0..12 {
-            let (turns, reading, most) = (turns.clone(), Arc::clone(&reading), Arc::clone(&most));
+            let (limit, reading, most) = (limit.clone(), Arc::clone(&reading), Arc::clone(&most));
             readers.push(tokio::spawn(async move {
-                let turn = turns.next().await.unwrap();
+                let permit = limit.acquire().await.unwrap();
                 let work = move || {
                     most.fetch_max(1 + reading.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
                     std::thread::sleep(std::time::Duration::from_millis(5));
@@ -136,13 +136,13 @@ mod tests {
                     refusal(StatusCode::OK, "")
                 };
                 // Its client goes away at once.
-                tokio::select! { biased; response = turn.spend(work) => drop(response), () = tokio::task::yield_now() => {} }
+                tokio::select! { biased; response = permit.run_blocking(work) => drop(response), () = tokio::task::yield_now() => {} }
             }));
         }
         for reader in readers {
             reader.await.unwrap();
         }
-        let _all = turns.hold().await;
+        let _all = limit.hold().await;
         assert_eq!((reading.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, READING));
     }
 }

@@ -10,11 +10,11 @@ use ipnet::IpNet;
 
 use crate::control::{CheckSnapshot, HypotheticalHealth, OverrideError, WhatIf, humanize_duration, rfc3339};
 use crate::explain::json::CheckShape;
-use crate::explain::{Asked, ExplainContext, Explanation, Question, explain, query_type};
+use crate::explain::{ExplainContext, Explanation, QueryOptions, Question, explain, query_type};
 use crate::health::Status;
 use crate::model::{HealthCheckId, Name, NameError};
 
-use super::concurrency_limit::Readers;
+use super::concurrency_limit::ConcurrencyLimits;
 use super::health::verdict_of;
 use super::shapes::ErrorShape;
 use super::{AdminState, json, refusal};
@@ -23,30 +23,30 @@ use super::{AdminState, json, refusal};
 const MOST_SUPPOSITIONS: usize = 50;
 
 /// The query of the request, before it is validated.
-struct Wanted {
+struct ExplainQuery {
     question: Question,
     hypothetical: Vec<HypotheticalHealth>,
 }
 
 pub(super) async fn report(
     State(admin): State<AdminState>,
-    State(readers): State<Readers>,
+    State(limits): State<ConcurrencyLimits>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Response {
-    let wanted = match wanted(&pairs) {
-        Ok(wanted) => wanted,
+    let query = match explain_query(&pairs) {
+        Ok(query) => query,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
     };
     // The zone may have to be read again. Before the view is taken: that is held as long.
-    let turn = match readers.zones.next().await {
-        Ok(turn) => turn,
+    let permit = match limits.zones.acquire().await {
+        Ok(permit) => permit,
         Err(response) => return *response,
     };
     let view = match admin.health() {
         Ok(view) => view,
         Err(response) => return *response,
     };
-    let what_if = match view.what_if(&wanted.hypothetical, (admin.now)()) {
+    let what_if = match view.what_if(&query.hypothetical, (admin.now)()) {
         Ok(what_if) => what_if,
         Err(OverrideError::UnknownCheck { pattern, names }) => {
             let known = names.iter().map(ToString::to_string).collect();
@@ -55,21 +55,21 @@ pub(super) async fn report(
         }
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let work = move || match answer(&wanted, &what_if) {
+    let work = move || match answer(&query, &what_if) {
         Ok(explanation) => json(StatusCode::OK, &explanation),
         Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
     };
-    turn.spend(work).await
+    permit.run_blocking(work).await
 }
 
-fn answer(wanted: &Wanted, what_if: &WhatIf) -> Result<Explanation, String> {
-    let as_if: Vec<String> = wanted.hypothetical.iter().map(ToString::to_string).collect();
+fn answer(query: &ExplainQuery, what_if: &WhatIf) -> Result<Explanation, String> {
+    let as_if: Vec<String> = query.hypothetical.iter().map(ToString::to_string).collect();
     explain(
-        &wanted.question,
+        &query.question,
         &ExplainContext {
             world: &what_if.world,
             model: &|id| what_if.base().zone_model(id).map_err(|error| error.to_string()),
-            checks: &|id| check(what_if, &wanted.hypothetical, id),
+            checks: &|id| check(what_if, &query.hypothetical, id),
             networks: &what_if.base().settings.location.networks,
             uses_client_subnet: what_if.uses_client_subnet(),
             udp_payload_max: what_if.base().settings.dns.udp_payload_max,
@@ -103,18 +103,18 @@ fn check(what_if: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheck
     })
 }
 
-fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
-    let mut asked = Asked::default();
+fn explain_query(pairs: &[(String, String)]) -> Result<ExplainQuery, String> {
+    let mut options = QueryOptions::default();
     let mut hypothetical = Vec::new();
     let mut name = None;
     for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
         match key.as_str() {
             "name" => name = Some(Name::parse(value).map_err(|error| bad_name(&error))?),
-            "type" => asked.query_type = query_type(value).map_err(|error| format!("type: {error}"))?,
-            "from" => asked.from = Some(read::<IpAddr>(key, value)?),
-            "subnet" => asked.subnet = Some(read::<IpNet>(key, value)?),
-            "resolver" => asked.resolver = Some(read::<IpAddr>(key, value)?),
-            "seed" => asked.seed = Some(read::<u64>(key, value)?),
+            "type" => options.query_type = query_type(value).map_err(|error| format!("type: {error}"))?,
+            "from" => options.from = Some(read::<IpAddr>(key, value)?),
+            "subnet" => options.subnet = Some(read::<IpNet>(key, value)?),
+            "resolver" => options.resolver = Some(read::<IpAddr>(key, value)?),
+            "seed" => options.seed = Some(read::<u64>(key, value)?),
             "as_if" if hypothetical.len() < MOST_SUPPOSITIONS => hypothetical.push(read(key, value)?),
             "as_if" => return Err(format!("as_if: at most {MOST_SUPPOSITIONS}")),
             _ => {
@@ -125,8 +125,8 @@ fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
         }
     }
     let name = name.ok_or("name: which name is asked for?")?;
-    let seed = asked.seed.unwrap_or_else(|| fastrand::u64(..));
-    Ok(Wanted { question: asked.question(name, seed), hypothetical })
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
+    Ok(ExplainQuery { question: options.question(name, seed), hypothetical })
 }
 
 fn bad_name(error: &NameError) -> String {

@@ -16,7 +16,7 @@ use crate::health::{
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use crate::world::RecoveringRecord;
 
-use super::concurrency_limit::{Readers, Turn};
+use super::concurrency_limit::{ConcurrencyLimits, Permit};
 use super::reports::{LARGEST_PAGE, Report, counts, in_words};
 use super::shapes::{
     CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OverriddenShape, ResultShape,
@@ -31,14 +31,14 @@ const TRANSITIONS: usize = 1000;
 
 /// Query parameters of `/v1/health`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct HealthQuery {
     /// A name or glob; all checks if absent.
     name: Option<String>,
     /// A part of the name, case-insensitive.
     #[serde(default)]
     q: String,
     /// Only checks in this state.
-    state: Option<Which>,
+    state: Option<StateFilter>,
     /// Number of checks to skip, sorted by name.
     #[serde(default)]
     offset: usize,
@@ -52,7 +52,7 @@ pub(super) struct Wanted {
 /// The values of `state`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Which {
+enum StateFilter {
     Healthy,
     Unhealthy,
     Overridden,
@@ -61,34 +61,34 @@ enum Which {
 
 pub(super) async fn report(
     State(admin): State<AdminState>,
-    State(readers): State<Readers>,
-    Query(mut wanted): Query<Wanted>,
+    State(limits): State<ConcurrencyLimits>,
+    Query(mut query): Query<HealthQuery>,
 ) -> Response {
-    let turn = match wanted.turn(&readers).await {
-        Ok(turn) => turn,
+    let permit = match query.permit(&limits).await {
+        Ok(permit) => permit,
         Err(response) => return *response,
     };
     let (view, at) = match admin.health() {
         Ok(view) => (view, (admin.now)()),
         Err(response) => return *response,
     };
-    let pattern = wanted.name.take().map(Pattern);
-    let shape = move || health(&Report::new(view, pattern.as_ref(), at), &wanted, pattern.is_some());
-    match turn {
-        Some(turn) => turn.spend(move || json(StatusCode::OK, &shape())).await,
+    let pattern = query.name.take().map(Pattern);
+    let shape = move || health(&Report::new(view, pattern.as_ref(), at), &query, pattern.is_some());
+    match permit {
+        Some(permit) => permit.run_blocking(move || json(StatusCode::OK, &shape())).await,
         None => in_words(shape).await,
     }
 }
 
 /// Query parameters of `/v1/transitions`.
 #[derive(Debug, Deserialize)]
-pub(super) struct WantedTransitions {
+pub(super) struct TransitionsQuery {
     limit: Option<usize>,
 }
 
 /// The transitions of all checks, latest first.
-pub(super) async fn transitions(State(admin): State<AdminState>, Query(wanted): Query<WantedTransitions>) -> Response {
-    let limit = wanted.limit.unwrap_or(TRANSITIONS).min(TRANSITIONS);
+pub(super) async fn transitions(State(admin): State<AdminState>, Query(query): Query<TransitionsQuery>) -> Response {
+    let limit = query.limit.unwrap_or(TRANSITIONS).min(TRANSITIONS);
     match admin.health() {
         Ok(view) => in_words(move || latest(&view.checks(None), limit)).await,
         Err(response) => *response,
@@ -110,12 +110,12 @@ fn latest(checks: &[CheckReport], limit: usize) -> TransitionsShape {
     TransitionsShape { transitions: all.into_iter().map(shape).collect() }
 }
 
-fn health(report: &Report, wanted: &Wanted, with_recent: bool) -> HealthShape {
-    let part = wanted.q.to_lowercase();
-    let mut chosen: Vec<_> = report.checks.iter().filter(|check| wanted.fits(report, check, &part)).collect();
+fn health(report: &Report, query: &HealthQuery, with_recent: bool) -> HealthShape {
+    let part = query.q.to_lowercase();
+    let mut chosen: Vec<_> = report.checks.iter().filter(|check| query.fits(report, check, &part)).collect();
     chosen.sort_unstable_by(|one, other| one.view.name.cmp(&other.view.name));
-    let shown = chosen.iter().skip(wanted.offset).take(wanted.most());
-    let checks = shown.map(|check| match wanted.with_history() {
+    let shown = chosen.iter().skip(query.offset).take(query.most());
+    let checks = shown.map(|check| match query.with_history() {
         true => with_history(shape(report, check), check, with_recent),
         false => shape(report, check),
     });
@@ -148,15 +148,15 @@ fn returning(way: &RecoveringRecord, at: Timestamp) -> Option<ReturningShape> {
     Some(ReturningShape { record, since, stage, share_percent, until })
 }
 
-impl Wanted {
+impl HealthQuery {
     fn with_history(&self) -> bool {
         self.history != 0
     }
 
-    /// A request for histories waits for its turn.
-    async fn turn(&self, readers: &Readers) -> Result<Option<Turn>, Box<Response>> {
+    /// A request for histories waits for its permit.
+    async fn permit(&self, limits: &ConcurrencyLimits) -> Result<Option<Permit>, Box<Response>> {
         match self.with_history() {
-            true => readers.histories.next().await.map(Some),
+            true => limits.histories.acquire().await.map(Some),
             false => Ok(None),
         }
     }
@@ -170,10 +170,10 @@ impl Wanted {
     fn fits(&self, report: &Report, check: &CheckReport, part: &str) -> bool {
         let is_so = match self.state {
             None => true,
-            Some(Which::Healthy) => check.view.verdict == Status::Healthy,
-            Some(Which::Unhealthy) => check.view.verdict == Status::Unhealthy,
-            Some(Which::Overridden) => report.override_of(check).is_some(),
-            Some(Which::Pending) => check.view.pending,
+            Some(StateFilter::Healthy) => check.view.verdict == Status::Healthy,
+            Some(StateFilter::Unhealthy) => check.view.verdict == Status::Unhealthy,
+            Some(StateFilter::Overridden) => report.override_of(check).is_some(),
+            Some(StateFilter::Pending) => check.view.pending,
         };
         is_so && (part.is_empty() || check.view.name.to_lowercase().contains(part))
     }

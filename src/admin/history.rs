@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::history::EventRecord;
 
-use super::concurrency_limit::Readers;
+use super::concurrency_limit::ConcurrencyLimits;
 use super::events::shape;
 use super::shapes::{HistoryShape, NamedEventShape};
 use super::{AdminState, json, refusal};
@@ -18,7 +18,7 @@ const MOST: usize = 1000;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct HistoryQuery {
     /// The name or id of an object: only its changes.
     zone: Option<String>,
     limit: Option<usize>,
@@ -26,23 +26,24 @@ pub(super) struct Wanted {
 
 pub(super) async fn report(
     State(admin): State<AdminState>,
-    State(readers): State<Readers>,
-    Query(Wanted { zone, limit }): Query<Wanted>,
+    State(limits): State<ConcurrencyLimits>,
+    Query(HistoryQuery { zone, limit }): Query<HistoryQuery>,
 ) -> Response {
     let most = limit.unwrap_or(LIMIT).min(MOST);
     // The whole file is read.
-    let turn = match readers.histories.next().await {
-        Ok(turn) => turn,
+    let permit = match limits.histories.acquire().await {
+        Ok(permit) => permit,
         Err(response) => return *response,
     };
-    turn.spend(move || match admin.latest(most, zone.as_deref()) {
-        Ok(mut records) => {
-            records.reverse();
-            json(StatusCode::OK, &HistoryShape { events: records.iter().map(named).collect() })
-        }
-        Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, &format!("the history cannot be read: {error}")),
-    })
-    .await
+    permit
+        .run_blocking(move || match admin.latest(most, zone.as_deref()) {
+            Ok(mut records) => {
+                records.reverse();
+                json(StatusCode::OK, &HistoryShape { events: records.iter().map(named).collect() })
+            }
+            Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, &format!("the history cannot be read: {error}")),
+        })
+        .await
 }
 
 fn named(record: &EventRecord) -> NamedEventShape {

@@ -68,7 +68,7 @@ use crate::model::HealthCheck;
 use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
 
-use concurrency_limit::Readers;
+use concurrency_limit::ConcurrencyLimits;
 use shapes::ErrorShape;
 pub(crate) use token::{Changes, TOKEN_VARIABLE, Token};
 
@@ -134,13 +134,13 @@ pub(crate) struct AdminState {
 #[derive(Clone)]
 struct AppState {
     admin: AdminState,
-    readers: Readers,
+    limits: ConcurrencyLimits,
 }
 
 /// Serves the admin side on `listener` until the future is dropped, with at most `connections` open
 /// connections.
 pub(crate) async fn serve(listener: TcpListener, admin: AdminState, hosts: Hosts, connections: usize) {
-    let app = AppState { admin, readers: Readers::default() };
+    let app = AppState { admin, limits: ConcurrencyLimits::default() };
     http::serve(listener, router(app), front(hosts, connections)).await;
 }
 
@@ -209,9 +209,9 @@ impl FromRef<AppState> for AdminState {
     }
 }
 
-impl FromRef<AppState> for Readers {
-    fn from_ref(app: &AppState) -> Readers {
-        app.readers.clone()
+impl FromRef<AppState> for ConcurrencyLimits {
+    fn from_ref(app: &AppState) -> ConcurrencyLimits {
+        app.limits.clone()
     }
 }
 

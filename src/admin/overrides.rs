@@ -21,7 +21,7 @@ const MOST_OVER_S: u64 = 86_400;
 
 /// Query parameters of a `DELETE`: the override to clear.
 #[derive(Debug, Deserialize)]
-pub(super) struct Which {
+pub(super) struct OverrideQuery {
     pattern: String,
 }
 
@@ -43,7 +43,10 @@ pub(super) async fn set(State(admin): State<AdminState>, body: Bytes) -> Respons
     }
 }
 
-pub(super) async fn clear(State(admin): State<AdminState>, Query(Which { pattern }): Query<Which>) -> Response {
+pub(super) async fn clear(
+    State(admin): State<AdminState>,
+    Query(OverrideQuery { pattern }): Query<OverrideQuery>,
+) -> Response {
     change(&admin, StatusCode::OK, |answer| Event::ClearOverrides(Pattern(pattern), answer)).await
 }
 

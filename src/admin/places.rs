@@ -14,7 +14,7 @@ use crate::model::{
     LatencyRow, LocationNetwork, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy, Vpc,
 };
 
-use super::concurrency_limit::Readers;
+use super::concurrency_limit::ConcurrencyLimits;
 use super::shapes::{
     ClientPlaceShape, PlaceKindShape, PlacedRecordShape, PlacesShape, RecordPlaceShape, RoundTripsShape,
 };
@@ -32,22 +32,22 @@ const RECORD_SETS: usize = 100_000;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct PlacesQuery {
     /// Only the records that this name can lead to.
     name: Option<String>,
 }
 
 pub(super) async fn places(
     State(admin): State<AdminState>,
-    State(readers): State<Readers>,
-    Query(wanted): Query<Wanted>,
+    State(limits): State<ConcurrencyLimits>,
+    Query(query): Query<PlacesQuery>,
 ) -> Response {
-    let turn = match readers.zones.next().await {
-        Ok(turn) => turn,
+    let permit = match limits.zones.acquire().await {
+        Ok(permit) => permit,
         Err(response) => return *response,
     };
     let base = admin.base.borrow().clone();
-    turn.spend(move || zones::worded(shape(&base, wanted.name.as_deref()))).await
+    permit.run_blocking(move || zones::worded(shape(&base, query.name.as_deref()))).await
 }
 
 fn shape(base: &LoadedConfig, name: Option<&str>) -> Result<PlacesShape, NoModel> {

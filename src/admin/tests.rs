@@ -348,11 +348,11 @@ status = 'healthy'
 
 /// The admin of a real loop that serves one zone.
 async fn start_zone(zone: &str) -> (SocketAddr, tempfile::TempDir) {
-    app_with(zone, Readers::default()).await
+    app_with(zone, ConcurrencyLimits::default()).await
 }
 
 /// The same where these may read.
-async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDir) {
+async fn app_with(zone: &str, limits: ConcurrencyLimits) -> (SocketAddr, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::create_dir(path("zones")).unwrap();
@@ -414,7 +414,7 @@ async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDi
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = router(AppState { admin, readers });
+    let router = router(AppState { admin, limits });
     tokio::spawn(http::serve(listener, router, front(Hosts::default(), CONNECTIONS)));
     (address, directory)
 }
@@ -541,22 +541,22 @@ fn asker(address: SocketAddr, path: &str) -> tokio::task::JoinHandle<(u16, Strin
 
 #[tokio::test]
 async fn what_is_large_is_read_in_turn_and_few_wait() {
-    let readers = Readers::default();
-    let (address, _directory) = app_with(TREES, readers.clone()).await;
+    let limits = ConcurrencyLimits::default();
+    let (address, _directory) = app_with(TREES, limits.clone()).await;
     let zones: shapes::ZonesShape = read(address, "/v1/zones").await;
     let zone = format!("/v1/zones/{}/records", zones.zones[0].id);
     let large = [
-        ("/v1/explain?name=app.lab.test", &readers.zones),
-        (zone.as_str(), &readers.zones),
-        ("/v1/places", &readers.zones),
-        ("/v1/health?history=1", &readers.histories),
+        ("/v1/explain?name=app.lab.test", &limits.zones),
+        (zone.as_str(), &limits.zones),
+        ("/v1/places", &limits.zones),
+        ("/v1/health?history=1", &limits.histories),
     ];
-    for (path, turns) in large {
-        let held = turns.hold().await;
+    for (path, permits) in large {
+        let held = permits.hold().await;
         // Others may look at the same time.
         assert_eq!(get(address, "/v1/health", HOST).await.0, 200);
         let askers: Vec<_> = (0..16).map(|_| asker(address, path)).collect();
-        until(|| turns.waiters() == askers.len()).await;
+        until(|| permits.waiters() == askers.len()).await;
         let (status, body) = get(address, path, HOST).await;
         assert!(status == 503 && body.contains("too many wait already"), "{path}: {status} {body}");
         drop(held);
@@ -568,15 +568,15 @@ async fn what_is_large_is_read_in_turn_and_few_wait() {
 
 #[tokio::test]
 async fn who_goes_away_before_its_turn_costs_nothing() {
-    let readers = Readers::default();
-    let (address, _directory) = app_with(TREES, readers.clone()).await;
-    let held = readers.zones.hold().await;
+    let limits = ConcurrencyLimits::default();
+    let (address, _directory) = app_with(TREES, limits.clone()).await;
+    let held = limits.zones.hold().await;
     // Many more than may wait at once.
     for _ in 0..40 {
         let asker = asker(address, "/v1/explain?name=app.lab.test");
-        until(|| readers.zones.waiters() == 1).await;
+        until(|| limits.zones.waiters() == 1).await;
         asker.abort();
-        until(|| readers.zones.waiters() == 0).await;
+        until(|| limits.zones.waiters() == 0).await;
     }
     drop(held);
     assert_eq!(get(address, "/v1/explain?name=app.lab.test", HOST).await.0, 200);

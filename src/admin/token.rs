@@ -160,7 +160,7 @@ pub(super) struct Guard {
 
 /// The decision about a request that makes a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Verdict {
+enum Decision {
     May,
     Forbidden,
     ByPrograms,
@@ -182,23 +182,23 @@ impl Changes {
 
     /// True if a web page could make changes with these headers.
     pub(super) async fn page_may(&self, headers: &HeaderMap) -> bool {
-        !matches!(self, Changes::Programs) && self.judge(headers).await == Verdict::May
+        !matches!(self, Changes::Programs) && self.decide(headers).await == Decision::May
     }
 
-    async fn judge(&self, headers: &HeaderMap) -> Verdict {
+    async fn decide(&self, headers: &HeaderMap) -> Decision {
         let token = match self {
             // Browsers send this header with each change that a page requests; programs do not.
-            Changes::Programs if headers.contains_key(header::ORIGIN) => return Verdict::ByPrograms,
-            Changes::Programs => return Verdict::May,
-            Changes::Forbidden => return Verdict::Forbidden,
+            Changes::Programs if headers.contains_key(header::ORIGIN) => return Decision::ByPrograms,
+            Changes::Programs => return Decision::May,
+            Changes::Forbidden => return Decision::Forbidden,
             Changes::Token(token) => Ok(token.clone()),
             Changes::TokenFile(path) => read_beside(path.clone()).await,
         };
         match (token, shown(headers)) {
-            (Err(error), _) => Verdict::BrokenToken(error.to_string()),
-            (Ok(_), None) => Verdict::NoToken,
-            (Ok(token), Some(shown)) if token.is(shown) => Verdict::May,
-            (Ok(_), Some(_)) => Verdict::WrongToken,
+            (Err(error), _) => Decision::BrokenToken(error.to_string()),
+            (Ok(_), None) => Decision::NoToken,
+            (Ok(token), Some(shown)) if token.is(shown) => Decision::May,
+            (Ok(_), Some(_)) => Decision::WrongToken,
         }
     }
 }
@@ -232,34 +232,34 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    let verdict = guard.changes.judge(request.headers()).await;
-    if let Verdict::BrokenToken(error) = &verdict {
+    let decision = guard.changes.decide(request.headers()).await;
+    if let Decision::BrokenToken(error) = &decision {
         guard.complain(error);
     }
-    match verdict {
-        Verdict::May => next.run(request).await,
-        verdict => refused(&verdict),
+    match decision {
+        Decision::May => next.run(request).await,
+        decision => refused(&decision),
     }
 }
 
-fn refused(verdict: &Verdict) -> Response {
+fn refused(decision: &Decision) -> Response {
     let forbidden = |error| refusal(StatusCode::FORBIDDEN, error);
     let unauthorized = |challenge, error| {
         let mut response = refusal(StatusCode::UNAUTHORIZED, error);
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         response
     };
-    match verdict {
-        Verdict::NoToken => unauthorized("Bearer realm=\"fiftythree\"", "changes need the admin token"),
-        Verdict::WrongToken => {
+    match decision {
+        Decision::NoToken => unauthorized("Bearer realm=\"fiftythree\"", "changes need the admin token"),
+        Decision::WrongToken => {
             let challenge = "Bearer realm=\"fiftythree\", error=\"invalid_token\"";
             unauthorized(challenge, "this is not the admin token")
         }
-        Verdict::ByPrograms => forbidden("web pages may change nothing without an admin token: `[admin] token_file`"),
-        Verdict::Forbidden | Verdict::May => forbidden(
+        Decision::ByPrograms => forbidden("web pages may change nothing without an admin token: `[admin] token_file`"),
+        Decision::Forbidden | Decision::May => forbidden(
             "nothing may be changed: the admin side is reached from beyond loopback and has no token: `[admin] token_file`",
         ),
-        Verdict::BrokenToken(_) => {
+        Decision::BrokenToken(_) => {
             refusal(StatusCode::SERVICE_UNAVAILABLE, "the server's admin token is not usable; its log says why")
         }
     }
@@ -295,16 +295,16 @@ mod tests {
         let nothing = headers(&[]);
         let page = headers(&[(header::ORIGIN, "http://127.0.0.1:8053")]);
         let with = |value: &str| headers(&[(header::AUTHORIZATION, value)]);
-        assert_eq!(Changes::Programs.judge(&nothing).await, Verdict::May);
-        assert_eq!(Changes::Programs.judge(&page).await, Verdict::ByPrograms);
+        assert_eq!(Changes::Programs.decide(&nothing).await, Decision::May);
+        assert_eq!(Changes::Programs.decide(&page).await, Decision::ByPrograms);
         assert!(!Changes::Programs.page_may(&nothing).await);
-        assert_eq!(Changes::Forbidden.judge(&with(&right)).await, Verdict::Forbidden);
-        assert_eq!(token.judge(&nothing).await, Verdict::NoToken);
-        assert_eq!(token.judge(&with(&right)).await, Verdict::May);
-        assert_eq!(token.judge(&with(&right.replace("Bearer", "bearer"))).await, Verdict::May);
+        assert_eq!(Changes::Forbidden.decide(&with(&right)).await, Decision::Forbidden);
+        assert_eq!(token.decide(&nothing).await, Decision::NoToken);
+        assert_eq!(token.decide(&with(&right)).await, Decision::May);
+        assert_eq!(token.decide(&with(&right.replace("Bearer", "bearer"))).await, Decision::May);
         assert!(token.page_may(&with(&right)).await);
         for wrong in ["Bearer c2VjcmV0LXRva2VuX", "Bearer c2VjcmV0", "Bearer ", "Basic c2VjcmV0LXRva2Vu"] {
-            assert!(matches!(token.judge(&with(wrong)).await, Verdict::WrongToken | Verdict::NoToken), "{wrong}");
+            assert!(matches!(token.decide(&with(wrong)).await, Decision::WrongToken | Decision::NoToken), "{wrong}");
         }
     }
 
@@ -314,12 +314,12 @@ mod tests {
         let path = directory.path().join("token");
         let changes = Changes::TokenFile(path.clone());
         let shown = headers(&[(header::AUTHORIZATION, &format!("Bearer {TOKEN}"))]);
-        assert!(matches!(changes.judge(&shown).await, Verdict::BrokenToken(_)));
+        assert!(matches!(changes.decide(&shown).await, Decision::BrokenToken(_)));
         std::fs::write(&path, TOKEN).unwrap();
-        assert_eq!(changes.judge(&shown).await, Verdict::May);
+        assert_eq!(changes.decide(&shown).await, Decision::May);
         std::fs::write(&path, "another-token-of-today").unwrap();
-        assert_eq!(changes.judge(&shown).await, Verdict::WrongToken);
+        assert_eq!(changes.decide(&shown).await, Decision::WrongToken);
         std::fs::write(&path, "").unwrap();
-        assert!(matches!(changes.judge(&shown).await, Verdict::BrokenToken(_)));
+        assert!(matches!(changes.decide(&shown).await, Decision::BrokenToken(_)));
     }
 }

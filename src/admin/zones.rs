@@ -12,7 +12,7 @@ use crate::health::{CheckSlot, Status};
 use crate::load::{LoadedConfig, NoModel, ZoneOutline};
 use crate::model::{Content, HostedZone, HostedZoneId};
 
-use super::concurrency_limit::Readers;
+use super::concurrency_limit::ConcurrencyLimits;
 use super::reports::{LARGEST_PAGE, Report, in_words};
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
 use super::tree::{self, Forest, Owner};
@@ -34,7 +34,7 @@ pub(super) fn worded<S: Serialize>(outcome: Result<S, NoModel>) -> Response {
 
 /// Query parameters of `/v1/zones`.
 #[derive(Debug, Deserialize)]
-pub(super) struct WantedZones {
+pub(super) struct ZonesQuery {
     /// A part of the name or the comment, case-insensitive.
     #[serde(default)]
     q: String,
@@ -43,15 +43,15 @@ pub(super) struct WantedZones {
     limit: Option<usize>,
 }
 
-pub(super) async fn list(State(admin): State<AdminState>, Query(wanted): Query<WantedZones>) -> Response {
+pub(super) async fn list(State(admin): State<AdminState>, Query(query): Query<ZonesQuery>) -> Response {
     match admin.health() {
-        Ok(view) => in_words(move || zones(&view.base, &view.checks(None), &wanted)).await,
+        Ok(view) => in_words(move || zones(&view.base, &view.checks(None), &query)).await,
         Err(response) => *response,
     }
 }
 
-fn zones(base: &LoadedConfig, checks: &[CheckReport], wanted: &WantedZones) -> ZonesShape {
-    let part = wanted.q.to_lowercase();
+fn zones(base: &LoadedConfig, checks: &[CheckReport], query: &ZonesQuery) -> ZonesShape {
+    let part = query.q.to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&part);
     let fits = |zone: &ZoneOutline<'_>| holds(&zone.name.to_string()) || zone.comment.is_some_and(holds);
     let mut chosen: Vec<_> = base.zone_outlines().filter(fits).collect();
@@ -69,14 +69,14 @@ fn zones(base: &LoadedConfig, checks: &[CheckReport], wanted: &WantedZones) -> Z
         unavailable: zone.is_unavailable,
         unhealthy_checks: zone.checks.iter().filter(|slot| unhealthy.binary_search(slot).is_ok()).count(),
     };
-    let limit = wanted.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
-    let zones = chosen.iter().skip(wanted.offset).take(limit).map(row).collect();
+    let limit = query.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
+    let zones = chosen.iter().skip(query.offset).take(limit).map(row).collect();
     ZonesShape { matching: chosen.len(), zones }
 }
 
 /// Query parameters of `/v1/zones/{id}/records`.
 #[derive(Debug, Deserialize)]
-pub(super) struct WantedRecords {
+pub(super) struct RecordsQuery {
     /// A part of the name, a set identifier or a value, case-insensitive.
     #[serde(default)]
     q: String,
@@ -96,12 +96,12 @@ pub(super) struct WantedRecords {
 
 pub(super) async fn records(
     State(admin): State<AdminState>,
-    State(readers): State<Readers>,
+    State(limits): State<ConcurrencyLimits>,
     Path(id): Path<String>,
-    Query(wanted): Query<WantedRecords>,
+    Query(query): Query<RecordsQuery>,
 ) -> Response {
-    let turn = match readers.zones.next().await {
-        Ok(turn) => turn,
+    let permit = match limits.zones.acquire().await {
+        Ok(permit) => permit,
         Err(response) => return *response,
     };
     let view = match admin.health() {
@@ -113,18 +113,18 @@ pub(super) async fn records(
     let work = move || {
         let zone = view.base.zone_model(&id)?;
         let checks = tree::checks(&Report::new(Arc::clone(&view), None, at));
-        Ok(found(&Forest::new(&zone, &view.world, &checks), &wanted))
+        Ok(found(&Forest::new(&zone, &view.world, &checks), &query))
     };
-    turn.spend(move || worded(work())).await
+    permit.run_blocking(move || worded(work())).await
 }
 
-fn found(forest: &Forest<'_>, wanted: &WantedRecords) -> RecordsShape {
-    let part = wanted.q.to_lowercase();
-    let mut owners: Vec<&Owner> = forest.owners().filter(|owner| wanted.fits(forest, owner, &part)).collect();
+fn found(forest: &Forest<'_>, query: &RecordsQuery) -> RecordsShape {
+    let part = query.q.to_lowercase();
+    let mut owners: Vec<&Owner> = forest.owners().filter(|owner| query.fits(forest, owner, &part)).collect();
     owners.sort_by_cached_key(|(name, record_type)| (order_of(name.wire()), *record_type));
-    let limit = wanted.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
+    let limit = query.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
     let mut room = MEMBERS;
-    let shown = owners.iter().skip(wanted.offset).take(limit);
+    let shown = owners.iter().skip(query.offset).take(limit);
     let groups = shown.map(|owner| forest.tree(owner, &mut room)).collect();
     let HostedZone { id, name, comment, vpcs, record_sets, .. } = forest.zone;
     RecordsShape {
@@ -151,24 +151,23 @@ fn order_of(wire: &[u8]) -> Vec<Vec<u8>> {
     labels
 }
 
-impl WantedRecords {
+impl RecordsQuery {
     fn fits(&self, forest: &Forest<'_>, owner: &Owner, part: &str) -> bool {
         let (name, record_type) = owner;
-        let is =
-            |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(is));
+        let is = |query: &Option<String>, is: &str| query.as_ref().is_none_or(|query| query.eq_ignore_ascii_case(is));
         let policy = forest.sets(owner).first().map_or("", |set| set.routing_policy.name());
         is(&self.record_type, record_type.as_str())
             && is(&self.policy, policy)
-            && self.name.as_ref().is_none_or(|wanted| is_name(wanted, &name.to_string()))
+            && self.name.as_ref().is_none_or(|query| is_name(query, &name.to_string()))
             && (part.is_empty() || holds(forest, owner, part))
             // Last: this asks the world.
-            && self.state.is_none_or(|wanted| forest.state(owner) == wanted)
+            && self.state.is_none_or(|query| forest.state(owner) == query)
     }
 }
 
 /// With or without the dot at the end.
-fn is_name(wanted: &str, name: &str) -> bool {
-    wanted.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
+fn is_name(query: &str, name: &str) -> bool {
+    query.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
 }
 
 fn holds(forest: &Forest<'_>, owner: &Owner, part: &str) -> bool {

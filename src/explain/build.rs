@@ -59,7 +59,7 @@ fn without_records(
     why: String,
 ) -> Explanation {
     Explanation {
-        question: asked(question, context),
+        question: question_shape(question, context),
         vpc: vpc(question, context),
         zone,
         client: None,
@@ -99,7 +99,7 @@ fn zone_shape(zone: &Zone, vpc: Option<&VpcShape>) -> ZoneShape {
     ZoneShape { name: zone.name().to_string(), id: zone.id().0.clone(), private: zone.is_private(), why }
 }
 
-fn asked(question: &Question, context: &ExplainContext<'_>) -> QuestionShape {
+fn question_shape(question: &Question, context: &ExplainContext<'_>) -> QuestionShape {
     QuestionShape {
         name: question.name.to_string(),
         record_type: question.query_type.to_string(),
@@ -315,7 +315,7 @@ impl<'s> ExplanationBuilder<'s> {
         let vpc = vpc(self.question, self.context);
         let zone = zone_shape(self.zone_view.zone, vpc.as_ref());
         Explanation {
-            question: asked(self.question, self.context),
+            question: question_shape(self.question, self.context),
             vpc,
             zone: Some(zone),
             answer: self.answer(answer),

@@ -49,7 +49,7 @@ pub struct Question {
 
 /// A query as a user gives it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct QueryOptions {
     /// The type.
     pub query_type: QueryType,
     /// The client's address; also the resolver's, if that is not given.
@@ -62,13 +62,13 @@ pub struct Asked {
     pub seed: Option<u64>,
 }
 
-impl Default for Asked {
-    fn default() -> Asked {
-        Asked { query_type: RecordType::A.into(), from: None, subnet: None, resolver: None, seed: None }
+impl Default for QueryOptions {
+    fn default() -> QueryOptions {
+        QueryOptions { query_type: RecordType::A.into(), from: None, subnet: None, resolver: None, seed: None }
     }
 }
 
-impl Asked {
+impl QueryOptions {
     /// The packet that the server would receive. For a client behind a resolver it carries as much
     /// of the address as resolvers send: 24 bits of an IPv4 address, 56 bits of an IPv6 address
     /// (RFC 7871 section 11.1).

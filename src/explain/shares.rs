@@ -27,16 +27,16 @@ pub(super) struct Shares {
     pub(super) complete: bool,
 }
 
-/// The long-run shares of a group's records in the answers to this client. `asked` is the QTYPE; a
+/// The long-run shares of a group's records in the answers to this client. `query_type` is the QTYPE; a
 /// CNAME of another type is followed, except for ANY.
 pub(super) fn shares(
     zone_view: &ZoneView<'_>,
     client: &Client<'_>,
     names: &Names<'_>,
-    asked: QueryType,
+    query_type: QueryType,
     group: &(GroupIndex, Owner),
 ) -> Shares {
-    let mut walk = Walk { zone_view, client, names, asked, known: Vec::new(), complete: true };
+    let mut walk = Walk { zone_view, client, names, query_type, known: Vec::new(), complete: true };
     let leaves = walk.follow(group.0, &group.1, 0);
     Shares { leaves, complete: walk.complete }
 }
@@ -45,7 +45,7 @@ struct Walk<'s, 'w> {
     zone_view: &'s ZoneView<'w>,
     client: &'s Client<'w>,
     names: &'s Names<'s>,
-    asked: QueryType,
+    query_type: QueryType,
     /// Groups that were followed already. Aliases can lead to the same group many times; it is
     /// followed once.
     known: Vec<(GroupIndex, Rc<Leaves>)>,
@@ -103,17 +103,21 @@ impl Walk<'_, '_> {
     /// The group that a CNAME points to, if it is in this zone.
     fn cname_target(&self, group: GroupIndex, member: MemberIndex) -> Option<(GroupIndex, Owner)> {
         let zone = self.zone_view.zone;
-        let is_asked = [RecordType::Cname.into(), QueryType::ANY].contains(&self.asked);
+        let is_asked = [RecordType::Cname.into(), QueryType::ANY].contains(&self.query_type);
         if zone.record_type(group) != RecordType::Cname || is_asked {
             return None;
         }
         let node = match zone.cname_target(group, member)? {
             Found::Name(node) | Found::Wildcard(node) => node,
             // This zone answers DS at a delegation point.
-            Found::Delegation(cut) if self.asked == RecordType::Ds.into() && self.is_target(group, member, cut) => cut,
+            Found::Delegation(cut)
+                if self.query_type == RecordType::Ds.into() && self.is_target(group, member, cut) =>
+            {
+                cut
+            }
             Found::Delegation(_) | Found::Nothing => return None,
         };
-        let asked = RecordType::from_code(self.asked.0).and_then(|asked| zone.group(node, asked));
+        let asked = RecordType::from_code(self.query_type.0).and_then(|asked| zone.group(node, asked));
         let group = asked.or_else(|| zone.group(node, RecordType::Cname))?;
         Some((group, (self.names.of_node(zone, node), zone.record_type(group))))
     }

@@ -43,7 +43,7 @@ fn asked_with(zone: &HostedZone, down: &[u32], (asked, asked_type): (&str, &str)
 fn a_zone_without_records_says_why() {
     let zone = ZoneIdentity { id: HostedZoneId("Z1".to_owned()), name: name("child"), vpcs: Vec::new() };
     let world = with_unavailable(&[lab([])], &[], &[zone]);
-    let question = Asked::default().question(name("www.child"), 1);
+    let question = QueryOptions::default().question(name("www.child"), 1);
     let context = ExplainContext {
         world: &world,
         model: &|_| Err("child.toml is broken".to_owned()),
@@ -351,7 +351,7 @@ fn a_client_behind_a_resolver_is_told_as_resolvers_do() {
     let asked = |from: &str, resolver: Option<&str>| {
         let from = Some(from.parse().unwrap());
         let resolver = resolver.map(|text| text.parse().unwrap());
-        Asked { from, resolver, ..Asked::default() }.question(name("app"), 1)
+        QueryOptions { from, resolver, ..QueryOptions::default() }.question(name("app"), 1)
     };
     let alone = asked("192.0.2.7", None);
     assert_eq!((alone.resolver.to_string().as_str(), alone.client_subnet), ("192.0.2.7", None));

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use crate::causes::with_causes;
 use crate::config::ClientSubnetUse;
 use crate::control::{HypotheticalHealth, OverrideError};
-use crate::explain::{Asked, ExplainContext, Explanation, explain, query_type};
+use crate::explain::{ExplainContext, Explanation, QueryOptions, explain, query_type};
 use crate::model::{Name, QueryType, RecordType};
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -110,8 +110,8 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     let location = &offline.settings.location;
     let as_if: Vec<String> = arguments.as_if.iter().map(ToString::to_string).collect();
     let ExplainArguments { query_type, from, subnet, resolver, seed, .. } = *arguments;
-    let asked = Asked { query_type, from, subnet, resolver, seed };
-    let question = asked.question(arguments.name.clone(), seed.unwrap_or_else(|| fastrand::u64(..)));
+    let options = QueryOptions { query_type, from, subnet, resolver, seed };
+    let question = options.question(arguments.name.clone(), seed.unwrap_or_else(|| fastrand::u64(..)));
     let context = ExplainContext {
         world: &assumed.world,
         model: &|id| offline.model(id),
