@@ -52,7 +52,7 @@ impl LastLoad {
 
 impl Control {
     pub(super) fn reload(&mut self, trigger: Trigger) {
-        if trigger == Trigger::Asked {
+        if trigger == Trigger::ProbedAddress {
             self.outputs.reloads.send_modify(|reloads| reloads.asked += 1);
         }
         if let Some(loading) = &mut self.loading {
@@ -184,7 +184,7 @@ impl Control {
             let printed = summary.diagnostics.render(Style::Plain);
             let text = format!("diagnostics in the files, {}:\n{}", summary.consequence(), printed.trim_end());
             if summary.errors > 0 { tracing::error!("{text}") } else { tracing::warn!("{text}") }
-        } else if summary.errors > 0 && trigger == Trigger::Asked {
+        } else if summary.errors > 0 && trigger == Trigger::ProbedAddress {
             tracing::warn!("the files have the same errors as before, {}", summary.consequence());
         } else if !self.last_diagnostics.is_empty() && summary.diagnostics.is_empty() {
             tracing::info!("the files have no errors any more");
@@ -203,7 +203,7 @@ impl Control {
         }
         match (summary.changes.is_empty(), trigger) {
             (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),
-            (true, Trigger::Asked) => tracing::info!("reloaded: nothing changed; {}", summary.totals()),
+            (true, Trigger::ProbedAddress) => tracing::info!("reloaded: nothing changed; {}", summary.totals()),
             (true, Trigger::Edited) => {}
         }
     }
@@ -214,7 +214,7 @@ impl Control {
         let held_back = self.warnings.admit(warning);
         match (trigger, held_back) {
             (_, Some(held_back)) => tracing::warn!("{warning}{held_back}"),
-            (Trigger::Asked, None) => tracing::warn!("{warning}"),
+            (Trigger::ProbedAddress, None) => tracing::warn!("{warning}"),
             (Trigger::Edited, None) => {}
         }
     }
@@ -262,7 +262,7 @@ fn log_deferred(deferred: &Deferred) {
 /// A requested reload takes precedence over an edit, because its sender waits for the outcome.
 pub(super) fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
     match one {
-        Some(Trigger::Asked) => Trigger::Asked,
+        Some(Trigger::ProbedAddress) => Trigger::ProbedAddress,
         _ => other,
     }
 }

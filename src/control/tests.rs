@@ -103,7 +103,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         generation: 0,
         base: LoadedConfig::empty(settings),
         slots: Slots::default(),
-        trigger: Trigger::Asked,
+        trigger: Trigger::ProbedAddress,
     };
     let loaded = *load(&source, &FileSources::default(), request, LoadPhase::Start).result?;
     let (probes_in, probes) = watch::channel(Arc::from([]));
@@ -742,7 +742,7 @@ fn edits_during_a_load_are_loaded_after_it() {
     control.handle(Event::Reload(Trigger::Edited));
     let first = control.next_load();
     control.handle(Event::Reload(Trigger::Edited));
-    control.handle(Event::Reload(Trigger::Asked));
+    control.handle(Event::Reload(Trigger::ProbedAddress));
     assert!(control.jobs.try_recv().is_err(), "one load at a time");
     let outcome = load(&control.source, &FileSources::default(), first, LoadPhase::Reload);
     control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
@@ -760,7 +760,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     control.reload();
     assert_eq!(counts(), (0, 0));
     control.handle(Event::Reload(Trigger::Edited));
-    control.handle(Event::Reload(Trigger::Asked));
+    control.handle(Event::Reload(Trigger::ProbedAddress));
     let edit = control.next_load();
     control.write("other.test.toml", "name = 1");
     // What was asked for comes after the edit's load, which is of before.
@@ -790,7 +790,7 @@ fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
     let edited =
         SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(control.directory.path().join("fiftythree.toml"), edited).unwrap();
-    control.handle(Event::Reload(Trigger::Asked));
+    control.handle(Event::Reload(Trigger::ProbedAddress));
     let request = control.next_load();
     let outcome = load(&control.source, &FileSources::default(), request, LoadPhase::Reload);
     let Ok(loaded) = &outcome.result else { panic!("refused") };

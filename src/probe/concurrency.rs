@@ -1,10 +1,10 @@
 //! Limits how many probes run at the same time, so that probes that hang do not delay others.
 //!
 //! ```text
-//!           ┌──────────── beginning: half of the places ───────────┐
+//!           ┌──────────── beginning: half of the permits ──────────┐
 //!  probe ──▶│ at most LATE, then it moves on                       │──▶ result
 //!           └──┬───────────────────────────────────────────────────┘
-//!              │ late        ▲ no place to move to and another probe waits:
+//!              │ late        ▲ no permit to move on with, and another probe waits:
 //!              │             │ cancelled, and restarted when there is one
 //!           ┌──▼── late: a quarter ──────┐  ┌── hung: a quarter ─────────┐
 //!           │ the endpoint has answered  │  │ it never has, or not for   │
@@ -12,11 +12,11 @@
 //!           └────────────────────────────┘  └────────────────────────────┘
 //! ```
 //!
-//! Every place for beginning is free again within [`LATE`] when another probe waits for it. A probe
-//! therefore waits at most `LATE × (probes waiting before it ÷ half of the places)`, no matter how
+//! Every permit for beginning is free again within [`LATE`] when another probe waits for it. A probe
+//! therefore waits at most `LATE × (probes waiting before it ÷ half of the permits)`, no matter how
 //! many endpoints hang. An endpoint whose checks are unhealthy because it hangs starts in a `hung`
-//! place at once: one more failure changes no verdict. An endpoint that begins to hang finds a
-//! `late` place, which those endpoints never take.
+//! permit at once: one more failure changes no status. An endpoint that begins to hang finds a
+//! `late` permit, which those endpoints never take.
 //!
 //! docs/decisions/0045-places-for-probes.md has the alternatives.
 
@@ -32,16 +32,16 @@ use tokio::time::{Instant, timeout_at};
 /// connection to the other side of the world takes about 0.5 s.
 pub(super) const LATE: Duration = Duration::from_millis(500);
 
-/// With fewer places there would be no quarter.
+/// With fewer permits there would be no quarter.
 const FEWEST: usize = 4;
 
-/// The places for probes.
+/// The permits for probes.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct ProbePermits {
     beginning: Semaphore,
     late: Semaphore,
     hung: Semaphore,
-    wanted: Mutex<Wanted>,
+    wanted: Mutex<Demand>,
 }
 
 /// What is known about the endpoint of a probe.
@@ -65,19 +65,19 @@ pub(super) struct RecentProbes {
     was_discarded: bool,
 }
 
-/// The demand for places to begin in, and the probes that can give one up.
+/// The demand for permits to begin with, and the probes that can give one up.
 #[derive(Debug, Default)]
-struct Wanted {
+struct Demand {
     /// Waiting probes for which no late probe has been cancelled.
-    places: usize,
-    /// Late probes in places to begin in, longest first.
+    permits: usize,
+    /// Late probes with permits to begin, longest first.
     late: VecDeque<oneshot::Sender<()>>,
 }
 
-/// A place to begin in.
-struct Beginning<'p> {
-    places: &'p Places,
-    /// Set when the probe is late: receives the request for this place.
+/// A permit to begin.
+struct StartPermit<'p> {
+    permits: &'p ProbePermits,
+    /// Set when the probe is late: receives the request for this permit.
     wanted: Option<oneshot::Receiver<()>>,
     was_wanted: bool,
     _permit: SemaphorePermit<'p>,
@@ -111,19 +111,19 @@ impl RecentProbes {
     }
 }
 
-impl Places {
-    pub(super) fn new(places: usize) -> Places {
-        let places = places.clamp(FEWEST, Semaphore::MAX_PERMITS);
-        let quarter = places / 4;
-        Places {
-            beginning: Semaphore::new(places - 2 * quarter),
+impl ProbePermits {
+    pub(super) fn new(permits: usize) -> ProbePermits {
+        let permits = permits.clamp(FEWEST, Semaphore::MAX_PERMITS);
+        let quarter = permits / 4;
+        ProbePermits {
+            beginning: Semaphore::new(permits - 2 * quarter),
             late: Semaphore::new(quarter),
             hung: Semaphore::new(quarter),
             wanted: Mutex::default(),
         }
     }
 
-    /// Runs a probe when there is a place for it. `probe` is called again when the first call was
+    /// Runs a probe when there is a permit for it. `probe` is called again when the first call was
     /// cancelled.
     pub(super) async fn run<T, F: Future<Output = T>>(
         &self,
@@ -140,13 +140,13 @@ impl Places {
         {
             return result;
         }
-        let _place = others.acquire().await.expect(NEVER_CLOSED);
+        let _permit = others.acquire().await.expect(NEVER_CLOSED);
         probe().await
     }
 
-    /// Returns `None` if the probe was cancelled. A late probe moves to one of the other places.
+    /// Returns `None` if the probe was cancelled. A late probe moves to one of the other permits.
     async fn begin<T>(&self, probe: impl Future<Output = T>, others: &Semaphore) -> Option<T> {
-        let mut place = self.place_to_begin().await;
+        let mut permit = self.start_permit().await;
         let mut probing = pin!(probe);
         if let Ok(result) = timeout_at(Instant::now() + LATE, &mut probing).await {
             return Some(result);
@@ -155,15 +155,15 @@ impl Places {
             biased;
             result = &mut probing => Some(result),
             other = others.acquire() => {
-                drop(place);
-                let _place = other.expect(NEVER_CLOSED);
+                drop(permit);
+                let _permit = other.expect(NEVER_CLOSED);
                 Some(probing.await)
             }
-            () = place.wait_until_wanted() => None,
+            () = permit.wait_until_wanted() => None,
         }
     }
 
-    async fn place_to_begin(&self) -> Beginning<'_> {
+    async fn start_permit(&self) -> StartPermit<'_> {
         let permit = match self.beginning.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
@@ -171,17 +171,17 @@ impl Places {
                 self.beginning.acquire().await.expect(NEVER_CLOSED)
             }
         };
-        Beginning { places: self, wanted: None, was_wanted: false, _permit: permit }
+        StartPermit { permits: self, wanted: None, was_wanted: false, _permit: permit }
     }
 
-    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+    fn wanted(&self) -> MutexGuard<'_, Demand> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const NEVER_CLOSED: &str = "the semaphore is never closed";
 
-impl Wanted {
+impl Demand {
     /// Cancels the probe that has been late for longest; without one, the next that becomes late.
     fn request_one(&mut self) {
         while let Some(late) = self.late.pop_front() {
@@ -189,17 +189,17 @@ impl Wanted {
                 return;
             }
         }
-        self.places += 1;
+        self.permits += 1;
     }
 }
 
-impl Beginning<'_> {
-    /// Waits until another probe wants the place of this late one.
+impl StartPermit<'_> {
+    /// Waits until another probe wants the permit of this late one.
     async fn wait_until_wanted(&mut self) {
         let receiver = {
-            let mut wanted = self.places.wanted();
-            if wanted.places > 0 {
-                // Dropping this place serves that probe, and counts it.
+            let mut wanted = self.permits.wanted();
+            if wanted.permits > 0 {
+                // Dropping this permit serves that probe, and counts it.
                 return;
             }
             let (sender, receiver) = oneshot::channel();
@@ -212,13 +212,13 @@ impl Beginning<'_> {
     }
 }
 
-impl Drop for Beginning<'_> {
-    /// A place that was not requested serves a waiting probe for which none need be cancelled now.
+impl Drop for StartPermit<'_> {
+    /// A permit that was not requested serves a waiting probe for which none need be cancelled now.
     fn drop(&mut self) {
-        let mut wanted = self.places.wanted();
+        let mut wanted = self.permits.wanted();
         let was_wanted = self.was_wanted || self.wanted.as_mut().is_some_and(|wanted| wanted.try_recv().is_ok());
         if !was_wanted {
-            wanted.places = wanted.places.saturating_sub(1);
+            wanted.permits = wanted.permits.saturating_sub(1);
         }
     }
 }
@@ -255,13 +255,13 @@ mod tests {
     }
 
     /// Probes an endpoint as the prober does, for a minute and a half of simulated time.
-    async fn probe(places: Arc<Places>, endpoint: Endpoint, first: Duration) -> Longest {
+    async fn probe(permits: Arc<ProbePermits>, endpoint: Endpoint, first: Duration) -> Longest {
         let (start, mut longest, mut row, mut recent) =
             (Instant::now(), Longest::default(), 0, RecentProbes::default());
         sleep(first).await;
         let mut last = Instant::now();
         while start.elapsed() < Duration::from_secs(90) {
-            let took = places
+            let took = permits
                 .run(recent.responsiveness(THRESHOLD), || async {
                     let hangs = start.elapsed() >= endpoint.hangs_from;
                     sleep(if hangs { HUNG } else { ANSWERED }).await;
@@ -282,18 +282,18 @@ mod tests {
     }
 
     /// All at once; each endpoint begins at another time of the first interval.
-    fn simulate(places: usize, endpoints: &[Endpoint]) -> Vec<Longest> {
+    fn simulate(permits: usize, endpoints: &[Endpoint]) -> Vec<Longest> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let places = Arc::new(Places::new(places));
+            let permits = Arc::new(ProbePermits::new(permits));
             let mut probes = JoinSet::new();
-            for (place, endpoint) in endpoints.iter().enumerate() {
-                let first = INTERVAL.mul_f64(place as f64 * 0.618_034 % 1.0);
-                let probing = probe(Arc::clone(&places), *endpoint, first);
-                probes.spawn(async move { (place, probing.await) });
+            for (permit, endpoint) in endpoints.iter().enumerate() {
+                let first = INTERVAL.mul_f64(permit as f64 * 0.618_034 % 1.0);
+                let probing = probe(Arc::clone(&permits), *endpoint, first);
+                probes.spawn(async move { (permit, probing.await) });
             }
             let mut longest = probes.join_all().await;
-            longest.sort_unstable_by_key(|(place, _)| *place);
+            longest.sort_unstable_by_key(|(permit, _)| *permit);
             longest.into_iter().map(|(_, longest)| longest).collect()
         })
     }
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn endpoints_that_hang_delay_none_that_answers() {
-        // 384 of 768 places are for beginning: 2000 hung endpoints fill them 5.2 times, for `LATE`.
+        // 384 of 768 permits are for beginning: 2000 hung endpoints fill them 5.2 times, for `LATE`.
         let endpoints = [&[HEALTHY; 100][..], &[Endpoint { hangs_from: Duration::ZERO }; 2000]].concat();
         let longest = simulate(768, &endpoints);
         let round = INTERVAL + ANSWERED;
@@ -360,10 +360,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_run_at_once_than_there_are_places_and_none_is_lost() {
-        let (places, running) = (Arc::new(Places::new(16)), Arc::new(Mutex::new((0, 0))));
+        let (permits, running) = (Arc::new(ProbePermits::new(16)), Arc::new(Mutex::new((0, 0))));
         let mut probes = JoinSet::new();
         for number in 0..200_u64 {
-            let (places, running) = (Arc::clone(&places), Arc::clone(&running));
+            let (permits, running) = (Arc::clone(&permits), Arc::clone(&running));
             probes.spawn(async move {
                 let probe = || async {
                     struct Running<'r>(&'r Mutex<(i32, i32)>);
@@ -379,7 +379,7 @@ mod tests {
                     let _running = Running(&running);
                     sleep(Duration::from_millis(number * 20)).await;
                 };
-                places
+                permits
                     .run(
                         [Responsiveness::Hangs, Responsiveness::Answers, Responsiveness::Unknown][number as usize % 3],
                         probe,
@@ -396,24 +396,24 @@ mod tests {
         while probes.join_next().await.is_some() {}
         let (now, most) = *running.lock().unwrap();
         assert_eq!((now, most), (0, 16));
-        assert_eq!([&places.beginning, &places.late, &places.hung].map(Semaphore::available_permits), [8, 4, 4]);
+        assert_eq!([&permits.beginning, &permits.late, &permits.hung].map(Semaphore::available_permits), [8, 4, 4]);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
 
-        /// The wait has a bound, however many endpoints hang and however few places there are.
+        /// The wait has a bound, however many endpoints hang and however few permits there are.
         #[test]
         fn the_wait_is_bounded(
-            places in 8_usize..200,
+            permits in 8_usize..200,
             hanging in proptest::collection::vec(0_u64..50, 0..300),
             answering in 1_usize..20,
         ) {
             let hanging: Vec<Endpoint> =
                 hanging.into_iter().map(|second| Endpoint { hangs_from: Duration::from_secs(second) }).collect();
             let all = hanging.len() + answering;
-            let longest = simulate(places, &[&vec![HEALTHY; answering][..], &hanging].concat());
-            let rounds = u32::try_from(all.div_ceil(places - places / 4 * 2)).unwrap();
+            let longest = simulate(permits, &[&vec![HEALTHY; answering][..], &hanging].concat());
+            let rounds = u32::try_from(all.div_ceil(permits - permits / 4 * 2)).unwrap();
             let bound = INTERVAL + ANSWERED + (LATE + ANSWERED) * rounds;
             prop_assert!(slowest(&longest[..answering]) <= bound, "{:?} > {bound:?}", slowest(&longest[..answering]));
         }

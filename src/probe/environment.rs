@@ -1,11 +1,11 @@
-//! What probes and evaluations share: the resolver, the places and the detection of pauses.
+//! What probes and evaluations share: the resolver, the permits and the detection of pauses.
 
 use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::concurrency::Places;
+use super::concurrency::ProbePermits;
 use super::pause::PauseDetector;
 use super::resolve::Resolver;
 
@@ -13,7 +13,7 @@ use super::resolve::Resolver;
 #[derive(Debug)]
 pub struct Environment {
     pub(super) resolver: Arc<Resolver>,
-    pub(super) places: Places,
+    pub(super) permits: ProbePermits,
     pub(super) pauses: Arc<PauseDetector>,
     watching: AbortHandle,
 }
@@ -25,7 +25,7 @@ impl Environment {
         let pauses = Arc::new(PauseDetector::default());
         let watched = Arc::clone(&pauses);
         let watching = tokio::spawn(async move { watched.watch().await }).abort_handle();
-        Arc::new(Environment { resolver: Arc::default(), places: Places::new(probes_at_once), pauses, watching })
+        Arc::new(Environment { resolver: Arc::default(), permits: ProbePermits::new(probes_at_once), pauses, watching })
     }
 
     /// Whether the process was paused since then.

@@ -6,7 +6,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 use super::head::Malformed;
-use super::{Finding, Step};
+use super::{Finding, ProbePhase};
 
 /// The probe could not run because this process has no file descriptor, port or memory left. This
 /// says nothing about the endpoint and does not count against it.
@@ -18,7 +18,7 @@ pub(super) struct ProbeNotRun(pub(super) String);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExchangeError {
     #[error("a step took too long")]
-    TimedOut(Step),
+    TimedOut(ProbePhase),
     #[error("the connection was closed before the response was complete")]
     Closed,
     #[error("the connection was closed during the TLS handshake")]
@@ -65,7 +65,7 @@ pub(super) fn of_socket(error: &io::Error) -> Result<Finding, ProbeNotRun> {
         | io::ErrorKind::NotConnected
         | io::ErrorKind::UnexpectedEof => Finding::Closed,
         // The kernel timed out before the probe did.
-        io::ErrorKind::TimedOut => Finding::TimedOut(Step::Connect),
+        io::ErrorKind::TimedOut => Finding::TimedOut(ProbePhase::Connect),
         _ => Finding::Unreachable(error.to_string()),
     })
 }

@@ -88,11 +88,11 @@ impl Evaluator {
     /// tokio runtime.
     pub fn set(&mut self, schedule: &[ScheduledMetric]) {
         let mut before = std::mem::take(&mut self.running);
-        for (place, scheduled) in schedule.iter().enumerate() {
+        for (index, scheduled) in schedule.iter().enumerate() {
             let running = match before.remove(&scheduled.slot) {
                 Some(running) if running.goes_on_as(scheduled) => running,
                 _ => {
-                    let first = scheduled.check.period.min(FIRST_WITHIN).mul_f64(place as f64 / schedule.len() as f64);
+                    let first = scheduled.check.period.min(FIRST_WITHIN).mul_f64(index as f64 / schedule.len() as f64);
                     Running::start(scheduled, first, &self.tools)
                 }
             };
@@ -149,7 +149,7 @@ async fn keep_evaluating(scheduled: ScheduledMetric, first: Duration, tools: Arc
         let turn = turns.acquire().await.expect("the semaphore is never closed");
         let began = Instant::now();
         let responsiveness = recent.responsiveness(scheduled.check.evaluation_periods);
-        let (report, took) = tools.environment.places.run(responsiveness, || tools.evaluate(&scheduled)).await;
+        let (report, took) = tools.environment.permits.run(responsiveness, || tools.evaluate(&scheduled)).await;
         drop(turn);
         if recent.is_discarded(tools.environment.was_paused_since(began)) {
             continue;

@@ -30,7 +30,7 @@ use super::exchange::Exchange;
 use super::framing::BodyReader;
 use super::head::{Head, HeadReader};
 use super::tls::{Connectors, ServerNameIndication, Trust};
-use super::{Durations, Finding, Step, Timings};
+use super::{Durations, Finding, ProbePhase, Timings};
 
 /// The protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,13 +121,13 @@ impl HttpProbe {
         steps: &Steps,
     ) -> Result<Finding, ExchangeError> {
         let start = Instant::now();
-        let stream = within(start + timings.connect, Step::Connect, connecting).await?;
+        let stream = within(start + timings.connect, ProbePhase::Connect, connecting).await?;
         let connected = Instant::now();
         let mut exchange = Exchange::new(stream, &self.request);
-        let head = within(connected + timings.status, Step::Status, read_head(&mut exchange)).await?;
+        let head = within(connected + timings.status, ProbePhase::Status, read_head(&mut exchange)).await?;
         let answered = Instant::now();
         steps.note(|durations| durations.first_byte = Some(answered - connected));
-        within(answered + timings.body, Step::Body, self.judge(&head, &mut exchange)).await
+        within(answered + timings.body, ProbePhase::Body, self.judge(&head, &mut exchange)).await
     }
 
     /// Connects with SNI first, if the check sends it, and once more without SNI if the certificate
@@ -197,7 +197,7 @@ async fn connect(address: SocketAddr, steps: &Steps) -> Result<TcpStream, Exchan
 
 async fn within<T>(
     deadline: Instant,
-    step: Step,
+    step: ProbePhase,
     work: impl Future<Output = Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
     timeout_at(deadline, work).await.unwrap_or(Err(ExchangeError::TimedOut(step)))

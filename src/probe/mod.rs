@@ -15,7 +15,7 @@
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: schedules the
 //!   evaluations.
 //! - `resolve`: the address of a domain name, before each probe.
-//! - `places`: limits how many probes run at once, so that hung ones do not delay others; `pause`:
+//! - `concurrency`: limits how many probes run at once, so that hung ones do not delay others; `pause`:
 //!   detects that the process was stopped or suspended; `environment`: what all probes share.
 //! - `longest`: the longest time to failover.
 //! - `report`: the result of a probe, in Route 53's words.
@@ -58,7 +58,7 @@ pub use evaluator::{Evaluated, Evaluator};
 pub use longest::longest_failover;
 pub use metric::{MetricReport, Numbers};
 pub use prober::{Prober, ProberError, ProberSettings};
-pub use report::{Asked, Durations, Finding, Report, Step};
+pub use report::{Durations, Finding, ProbePhase, ProbedAddress, Report};
 
 /// The result of one probe, sent to the control loop.
 #[derive(Clone, Debug, PartialEq)]

@@ -32,7 +32,7 @@ use super::errors::ProbeNotRun;
 use super::http::{HttpProbe, Transport};
 use super::resolve::{Host, NoAddress};
 use super::tls::{Connectors, ServerNameIndication, Trust};
-use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
+use super::{Durations, Finding, Observed, ProbedAddress, Report, Timings, tcp};
 
 /// All first probes start within this time (or within the interval, if that is shorter) ...
 const FIRST_PROBES_WITHIN: Duration = Duration::from_secs(1);
@@ -203,8 +203,8 @@ impl Prober {
         drop(before);
         starting.sort_unstable_by_key(|(_, listeners)| listeners[0].slot);
         let all = starting.len();
-        for (place, (probe, listeners)) in starting.into_iter().enumerate() {
-            let pauses = Pauses::of(&listeners[0], place, all);
+        for (index, (probe, listeners)) in starting.into_iter().enumerate() {
+            let pauses = Pauses::of(&listeners[0], index, all);
             self.running.insert(probe, Running::start(listeners, pauses, &self.tools));
         }
     }
@@ -292,10 +292,10 @@ fn life(scheduled: &ScheduledProbe) -> (CheckSlot, Generation) {
 }
 
 impl Pauses {
-    fn of(scheduled: &ScheduledProbe, place: usize, of: usize) -> Pauses {
+    fn of(scheduled: &ScheduledProbe, index: usize, of: usize) -> Pauses {
         let interval = scheduled.check.request_interval;
         let all_within = FIRST_PROBES_WITHIN.max(Duration::from_secs_f64(of as f64 / FIRST_PROBES_A_SECOND));
-        let first = interval.min(all_within).mul_f64(place as f64 / of as f64);
+        let first = interval.min(all_within).mul_f64(index as f64 / of as f64);
         // The fractional parts of multiples of the golden ratio fill the range from 0 to 1 evenly
         // for any number of slots. 1 - x is never 0, so there is always a pause.
         let part = 1.0 - (f64::from(scheduled.slot.0) * 0.618_033_988_749_895).fract();
@@ -359,7 +359,7 @@ impl Tools {
         let checks = listeners.checks();
         match result {
             Ok(report) => {
-                if report.asked != Asked::NoAddress {
+                if report.address != ProbedAddress::NoAddress {
                     recent.note(report.observation() == Observation::Fail && report.durations.total > LATE);
                 }
                 self.report(&checks, report, began).await?;
@@ -390,10 +390,12 @@ impl Tools {
     async fn probe(&self, endpoint: &Endpoint, responsiveness: Responsiveness) -> Result<Report, ProbeNotRun> {
         let (asked, address) = match self.address(endpoint).await? {
             Ok(found) => found,
-            Err(finding) => return Ok(Report { finding, asked: Asked::NoAddress, durations: Durations::default() }),
+            Err(finding) => {
+                return Ok(Report { finding, address: ProbedAddress::NoAddress, durations: Durations::default() });
+            }
         };
         let address = SocketAddr::new(address, endpoint.port);
-        let (finding, durations) = self.environment.places.run(responsiveness, || self.ask(endpoint, address)).await?;
+        let (finding, durations) = self.environment.permits.run(responsiveness, || self.ask(endpoint, address)).await?;
         let report = Report { finding, asked, durations };
         if let Target::Named(host) = &endpoint.target
             && report.observation() == Observation::Fail
@@ -410,13 +412,13 @@ impl Tools {
         }
     }
 
-    async fn address(&self, endpoint: &Endpoint) -> Result<Result<(Asked, IpAddr), Finding>, ProbeNotRun> {
+    async fn address(&self, endpoint: &Endpoint) -> Result<Result<(ProbedAddress, IpAddr), Finding>, ProbeNotRun> {
         let host = match &endpoint.target {
-            Target::Literal(address) => return Ok(Ok((Asked::Literal(*address), *address))),
+            Target::Literal(address) => return Ok(Ok((ProbedAddress::Literal(*address), *address))),
             Target::Named(host) => host,
         };
         match self.environment.resolver.address(host, endpoint.timings.resolve).await {
-            Ok(address) => Ok(Ok((Asked::Resolved(address), address))),
+            Ok(address) => Ok(Ok((ProbedAddress::Resolved(address), address))),
             Err(NoAddress::None(why)) => Ok(Err(Finding::Unresolved(why))),
             Err(NoAddress::NoResponse(why)) => Ok(Err(Finding::ResolverFailed(why))),
             Err(NoAddress::Local(why)) => Err(ProbeNotRun(why)),
@@ -552,7 +554,7 @@ mod tests {
         // A name that cannot exist fails without a query.
         let endpoint = Endpoint::new(&schedule(&[by_name("no\0name")])[0], &prober.tools);
         let report = prober.tools.probe(&endpoint, Responsiveness::Unknown).await.unwrap();
-        assert_eq!((report.asked, report.finding.reason()), (Asked::NoAddress, Reason::Dns));
+        assert_eq!((report.address, report.finding.reason()), (ProbedAddress::NoAddress, Reason::Dns));
         assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
     }
 
@@ -565,7 +567,7 @@ mod tests {
         let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
         let (mut prober, mut results) = prober(&ProberSettings { timings, ..ProberSettings::default() });
         prober.set(&schedule(&[check]));
-        assert_eq!(next(&mut results).await.report.finding, Finding::TimedOut(crate::probe::Step::Status));
+        assert_eq!(next(&mut results).await.report.finding, Finding::TimedOut(crate::probe::ProbePhase::Status));
         silent.assert_that_nothing_is_left().await;
         let [one, two, three] = [1, 2, 3].map(Duration::from_secs);
         let own = Timeouts { connect: Some(one), response: Some(two), body: Some(three) };
@@ -589,7 +591,7 @@ mod tests {
             let endpoint = Endpoint::new(&schedule(&[by_name(family)])[0], &prober.tools);
             prober.tools.address(&endpoint).await.unwrap().map(|(asked, _)| asked)
         };
-        assert_eq!(asked(AddressFamily::Ipv6).await, Ok(Asked::Resolved("::1".parse().unwrap())));
+        assert_eq!(asked(AddressFamily::Ipv6).await, Ok(ProbedAddress::Resolved("::1".parse().unwrap())));
         assert!(asked(AddressFamily::Ipv4).await.is_err());
     }
 
@@ -775,7 +777,7 @@ mod tests {
         let pauses: Vec<Pauses> = schedule
             .iter()
             .enumerate()
-            .map(|(place, scheduled)| Pauses::of(scheduled, place, schedule.len()))
+            .map(|(index, scheduled)| Pauses::of(scheduled, index, schedule.len()))
             .collect();
         assert!(pauses.iter().all(|pauses| pauses.first < FIRST_PROBES_WITHIN));
         for second in 0..30 {

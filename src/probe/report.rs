@@ -14,14 +14,14 @@ pub struct Report {
     /// The finding.
     pub finding: Finding,
     /// The address that was probed.
-    pub asked: Asked,
+    pub address: ProbedAddress,
     /// The durations of its steps.
     pub durations: Durations,
 }
 
 /// The address that was probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum ProbedAddress {
     /// The address in the check's configuration.
     Literal(IpAddr),
     /// The address of the check's domain name at this probe.
@@ -59,7 +59,7 @@ pub enum Finding {
     /// the rest could not.
     Undecodable(u16, String),
     /// A step timed out.
-    TimedOut(Step),
+    TimedOut(ProbePhase),
     /// The endpoint refused the connection.
     Refused,
     /// The endpoint closed or reset the connection too early.
@@ -78,7 +78,7 @@ pub enum Finding {
 
 /// A step of a probe with its own deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ProbePhase {
     /// Connecting, TLS included.
     Connect,
     /// From the connection to the status.
@@ -131,19 +131,19 @@ impl Finding {
 /// TLS alert. Only the pattern of its other messages is known; the rest follows it.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.finding.reason() {
+        let result = match self.finding.reason() {
             Reason::Good => "Success",
             _ => "Failure",
         };
-        match (self.finding.status(), self.asked) {
+        match (self.finding.status(), self.address) {
             // Route 53 formats the status in two ways: "Code 200, OK" and "Code: 200. Resolved IP:
             // … . OK".
-            (Some(code), Asked::Resolved(ip)) => {
-                write!(f, "{verdict}: HTTP Status Code: {code}. Resolved IP: {ip}. {}", phrase(code))?;
+            (Some(code), ProbedAddress::Resolved(ip)) => {
+                write!(f, "{result}: HTTP Status Code: {code}. Resolved IP: {ip}. {}", phrase(code))?;
             }
-            (Some(code), _) => write!(f, "{verdict}: HTTP Status Code {code}, {}", phrase(code))?,
-            (None, Asked::Resolved(ip)) => write!(f, "{verdict}: Resolved IP: {ip}. ")?,
-            (None, _) => write!(f, "{verdict}: ")?,
+            (Some(code), _) => write!(f, "{result}: HTTP Status Code {code}, {}", phrase(code))?,
+            (None, ProbedAddress::Resolved(ip)) => write!(f, "{result}: Resolved IP: {ip}. ")?,
+            (None, _) => write!(f, "{result}: ")?,
         }
         self.finding.write_detail(f)
     }
@@ -160,14 +160,15 @@ impl Finding {
                 write!(f, ". The search string was not found in the body, which could not be decoded: {why}.")
             }
             Finding::Connected => f.write_str("The connection was established."),
-            // Route 53 goes on with the firewall rules for its own checkers, which do not apply here.
-            Finding::TimedOut(Step::Connect) => {
+            // Route 53 goes on with the firewall rules for its own checkers, which do not apply
+            // here.
+            Finding::TimedOut(ProbePhase::Connect) => {
                 f.write_str("Connection timed out. The endpoint is down, or a firewall blocks the connection.")
             }
-            Finding::TimedOut(Step::Status) => {
+            Finding::TimedOut(ProbePhase::Status) => {
                 f.write_str("The endpoint did not send an HTTP status within the timeout limit.")
             }
-            Finding::TimedOut(Step::Body) => {
+            Finding::TimedOut(ProbePhase::Body) => {
                 f.write_str("The endpoint did not send the body within the timeout limit.")
             }
             Finding::Refused => f.write_str("The connection was refused by the endpoint."),
@@ -189,14 +190,14 @@ fn phrase(code: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn text(finding: Finding, asked: Asked) -> String {
-        Report { finding, asked, durations: Durations::default() }.to_string()
+    fn text(finding: Finding, address: ProbedAddress) -> String {
+        Report { finding, address, durations: Durations::default() }.to_string()
     }
 
     #[test]
     fn a_status_reads_as_route_53_writes_it() {
-        let literal = Asked::Literal("192.0.2.44".parse().unwrap());
-        let resolved = Asked::Resolved("192.0.2.44".parse().unwrap());
+        let literal = ProbedAddress::Literal("192.0.2.44".parse().unwrap());
+        let resolved = ProbedAddress::Resolved("192.0.2.44".parse().unwrap());
         let cases = [
             (Finding::GoodStatus(200), literal, "Success: HTTP Status Code 200, OK"),
             (Finding::GoodStatus(200), resolved, "Success: HTTP Status Code: 200. Resolved IP: 192.0.2.44. OK"),
@@ -208,19 +209,19 @@ mod tests {
             ),
             (Finding::Closed, resolved, "Failure: Resolved IP: 192.0.2.44. The connection was closed by the endpoint."),
             (
-                Finding::TimedOut(Step::Connect),
+                Finding::TimedOut(ProbePhase::Connect),
                 literal,
                 "Failure: Connection timed out. The endpoint is down, or a firewall blocks the connection.",
             ),
             (
                 Finding::Unresolved("app.lab.test has no IPv4 address".to_owned()),
-                Asked::NoAddress,
+                ProbedAddress::NoAddress,
                 "Failure: DNS resolution failed: app.lab.test has no IPv4 address.",
             ),
             (Finding::Tls("SSL alert handshake_failure".to_owned()), literal, "Failure: SSL alert handshake_failure"),
         ];
-        for (finding, asked, expected) in cases {
-            assert_eq!(text(finding, asked), expected);
+        for (finding, address, expected) in cases {
+            assert_eq!(text(finding, address), expected);
         }
     }
 }

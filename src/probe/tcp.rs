@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::errors::{ProbeNotRun, of_socket};
-use super::{Durations, Finding, Step, Timings};
+use super::{Durations, Finding, ProbePhase, Timings};
 
 /// Connects and closes the connection at once.
 pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Finding, Durations), ProbeNotRun> {
@@ -16,7 +16,7 @@ pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Fin
         Ok(Ok(_connection)) => Finding::Connected,
         Ok(Err(error)) if was_established(&error) => Finding::Connected,
         Ok(Err(error)) => of_socket(&error)?,
-        Err(_) => Finding::TimedOut(Step::Connect),
+        Err(_) => Finding::TimedOut(ProbePhase::Connect),
     };
     let total = start.elapsed();
     let connect = (finding == Finding::Connected).then_some(total);
@@ -81,7 +81,7 @@ mod tests {
         let _queued = TcpStream::connect(address).await.unwrap();
         let timings = Timings { tcp_connect: Duration::from_millis(300), ..Timings::default() };
         let (finding, durations) = probe(address, &timings).await.unwrap();
-        assert_eq!(finding, Finding::TimedOut(Step::Connect));
+        assert_eq!(finding, Finding::TimedOut(ProbePhase::Connect));
         assert!(durations.total >= Duration::from_millis(300));
     }
 }

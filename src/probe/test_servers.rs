@@ -23,7 +23,7 @@ use crate::model::{HealthCheckId, HttpRequest, StatusRange};
 use super::http::{HttpProbe, Transport};
 use super::tls::ServerNameIndication::{Omitted, Sent};
 use super::tls::{Connectors, Trust};
-use super::{Authorities, Durations, Finding, Step, Timings};
+use super::{Authorities, Durations, Finding, ProbePhase, Timings};
 
 /// The deadline under test.
 const DEADLINE: Duration = Duration::from_millis(300);
@@ -37,11 +37,11 @@ pub(super) fn patient() -> Timings {
 }
 
 /// For tests in which one step should time out and no other, however loaded the machine is.
-fn short(step: Step) -> Timings {
+fn short(step: ProbePhase) -> Timings {
     match step {
-        Step::Connect => Timings { connect: DEADLINE, ..patient() },
-        Step::Status => Timings { status: DEADLINE, ..patient() },
-        Step::Body => Timings { body: DEADLINE, ..patient() },
+        ProbePhase::Connect => Timings { connect: DEADLINE, ..patient() },
+        ProbePhase::Status => Timings { status: DEADLINE, ..patient() },
+        ProbePhase::Body => Timings { body: DEADLINE, ..patient() },
     }
 }
 
@@ -378,13 +378,13 @@ async fn headers_of_the_users_own_are_sent_and_may_replace_ours() {
 #[tokio::test]
 async fn silence_after_the_connection_is_a_status_that_did_not_come() {
     let server = Server::start(until_closed).await;
-    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+    assert_eq!(plain(&server, None, short(ProbePhase::Status)).await, Finding::TimedOut(ProbePhase::Status));
 }
 
 #[tokio::test]
 async fn a_head_that_stops_in_the_middle_times_out() {
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-").await;
-    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+    assert_eq!(plain(&server, None, short(ProbePhase::Status)).await, Finding::TimedOut(ProbePhase::Status));
 }
 
 #[tokio::test]
@@ -399,7 +399,7 @@ async fn a_head_that_drips_times_out() {
         }
     })
     .await;
-    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+    assert_eq!(plain(&server, None, short(ProbePhase::Status)).await, Finding::TimedOut(ProbePhase::Status));
 }
 
 #[tokio::test]
@@ -411,7 +411,7 @@ async fn provisional_answers_without_end_time_out() {
         }
     })
     .await;
-    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+    assert_eq!(plain(&server, None, short(ProbePhase::Status)).await, Finding::TimedOut(ProbePhase::Status));
 }
 
 #[tokio::test]
@@ -426,7 +426,7 @@ async fn a_body_that_stops_or_drips_times_out_only_where_a_string_is_searched() 
     })
     .await;
     for server in [stops, drips] {
-        assert_eq!(plain(&server, Some("needle"), short(Step::Body)).await, Finding::TimedOut(Step::Body));
+        assert_eq!(plain(&server, Some("needle"), short(ProbePhase::Body)).await, Finding::TimedOut(ProbePhase::Body));
         assert_eq!(plain(&server, None, patient()).await, Finding::GoodStatus(200));
     }
 }
@@ -764,8 +764,8 @@ async fn the_handshake_has_a_time_of_its_own() {
 #[tokio::test]
 async fn a_handshake_that_hangs_times_out_as_a_connection() {
     let server = Server::start(until_closed).await;
-    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Connect)).await;
-    assert_eq!(finding, Finding::TimedOut(Step::Connect));
+    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(ProbePhase::Connect)).await;
+    assert_eq!(finding, Finding::TimedOut(ProbePhase::Connect));
     // Also if the first handshake succeeds and the second, without the name, hangs.
     let config = server_config(Certificate { alternative: "other.test", ..GOOD }, rustls::DEFAULT_VERSIONS);
     let server = Server::start(move |stream| {
@@ -780,8 +780,8 @@ async fn a_handshake_that_hangs_times_out_as_a_connection() {
         }
     })
     .await;
-    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Connect)).await;
-    assert_eq!(finding, Finding::TimedOut(Step::Connect));
+    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(ProbePhase::Connect)).await;
+    assert_eq!(finding, Finding::TimedOut(ProbePhase::Connect));
 }
 
 #[tokio::test]
@@ -796,8 +796,8 @@ async fn silence_after_the_handshake_is_a_status_that_did_not_come() {
         }
     })
     .await;
-    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Status)).await;
-    assert_eq!(finding, Finding::TimedOut(Step::Status));
+    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(ProbePhase::Status)).await;
+    assert_eq!(finding, Finding::TimedOut(ProbePhase::Status));
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct Waiting {
-    by_id: HashMap<u16, Asked>,
+    by_id: HashMap<u16, PendingQuery>,
     queries: usize,
     bound_at: Instant,
 }
@@ -87,7 +87,7 @@ type Response = Result<Message, String>;
 
 /// A query that waits for its response.
 #[derive(Debug)]
-struct Asked {
+struct PendingQuery {
     query: Query,
     server: usize,
     responses: mpsc::Sender<(usize, Response)>,
@@ -188,7 +188,7 @@ impl NameServer {
         responses: mpsc::Sender<(usize, Response)>,
     ) -> io::Result<UnderWay> {
         let socket = self.socket()?;
-        let under_way = socket.register(Asked { query: query.clone(), server, responses });
+        let under_way = socket.register(PendingQuery { query: query.clone(), server, responses });
         let bytes = message(under_way.id, query).to_vec().map_err(io::Error::other)?;
         under_way.socket.shared.socket.send(&bytes).await?;
         Ok(under_way)
@@ -224,7 +224,7 @@ impl Socket {
     }
 
     /// Gives a query an unused message id.
-    fn register(self: Arc<Socket>, asked: Asked) -> UnderWay {
+    fn register(self: Arc<Socket>, pending: PendingQuery) -> UnderWay {
         let mut waiting = lock(&self.shared.waiting);
         let id = loop {
             // hickory-proto draws it from a cryptographic generator.
@@ -234,7 +234,7 @@ impl Socket {
             }
         };
         waiting.queries += 1;
-        waiting.by_id.insert(id, asked);
+        waiting.by_id.insert(id, pending);
         drop(waiting);
         UnderWay { socket: self, id }
     }
@@ -267,8 +267,8 @@ async fn read(shared: Arc<Shared>) {
             Ok(length) => shared.hand_over(&buffer[..length]),
             // ICMP says that the port is closed, which holds for all queries in progress.
             Err(error) => {
-                for (_, asked) in lock(&shared.waiting).by_id.drain() {
-                    let _ = asked.responses.try_send((asked.server, Err(error.to_string())));
+                for (_, pending) in lock(&shared.waiting).by_id.drain() {
+                    let _ = pending.responses.try_send((pending.server, Err(error.to_string())));
                 }
                 sleep(AFTER_AN_ERROR).await;
             }
@@ -282,9 +282,11 @@ impl Shared {
         let Some(&id) = bytes.first_chunk() else { return };
         let id = u16::from_be_bytes(id);
         // A forged response must not end the wait for the true one.
-        let Some(response) = waiting.by_id.get(&id).and_then(|asked| response_to(bytes, &asked.query)) else { return };
-        if let Some(asked) = waiting.by_id.remove(&id) {
-            let _ = asked.responses.try_send((asked.server, Ok(response)));
+        let Some(response) = waiting.by_id.get(&id).and_then(|pending| response_to(bytes, &pending.query)) else {
+            return;
+        };
+        if let Some(pending) = waiting.by_id.remove(&id) {
+            let _ = pending.responses.try_send((pending.server, Ok(response)));
         }
     }
 }
