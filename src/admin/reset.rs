@@ -28,12 +28,12 @@ impl AdminState {
     async fn reload(&self) -> Result<ResetShape, Box<Response>> {
         // An error means that there are none.
         let _ = self.ask(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).await?;
-        self.events.send(Event::Reload(Trigger::Asked)).await.map_err(|_| loop_has_stopped())?;
+        self.events.send(Event::Reload(Trigger::Requested)).await.map_err(|_| loop_has_stopped())?;
         // The loop handles events in order: after its answer, the load is counted.
         self.ask(Event::Ping).await?;
         let mut reloads = self.reloads.clone();
-        let asked = reloads.borrow().asked;
-        let done = reloads.wait_for(|reloads| reloads.done >= asked).await.map_err(|_| loop_has_stopped())?;
+        let requested = reloads.borrow().requested;
+        let done = reloads.wait_for(|reloads| reloads.done >= requested).await.map_err(|_| loop_has_stopped())?;
         Ok(ResetShape { outcome: done.outcome.to_string() })
     }
 }

@@ -366,7 +366,7 @@ async fn app_with(zone: &str, limits: ConcurrencyLimits) -> (SocketAddr, tempfil
         generation: 0,
         base: LoadedConfig::empty(settings),
         slots: crate::health::Slots::default(),
-        trigger: crate::load::Trigger::Asked,
+        trigger: crate::load::Trigger::Requested,
     };
     let sources = crate::load::FileSources::default();
     let outcome = crate::load::load(&source, &sources, request, crate::config::LoadPhase::Start);

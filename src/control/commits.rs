@@ -95,7 +95,7 @@ impl Control {
         };
         // One after the other, as the loader assigned their slots.
         for loaded in loaded.into_iter().filter_map(|outcome| outcome.result.ok()) {
-            self.apply(*loaded, Trigger::Edited, at);
+            self.apply(*loaded, Trigger::FileChanged, at);
         }
         let result = result.map(|(config, committed)| {
             let counts = (config.base.zone_summaries().count(), config.base.record_sets(), config.base.checks.len());

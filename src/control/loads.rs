@@ -53,7 +53,7 @@ impl LastLoad {
 impl Control {
     pub(super) fn reload(&mut self, trigger: Trigger) {
         if trigger == Trigger::ProbedAddress {
-            self.outputs.reloads.send_modify(|reloads| reloads.asked += 1);
+            self.outputs.reloads.send_modify(|reloads| reloads.requested += 1);
         }
         if let Some(loading) = &mut self.loading {
             loading.again = Some(stronger(loading.again, trigger));
@@ -110,7 +110,7 @@ impl Control {
     /// Marks the requested reloads as done, so that those who wait for them continue.
     fn finish_reloads(&self, outcome: String) {
         self.outputs.reloads.send_modify(|reloads| {
-            reloads.done = reloads.asked;
+            reloads.done = reloads.requested;
             reloads.outcome = outcome.into();
         });
     }
@@ -204,7 +204,7 @@ impl Control {
         match (summary.changes.is_empty(), trigger) {
             (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),
             (true, Trigger::ProbedAddress) => tracing::info!("reloaded: nothing changed; {}", summary.totals()),
-            (true, Trigger::Edited) => {}
+            (true, Trigger::FileChanged) => {}
         }
     }
 
@@ -215,7 +215,7 @@ impl Control {
         match (trigger, held_back) {
             (_, Some(held_back)) => tracing::warn!("{warning}{held_back}"),
             (Trigger::ProbedAddress, None) => tracing::warn!("{warning}"),
-            (Trigger::Edited, None) => {}
+            (Trigger::FileChanged, None) => {}
         }
     }
 

@@ -123,7 +123,7 @@ impl From<LoadEvent> for Event {
         match event {
             LoadEvent::Ended(outcome) => Event::Compiled(outcome),
             LoadEvent::Committed(outcome) => Event::Committed(outcome),
-            LoadEvent::Responsive => Event::Reload(Trigger::Edited),
+            LoadEvent::Responsive => Event::Reload(Trigger::FileChanged),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::load::{Refused, Summary};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reloads {
     /// How many were requested.
-    pub(crate) asked: u64,
+    pub(crate) requested: u64,
     /// How many of those have ended, successful or not.
     pub(crate) done: u64,
     /// The outcome of the last load, including loads after edits, in one line.

@@ -209,7 +209,7 @@ impl TestControl {
     }
 
     pub(super) fn reload(&mut self) {
-        self.handle(Event::Reload(Trigger::Edited));
+        self.handle(Event::Reload(Trigger::FileChanged));
         assert_eq!(self.do_loads(), 1);
     }
 
@@ -739,9 +739,9 @@ fn a_stray_copy_refuses_no_start_and_the_file_that_was_there_first_can_be_edited
 #[test]
 fn edits_during_a_load_are_loaded_after_it() {
     let mut control = control(&[("other.test.toml", OTHER)]);
-    control.handle(Event::Reload(Trigger::Edited));
+    control.handle(Event::Reload(Trigger::FileChanged));
     let first = control.next_load();
-    control.handle(Event::Reload(Trigger::Edited));
+    control.handle(Event::Reload(Trigger::FileChanged));
     control.handle(Event::Reload(Trigger::ProbedAddress));
     assert!(control.jobs.try_recv().is_err(), "one load at a time");
     let outcome = load(&control.source, &FileSources::default(), first, LoadPhase::Reload);
@@ -756,10 +756,10 @@ fn edits_during_a_load_are_loaded_after_it() {
 fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     let mut control = control(&[("other.test.toml", OTHER)]);
     let reloads = control.reloads.subscribe();
-    let counts = || (reloads.borrow().asked, reloads.borrow().done);
+    let counts = || (reloads.borrow().requested, reloads.borrow().done);
     control.reload();
     assert_eq!(counts(), (0, 0));
-    control.handle(Event::Reload(Trigger::Edited));
+    control.handle(Event::Reload(Trigger::FileChanged));
     control.handle(Event::Reload(Trigger::ProbedAddress));
     let edit = control.next_load();
     control.write("other.test.toml", "name = 1");
@@ -776,7 +776,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
 #[test]
 fn a_stale_load_is_dropped() {
     let mut control = control(&[("other.test.toml", OTHER)]);
-    control.handle(Event::Reload(Trigger::Edited));
+    control.handle(Event::Reload(Trigger::FileChanged));
     let request = control.next_load();
     control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
     let outcome = load(&control.source, &FileSources::default(), request, LoadPhase::Reload);

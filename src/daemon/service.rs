@@ -122,16 +122,16 @@ fn watchdog() -> Option<Duration> {
 
 /// Announces the begin and the end of each requested reload, even of one that ended in between.
 async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, tell: impl Fn(News<'_>)) {
-    let mut announced = reloads.borrow_and_update().asked;
+    let mut announced = reloads.borrow_and_update().requested;
     let mut is_loading = false;
     while reloads.changed().await.is_ok() {
-        let Reloads { asked, done, outcome } = reloads.borrow_and_update().clone();
-        if asked > announced && !is_loading {
+        let Reloads { requested, done, outcome } = reloads.borrow_and_update().clone();
+        if requested > announced && !is_loading {
             is_loading = true;
             tell(News::Reloading);
         }
-        announced = asked;
-        if asked == done {
+        announced = requested;
+        if requested == done {
             tell(if is_loading { News::Ready(&outcome) } else { News::Status(&outcome) });
             is_loading = false;
         }

@@ -192,7 +192,7 @@ impl Wiring {
         let events = self.events.clone();
         let changed = move || {
             // The loop runs as long as the server.
-            let _ = events.blocking_send(Event::Reload(Trigger::Edited));
+            let _ = events.blocking_send(Event::Reload(Trigger::FileChanged));
         };
         let start = move || Watcher::start(writers.clone(), changed.clone());
         let watcher = start().context("cannot start the watcher")?;

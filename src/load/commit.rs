@@ -84,7 +84,7 @@ pub(crate) fn commit(
         }
         if must_load || !is_served {
             let request =
-                LoadRequest { generation, base: base.clone(), slots: slots.clone(), trigger: Trigger::Edited };
+                LoadRequest { generation, base: base.clone(), slots: slots.clone(), trigger: Trigger::FileChanged };
             let outcome = load(settings, sources, request, LoadPhase::Reload);
             if let Ok(new) = &outcome.result {
                 base = new.base.clone();

@@ -78,9 +78,9 @@ use zone_texts::Texts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trigger {
     /// A reload was requested (SIGHUP or the API). The outcome is logged even if nothing changed.
-    Asked,
+    Requested,
     /// A file changed.
-    Edited,
+    FileChanged,
 }
 
 /// A request to the loader.

@@ -95,7 +95,7 @@ pub(crate) async fn first_load(
         let work = move || {
             let seen = Fingerprint::of(&source.targets(&settings));
             let base = LoadedConfig::empty(settings).with_history(history);
-            let request = LoadRequest { generation: 0, base, slots: Slots::default(), trigger: Trigger::Asked };
+            let request = LoadRequest { generation: 0, base, slots: Slots::default(), trigger: Trigger::Requested };
             let outcome = load(&source, &FileSources::default(), request, LoadPhase::Start);
             outcome.result.map(|loaded| FirstLoad { seen, loaded })
         };
@@ -152,8 +152,8 @@ async fn run_one<E: From<LoadEvent> + Send + 'static>(
 ) -> LoadOutcome {
     let generation = request.generation;
     let sources = match request.trigger {
-        Trigger::Asked => Arc::clone(&inputs.requested),
-        Trigger::Edited => Arc::clone(&inputs.edited),
+        Trigger::Requested => Arc::clone(&inputs.requested),
+        Trigger::FileChanged => Arc::clone(&inputs.edited),
     };
     let settings = Arc::clone(&inputs.settings);
     let work = move || {

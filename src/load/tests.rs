@@ -49,7 +49,7 @@ impl Server {
 }
 
 fn request(base: LoadedConfig) -> LoadRequest {
-    LoadRequest { generation: 7, base, slots: Slots::default(), trigger: Trigger::Edited }
+    LoadRequest { generation: 7, base, slots: Slots::default(), trigger: Trigger::FileChanged }
 }
 
 fn started(files: &[(&str, &str)]) -> Server {

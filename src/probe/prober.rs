@@ -388,7 +388,7 @@ impl Tools {
     }
 
     async fn probe(&self, endpoint: &Endpoint, responsiveness: Responsiveness) -> Result<Report, ProbeNotRun> {
-        let (asked, address) = match self.address(endpoint).await? {
+        let (probed, address) = match self.address(endpoint).await? {
             Ok(found) => found,
             Err(finding) => {
                 return Ok(Report { finding, address: ProbedAddress::NoAddress, durations: Durations::default() });
@@ -396,7 +396,7 @@ impl Tools {
         };
         let address = SocketAddr::new(address, endpoint.port);
         let (finding, durations) = self.environment.permits.run(responsiveness, || self.ask(endpoint, address)).await?;
-        let report = Report { finding, asked, durations };
+        let report = Report { finding, address: probed, durations };
         if let Target::Named(host) = &endpoint.target
             && report.observation() == Observation::Fail
         {
