@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::model::{HostedZone, HostedZoneId, Name, RecordType};
 use crate::objects::Revision;
 
-/// The zones whose order is kept. Clients read a zone page after page.
-const KEPT: usize = 8;
+/// The zones whose order is cached. Clients read a zone page after page.
+const CACHED: usize = 8;
 
 /// The record sets of a zone in order: keys, and indexes into the zone's record sets.
 #[derive(Debug)]
@@ -20,27 +20,27 @@ pub(super) struct Listing {
 /// The listings that were used last.
 #[derive(Debug, Default)]
 pub(super) struct Listings {
-    kept: Mutex<VecDeque<(HostedZoneId, Revision, Arc<Listing>)>>,
+    cached: Mutex<VecDeque<(HostedZoneId, Revision, Arc<Listing>)>>,
 }
 
 impl Listings {
     /// The listing of a zone in this state.
     pub(super) fn of(&self, revision: Revision, zone: &HostedZone) -> Arc<Listing> {
-        let is_same = |(id, kept, _): &(HostedZoneId, Revision, _)| *id == zone.id && *kept == revision;
-        if let Some((.., listing)) = self.lock().iter().find(|kept| is_same(kept)) {
+        let is_same = |(id, cached, _): &(HostedZoneId, Revision, _)| *id == zone.id && *cached == revision;
+        if let Some((.., listing)) = self.lock().iter().find(|cached| is_same(cached)) {
             return Arc::clone(listing);
         }
         let listing = Arc::new(Listing::of(zone));
-        let mut kept = self.lock();
-        kept.retain(|(id, ..)| *id != zone.id);
-        kept.truncate(KEPT - 1);
-        kept.push_front((zone.id.clone(), revision, Arc::clone(&listing)));
+        let mut cached = self.lock();
+        cached.retain(|(id, ..)| *id != zone.id);
+        cached.truncate(CACHED - 1);
+        cached.push_front((zone.id.clone(), revision, Arc::clone(&listing)));
         listing
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(HostedZoneId, Revision, Arc<Listing>)>> {
         // Nothing is half done when a thread panics.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -55,11 +55,11 @@ impl Context {
     }
 }
 
-/// An operation that is running.
-type Running<'r> = Pin<Box<dyn Future<Output = Outcome> + Send + 'r>>;
+/// An operation in progress.
+type OperationFuture<'r> = Pin<Box<dyn Future<Output = Outcome> + Send + 'r>>;
 
 /// An operation.
-type Handler = for<'r> fn(&'r Context, &'r Request) -> Running<'r>;
+type Handler = for<'r> fn(&'r Context, &'r Request) -> OperationFuture<'r>;
 
 /// The function of an operation; `None` if this server does not have it yet.
 fn handler(operation: Operation) -> Option<Handler> {
@@ -107,7 +107,7 @@ fn handler(operation: Operation) -> Option<Handler> {
 }
 
 /// The result of a function that waits for nothing.
-fn now<'r>(outcome: Outcome) -> Running<'r> {
+fn now<'r>(outcome: Outcome) -> OperationFuture<'r> {
     Box::pin(std::future::ready(outcome))
 }
 

@@ -20,7 +20,7 @@ const OPT_OCTETS: usize = 11 + 8 + 16;
 
 /// A query as the request describes it.
 #[derive(Debug)]
-struct Asked {
+struct TestQuery {
     name: Name,
     record_type: RecordType,
     resolver: IpAddr,
@@ -29,7 +29,7 @@ struct Asked {
 
 /// What the response says.
 #[derive(Debug, PartialEq)]
-struct Tested {
+struct TestResult {
     name_server: String,
     response_code: Rcode,
     values: Vec<String>,
@@ -45,24 +45,28 @@ pub(super) fn test(context: &Context, request: &Request) -> Outcome {
         return Err(ApiError::invalid_input("TestDNSAnswer is not supported for private hosted zones."));
     }
     let (name, record_type) = (required("recordname")?, required("recordtype")?);
-    let asked = asked(name, record_type, &parameter)?;
+    let query = test_query(name, record_type, &parameter)?;
     let view = context.health.load();
     let udp_payload_max = usize::from(view.udp_payload_max());
-    let asked = Asked { client_subnet: asked.client_subnet.filter(|_| view.uses_client_subnet()), ..asked };
-    let tested =
-        answer(&view.world, &zone.id, &asked, udp_payload_max).ok_or_else(|| super::store::no_such_zone(id))?;
+    let query = TestQuery { client_subnet: query.client_subnet.filter(|_| view.uses_client_subnet()), ..query };
+    let result =
+        answer(&view.world, &zone.id, &query, udp_payload_max).ok_or_else(|| super::store::no_such_zone(id))?;
     Ok(request.response(|xml| {
-        xml.element("Nameserver", tested.name_server);
+        xml.element("Nameserver", result.name_server);
         xml.element("RecordName", name);
-        xml.element("RecordType", asked.record_type);
-        xml.parent("RecordData", |xml| tested.values.iter().for_each(|value| xml.element("RecordDataEntry", value)));
-        xml.element("ResponseCode", ResponseCode(tested.response_code as u8));
-        xml.element("Protocol", tested.transport);
+        xml.element("RecordType", query.record_type);
+        xml.parent("RecordData", |xml| result.values.iter().for_each(|value| xml.element("RecordDataEntry", value)));
+        xml.element("ResponseCode", ResponseCode(result.response_code as u8));
+        xml.element("Protocol", result.transport);
     }))
 }
 
 /// Without a resolver the query comes from this host. (Route 53 takes a resolver in us-east-1.)
-fn asked<'r>(name: &str, record_type: &str, parameter: &impl Fn(&str) -> Option<&'r str>) -> Result<Asked, ApiError> {
+fn test_query<'r>(
+    name: &str,
+    record_type: &str,
+    parameter: &impl Fn(&str) -> Option<&'r str>,
+) -> Result<TestQuery, ApiError> {
     let invalid =
         |text: &str, what: &str| ApiError::invalid_input(format!("'{text}' is not a valid value for '{what}'"));
     let address =
@@ -82,7 +86,7 @@ fn asked<'r>(name: &str, record_type: &str, parameter: &impl Fn(&str) -> Option<
             Some(subnet).filter(|_| bits > 0)
         }
     };
-    Ok(Asked {
+    Ok(TestQuery {
         name: Name::parse(name).map_err(|error| ApiError::invalid_input(format!("{error}: '{name}'")))?,
         record_type: RecordType::ALL
             .into_iter()
@@ -94,23 +98,24 @@ fn asked<'r>(name: &str, record_type: &str, parameter: &impl Fn(&str) -> Option<
 }
 
 /// `None` if the zone is not served.
-fn answer(world: &World, zone: &HostedZoneId, asked: &Asked, udp_payload_max: usize) -> Option<Tested> {
+fn answer(world: &World, zone: &HostedZoneId, query: &TestQuery, udp_payload_max: usize) -> Option<TestResult> {
     let zone_view = world.zone_view_by_id(zone)?;
     let name_server = name_server(&zone_view);
-    if !asked.name.is_within(zone_view.zone.name()) {
+    if !query.name.is_within(zone_view.zone.name()) {
         // What a server of the zone alone would answer.
         let values = Vec::new();
-        return Some(Tested { name_server, response_code: Rcode::Refused, values, transport: Transport::Udp });
+        return Some(TestResult { name_server, response_code: Rcode::Refused, values, transport: Transport::Udp });
     }
     let mut name = QueryName::default();
-    name.set(&asked.name);
-    let requestor = Requestor::at(asked.resolver);
-    let query = Query { client_subnet: asked.client_subnet, ..Query::new(&name, asked.record_type.into(), &requestor) };
-    let answer = resolve_in(zone_view, &query, world, &mut SeededRng::new(fastrand::u64(..)));
+    name.set(&query.name);
+    let requestor = Requestor::at(query.resolver);
+    let received =
+        Query { client_subnet: query.client_subnet, ..Query::new(&name, query.record_type.into(), &requestor) };
+    let answer = resolve_in(zone_view, &received, world, &mut SeededRng::new(fastrand::u64(..)));
     // Type and class follow the name.
-    let size = answer.message_size(asked.name.wire().len() + 4, OPT_OCTETS, udp_payload_max);
+    let size = answer.message_size(query.name.wire().len() + 4, OPT_OCTETS, udp_payload_max);
     let transport = if size.truncated { Transport::Tcp } else { Transport::Udp };
-    Some(Tested { name_server, response_code: answer.rcode, values: values(&answer, &zone_view), transport })
+    Some(TestResult { name_server, response_code: answer.rcode, values: values(&answer, &zone_view), transport })
 }
 
 /// The data of the answer section.
@@ -151,26 +156,26 @@ mod tests {
         lab(simple.into_iter().map(set).chain(failover))
     }
 
-    fn tested(unhealthy: &[u32], name: &str, record_type: &str) -> Tested {
-        let asked = asked(name, record_type, &|_| None).unwrap();
-        answer(&world(&[zone()], unhealthy), &HostedZoneId("ZLAB".to_owned()), &asked, 1232).unwrap()
+    fn result(unhealthy: &[u32], name: &str, record_type: &str) -> TestResult {
+        let query = test_query(name, record_type, &|_| None).unwrap();
+        answer(&world(&[zone()], unhealthy), &HostedZoneId("ZLAB".to_owned()), &query, 1232).unwrap()
     }
 
     #[test]
     fn the_answer_is_that_of_the_server() {
         assert_eq!(
-            tested(&[], "www.lab.test", "A"),
-            Tested {
+            result(&[], "www.lab.test", "A"),
+            TestResult {
                 name_server: "ns1.lab.test".to_owned(),
                 response_code: Rcode::NoError,
                 values: vec!["192.0.2.1".to_owned()],
                 transport: Transport::Udp,
             }
         );
-        assert_eq!(tested(&[], "alias.lab.test.", "A").values, ["www.lab.test.", "192.0.2.1"]);
-        assert_eq!(tested(&[], "app.lab.test", "A").values, ["192.0.2.11"]);
-        assert_eq!(tested(&[0], "app.lab.test", "A").values, ["192.0.2.12"]);
-        let large = tested(&[], "large.lab.test", "A");
+        assert_eq!(result(&[], "alias.lab.test.", "A").values, ["www.lab.test.", "192.0.2.1"]);
+        assert_eq!(result(&[], "app.lab.test", "A").values, ["192.0.2.11"]);
+        assert_eq!(result(&[0], "app.lab.test", "A").values, ["192.0.2.12"]);
+        let large = result(&[], "large.lab.test", "A");
         assert_eq!((large.values.len(), large.transport), (200, Transport::Tcp));
     }
 
@@ -182,20 +187,20 @@ mod tests {
             ("none.lab.test", "A", Rcode::NxDomain),
             ("www.example.com", "A", Rcode::Refused),
         ] {
-            let tested = tested(&[], name, record_type);
-            assert_eq!((tested.response_code, tested.values), (response_code, vec![]), "{name}");
+            let result = result(&[], name, record_type);
+            assert_eq!((result.response_code, result.values), (response_code, vec![]), "{name}");
         }
         let unknown = HostedZoneId("ZOTHER".to_owned());
-        let asked = asked("www.lab.test", "A", &|_| None).unwrap();
-        assert_eq!(answer(&world(&[zone()], &[]), &unknown, &asked, 1232), None);
+        let query = test_query("www.lab.test", "A", &|_| None).unwrap();
+        assert_eq!(answer(&world(&[zone()], &[]), &unknown, &query, 1232), None);
     }
 
     #[test]
     fn the_client_subnet_has_the_masks_of_route_53() {
-        let asked = |pairs: &[(&str, &'static str)]| {
+        let query = |pairs: &[(&str, &'static str)]| {
             let pairs: Vec<(String, &'static str)> =
                 pairs.iter().map(|(name, text)| (name.to_string(), *text)).collect();
-            asked("www.lab.test", "A", &|name: &str| {
+            test_query("www.lab.test", "A", &|name: &str| {
                 pairs.iter().find(|(known, _)| known == name).map(|(_, text)| *text)
             })
         };
@@ -204,13 +209,13 @@ mod tests {
         };
         let ip = "edns0clientsubnetip";
         let mask = "edns0clientsubnetmask";
-        assert_eq!(asked(&[(ip, "192.0.2.77")]).unwrap().client_subnet, subnet("192.0.2.0", 24));
-        assert_eq!(asked(&[(ip, "2001:db8::1")]).unwrap().client_subnet, subnet("2001:db8::", 64));
-        assert_eq!(asked(&[(ip, "192.0.2.77"), (mask, "32")]).unwrap().client_subnet, subnet("192.0.2.77", 32));
-        assert_eq!(asked(&[(ip, "192.0.2.77"), (mask, "0")]).unwrap().client_subnet, None);
-        assert_eq!(asked(&[("resolverip", "192.0.2.9")]).unwrap().resolver.to_string(), "192.0.2.9");
+        assert_eq!(query(&[(ip, "192.0.2.77")]).unwrap().client_subnet, subnet("192.0.2.0", 24));
+        assert_eq!(query(&[(ip, "2001:db8::1")]).unwrap().client_subnet, subnet("2001:db8::", 64));
+        assert_eq!(query(&[(ip, "192.0.2.77"), (mask, "32")]).unwrap().client_subnet, subnet("192.0.2.77", 32));
+        assert_eq!(query(&[(ip, "192.0.2.77"), (mask, "0")]).unwrap().client_subnet, None);
+        assert_eq!(query(&[("resolverip", "192.0.2.9")]).unwrap().resolver.to_string(), "192.0.2.9");
         for bad in [&[(ip, "192.0.2.77"), (mask, "33")][..], &[(mask, "24")], &[(ip, "x")], &[("resolverip", "x")]] {
-            assert!(asked(bad).is_err(), "{bad:?}");
+            assert!(query(bad).is_err(), "{bad:?}");
         }
     }
 }
