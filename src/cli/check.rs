@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::causes::with_causes;
 use crate::config::{ListenFlags, LocatedDiagnostic, Style};
 use crate::daemon;
-use crate::load::{LoadDiagnostics, Loaded, Refused, Scope, Sound, load_offline};
+use crate::load::{ErrorFree, LoadDiagnostics, Loaded, Refused, Scope, load_offline};
 use crate::store::{Overrides, SettingsSource};
 
 use super::{print, print_error, print_json, settings};
@@ -50,7 +50,7 @@ struct Checked {
     /// What is wrong with the keys or the certificate of the API.
     api: Option<String>,
     /// How much can be served.
-    sound: Sound,
+    error_free: ErrorFree,
 }
 
 /// Loads all files as a server would, and prints errors and warnings. The exit code is 0 if the
@@ -83,10 +83,10 @@ impl Checked {
     fn of(outcome: Result<Loaded, Refused>) -> anyhow::Result<Checked> {
         match outcome {
             Ok(Loaded { summary, .. }) => {
-                let sound = Sound { zones: summary.zones, records: summary.records };
-                Ok(Checked { diagnostics: summary.diagnostics, api: None, sound })
+                let error_free = ErrorFree { zones: summary.zones, records: summary.records };
+                Ok(Checked { diagnostics: summary.diagnostics, api: None, error_free })
             }
-            Err(Refused::Diagnostics { diagnostics, sound }) => Ok(Checked { diagnostics, api: None, sound }),
+            Err(Refused::Diagnostics { diagnostics, error_free }) => Ok(Checked { diagnostics, api: None, error_free }),
             Err(refused) => Err(refused.into()),
         }
     }
@@ -101,8 +101,11 @@ impl Checked {
 
     /// Such as "3 errors, 1 warning in 2 files; 14 records in 2 zones are fine".
     fn summary(&self) -> String {
-        let fine =
-            format!("{} in {} are fine", counted(self.sound.records, "record"), counted(self.sound.zones, "zone"));
+        let fine = format!(
+            "{} in {} are fine",
+            counted(self.error_free.records, "record"),
+            counted(self.error_free.zones, "zone")
+        );
         let (errors, warnings) = (self.errors(), self.warnings());
         let files = counted(self.diagnostics.by_file().count(), "file");
         match (errors, warnings) {
@@ -129,8 +132,8 @@ impl Checked {
         json!({
             "errors": self.errors(),
             "warnings": self.warnings(),
-            "zones": self.sound.zones,
-            "records": self.sound.records,
+            "zones": self.error_free.zones,
+            "records": self.error_free.records,
             "diagnostics": self.diagnostics.iter().map(diagnostic).chain(api).collect::<Vec<_>>(),
         })
     }

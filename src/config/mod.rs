@@ -60,14 +60,14 @@ pub use query_logging::{
 };
 pub use rate_limit::RateLimitSettings;
 pub use schema::{places_schema, settings_schema, zone_schema};
-pub use select_sources::{LoadPhase, SelectedSources, ServedFile, Texts, select_sources};
+pub use select_sources::{LoadPhase, SelectedSources, ServedFile, SourceVersions, select_sources};
 pub use sentinels::resolve_sentinels;
 pub use settings::{
     AdminSettings, DnsSettings, HealthSettings, LabSettings, LogFormat, LogSettings, NameServer, Sentinel, Settings,
     StateSettings, ZonesSettings, reachable,
 };
 pub use zones::{
-    Configuration, Reading, SharedDefinitions, TextOrigin, ZoneReading, ZoneSource, default_record_sets,
+    Configuration, Reading, SharedDefinitions, SourceOrigin, ZoneReading, ZoneSource, default_record_sets,
     defines_cidr_collection, defines_health_check, loopback_name_server, may_define_for_others, read_zones,
     record_names, warn_of_loopback_name_servers, zone_identity,
 };

@@ -15,14 +15,14 @@
 //! other file may answer for it. The process ends, at the latest when no file has a text, and the
 //! result has no errors.
 //!
-//! A last good text is checked by the rules that applied when it was saved ([`TextOrigin`]). So an
+//! A last good text is checked by the rules that applied when it was saved ([`SourceOrigin`]). So an
 //! unchanged file also steps down if only a newer rule rejects it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Reference};
-use super::zones::{Definitions, Reading, TextOrigin, definitions, read_texts};
+use super::zones::{Definitions, Reading, SourceOrigin, definitions, read_texts};
 use super::{Configuration, Settings, SourceFile, read_zones};
 use crate::model::ZoneIdentity;
 
@@ -46,7 +46,7 @@ pub struct ServedFile {
 
 /// The texts to choose from.
 #[derive(Clone, Copy, Debug)]
-pub struct Texts<'s> {
+pub struct SourceVersions<'s> {
     /// The current texts of the files.
     pub current: &'s [SourceFile],
     /// The last good texts.
@@ -80,12 +80,12 @@ pub struct SelectedSources {
 /// refer to its definitions. Of two files with the same definition, the one that was served before
 /// is used.
 pub fn select_sources(
-    texts: Texts<'_>,
+    versions: SourceVersions<'_>,
     settings: &Settings,
     phase: LoadPhase,
 ) -> Result<SelectedSources, Vec<Diagnostic>> {
-    let mut reading = read_zones(texts.current, settings);
-    let mut selection = Selection::new(texts, settings, phase);
+    let mut reading = read_zones(versions.current, settings);
+    let mut selection = Selection::new(versions, settings, phase);
     selection.note_all(&reading);
     let mut is_first = true;
     loop {
@@ -121,14 +121,14 @@ struct File<'s> {
     current: Option<&'s SourceFile>,
     last_good: Option<&'s SourceFile>,
     served: Option<&'s ServedFile>,
-    at: Step,
+    selected: Selected,
     /// Whether a rule newer than the last good text rejects the current text.
     is_newly_refused: bool,
 }
 
 /// The version of a file that is selected.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Step {
+enum Selected {
     #[default]
     Current,
     LastGood,
@@ -138,10 +138,10 @@ enum Step {
 impl<'s> File<'s> {
     /// The selected text, if any.
     fn chosen(&self) -> Option<&'s SourceFile> {
-        match self.at {
-            Step::Current => self.current,
-            Step::LastGood => self.last_good,
-            Step::Nothing => None,
+        match self.selected {
+            Selected::Current => self.current,
+            Selected::LastGood => self.last_good,
+            Selected::Nothing => None,
         }
     }
 
@@ -153,7 +153,7 @@ impl<'s> File<'s> {
     /// older rules accept.
     fn can_step_back(&self) -> bool {
         let is_other = !self.is_unchanged() || self.is_newly_refused;
-        self.at == Step::Current && self.last_good.is_some() && is_other
+        self.selected == Selected::Current && self.last_good.is_some() && is_other
     }
 
     /// Whether it has a text and cannot step back.
@@ -173,15 +173,15 @@ impl<'s> File<'s> {
 }
 
 impl<'s> Selection<'s> {
-    fn new(texts: Texts<'s>, settings: &'s Settings, phase: LoadPhase) -> Self {
+    fn new(versions: SourceVersions<'s>, settings: &'s Settings, phase: LoadPhase) -> Self {
         let mut files: BTreeMap<&Path, File<'_>> = BTreeMap::new();
-        for source in texts.current {
+        for source in versions.current {
             files.entry(&source.path).or_default().current = Some(source);
         }
-        for source in texts.last_good {
+        for source in versions.last_good {
             files.entry(&source.path).or_default().last_good = Some(source);
         }
-        for served in texts.served {
+        for served in versions.served {
             files.entry(&served.path).or_default().served = Some(served);
         }
         Selection { phase, settings, files, diagnostics: Vec::new() }
@@ -206,9 +206,9 @@ impl<'s> Selection<'s> {
 
     /// Reads the selected texts, each by the rules for its origin.
     fn read(&self) -> Reading {
-        let origin = |file: &File<'_>| match file.at {
-            Step::Current => TextOrigin::Current,
-            Step::LastGood | Step::Nothing => TextOrigin::LastGood,
+        let origin = |file: &File<'_>| match file.selected {
+            Selected::Current => SourceOrigin::Current,
+            Selected::LastGood | Selected::Nothing => SourceOrigin::LastGood,
         };
         let chosen = self.files.values().filter(|file| file.chosen().is_some());
         read_texts(&self.chosen(), &chosen.map(origin).collect::<Vec<_>>(), self.settings)
@@ -248,7 +248,7 @@ impl<'s> Selection<'s> {
             second.insert(zone.0);
         }
         for path in &second {
-            self.files.get_mut(path.as_path()).into_iter().for_each(|file| file.at = Step::Nothing);
+            self.files.get_mut(path.as_path()).into_iter().for_each(|file| file.selected = Selected::Nothing);
         }
         !second.is_empty()
     }
@@ -286,7 +286,7 @@ impl<'s> Selection<'s> {
             let found = refers.into_iter().find_map(|(wanted, span)| Some((defined.get(&wanted)?, span)));
             let Some((definers, span)) = found else { continue };
             let definer = definers.iter().next().expect("a definition has a definer").display();
-            file.at = Step::LastGood;
+            file.selected = Selected::LastGood;
             let message = "this file keeps its last good version because it refers to a definition in a broken file";
             let mut diagnostic = Diagnostic::warning(path, message).at(span);
             diagnostic.label(format!("defined in `{definer}`")).hint(format!("fix `{definer}`"));
@@ -328,7 +328,7 @@ impl<'s> Selection<'s> {
         let mut has_moved = false;
         for path in paths {
             if let Some(file) = self.files.get_mut(path.as_path()).filter(|file| file.can_step_back()) {
-                file.at = Step::LastGood;
+                file.selected = Selected::LastGood;
                 has_moved = true;
             }
         }
@@ -341,7 +341,7 @@ impl<'s> Selection<'s> {
             return Err(Stuck);
         }
         for path in paths {
-            self.files.get_mut(path.as_path()).into_iter().for_each(|file| file.at = Step::Nothing);
+            self.files.get_mut(path.as_path()).into_iter().for_each(|file| file.selected = Selected::Nothing);
         }
         Ok(!paths.is_empty())
     }
@@ -380,7 +380,7 @@ impl<'s> Selection<'s> {
 
     fn is_broken_alone(&self, path: &Path) -> bool {
         let chosen = self.files.get(path).and_then(File::chosen).cloned();
-        let reading = read_texts(chosen.as_slice(), &[TextOrigin::LastGood], self.settings);
+        let reading = read_texts(chosen.as_slice(), &[SourceOrigin::LastGood], self.settings);
         reading.diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.wants.is_none())
     }
 
@@ -418,7 +418,7 @@ impl<'s> Selection<'s> {
     fn note_new_errors(&mut self, reading: &Reading) {
         for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
             let file = self.files.get(diagnostic.path.as_path());
-            let is_current = file.is_some_and(|file| file.at == Step::Current || file.is_unchanged());
+            let is_current = file.is_some_and(|file| file.selected == Selected::Current || file.is_unchanged());
             let diagnostic = self.at_the_new_file(diagnostic);
             if is_current && !self.diagnostics.contains(&diagnostic) {
                 self.diagnostics.push(diagnostic);
@@ -434,8 +434,8 @@ impl<'s> Selection<'s> {
         SelectedSources {
             configuration: reading.configuration,
             sources: self.chosen(),
-            frozen: paths(|file| file.at == Step::LastGood),
-            left_out: paths(|file| file.at == Step::Nothing && file.is_new()),
+            frozen: paths(|file| file.selected == Selected::LastGood),
+            left_out: paths(|file| file.selected == Selected::Nothing && file.is_new()),
             unavailable: withheld.cloned().collect(),
             diagnostics: self.diagnostics,
         }
@@ -484,8 +484,12 @@ mod tests {
         select_sources(texts(current, last_good, &[]), &Settings::built_in(), phase)
     }
 
-    fn texts<'s>(current: &'s [SourceFile], last_good: &'s [SourceFile], served: &'s [ServedFile]) -> Texts<'s> {
-        Texts { current, last_good, served }
+    fn texts<'s>(
+        current: &'s [SourceFile],
+        last_good: &'s [SourceFile],
+        served: &'s [ServedFile],
+    ) -> SourceVersions<'s> {
+        SourceVersions { current, last_good, served }
     }
 
     /// Selects at startup; `known` has files that were served before, with their zones.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  {"event":{"at":1790000000000,"what":{"reloaded":{"changes":["lab.test. changed"],"errors":0}}}}
-//!  {"event":{"at":…,"intent":{"number":7,"file":"zones/lab.test.toml","print":"…"},"what":{"changed":{…}}}}
+//!  {"event":{"at":…,"intent":{"number":7,"file":"zones/lab.test.toml","hash":"…"},"what":{"changed":{…}}}}
 //!  {"made":7}                                                       the change with this number was made
 //!  {"not_made":7}                                                   it was not
 //!  {"change":{"at":…,"id":"C…","comment":null}}                     what stays of an old change: its id
@@ -46,8 +46,9 @@ pub(super) struct EventLine {
 pub(super) struct IntentLine {
     pub(super) number: u64,
     pub(super) file: PathBuf,
-    /// The print of the text of the file after the change; `None` if there is no such file then.
-    pub(super) print: Option<String>,
+    /// The hash of the text of the file after the change; `None` if there is no such file then.
+    #[serde(alias = "print")]
+    pub(super) hash: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -144,10 +145,10 @@ pub(super) fn lines_of(past: &Past) -> String {
 }
 
 impl IntentLine {
-    pub(super) fn new(number: u64, file: &Path, print: Option<u128>) -> IntentLine {
+    pub(super) fn new(number: u64, file: &Path, hash: Option<u128>) -> IntentLine {
         // A path that is not UTF-8 is not found again, so its change counts as not made.
         let file = PathBuf::from(file.to_string_lossy().into_owned());
-        IntentLine { number, file, print: print.map(|print| format!("{print:x}")) }
+        IntentLine { number, file, hash: hash.map(|hash| format!("{hash:x}")) }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::background;
 use crate::health::Timestamp;
 use crate::log_limit::LogLimit;
 use crate::objects::ObjectId;
-use crate::store::{Contents, HistoryFile, TextPrint, Writers, read_history, read_text};
+use crate::store::{Contents, HistoryFile, SourceHash, Writers, read_history, read_text};
 
 /// With more events or bytes than this, the older half is dropped.
 const MOST_EVENTS: usize = 10_000;
@@ -112,9 +112,9 @@ impl History {
         }
     }
 
-    /// Writes that this change is about to be made to a file, which has a text with this print after
+    /// Writes that this change is about to be made to a file, which has a text with this hash after
     /// it, or is gone.
-    pub(crate) fn intend(&self, at: Timestamp, change: &Arc<ObjectChange>, file: &Path, print: Option<u128>) -> Intent {
+    pub(crate) fn intend(&self, at: Timestamp, change: &Arc<ObjectChange>, file: &Path, hash: Option<u128>) -> Intent {
         let reference = change.caller_reference.clone().map(|reference| (Owner::of(&change.object), reference));
         let mut number = 0;
         if let Some(shared) = &self.0 {
@@ -122,7 +122,7 @@ impl History {
             log.last_number += 1;
             number = log.last_number;
             let record = EventRecord { at, what: EventKind::Changed(Arc::clone(change)) };
-            log.write_event(&Line::event(&record, Some(IntentLine::new(number, file, print))));
+            log.write_event(&Line::event(&record, Some(IntentLine::new(number, file, hash))));
         }
         Intent { history: self.clone(), number, reference }
     }
@@ -298,11 +298,11 @@ fn locked(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether a file has the text with this print, or does not exist if there is none.
-fn holds(path: &Path, print: Option<&str>) -> bool {
-    match (read_text(path, &Writers::unknown()), print) {
-        (Ok(Contents::Text { source, .. }), Some(print)) => {
-            format!("{:x}", TextPrint::of(&source.text).number()) == print
+/// Whether a file has the text with this hash, or does not exist if there is none.
+fn holds(path: &Path, hash: Option<&str>) -> bool {
+    match (read_text(path, &Writers::unknown()), hash) {
+        (Ok(Contents::Text { source, .. }), Some(hash)) => {
+            format!("{:x}", SourceHash::of(&source.text).number()) == hash
         }
         (Ok(Contents::Absent), None) => true,
         _ => false,

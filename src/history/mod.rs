@@ -5,8 +5,8 @@
 //! or cannot be written, there is one warning and everything else works.
 //!
 //! What becomes of a change of an object is known also after a kill at any moment. Its line is written
-//! before the zone file is replaced and has the print of the new text. A second line says that the
-//! change was made or was not. If that line is missing, the start compares the print with the file.
+//! before the zone file is replaced and has the hash of the new text. A second line says that the
+//! change was made or was not. If that line is missing, the start compares the hash with the file.
 
 mod event;
 mod line;

@@ -97,8 +97,8 @@ impl Reading {
         let mut open: Vec<IntentLine> = self.open.values().map(|(intent, _)| intent.clone()).collect();
         open.sort_unstable_by_key(|intent| intent.number);
         let mut lines = String::new();
-        for IntentLine { number, file, print } in open {
-            let is_made = holds(&file, print.as_deref());
+        for IntentLine { number, file, hash } in open {
+            let is_made = holds(&file, hash.as_deref());
             self.decide(number, is_made);
             let line = if is_made { Line::Made(number) } else { Line::NotMade(number) };
             lines.push_str(&line.text());

@@ -9,7 +9,7 @@ use super::*;
 use crate::health::{Action, Drain, Override, OverrideId, OverrideRequest, Pattern, Status, Timestamp, WeightShare};
 use crate::model::{HealthCheckId, HostedZoneId};
 use crate::objects::{Author, ObjectId, Submission};
-use crate::store::TextPrint;
+use crate::store::SourceHash;
 
 fn at(second: u64) -> Timestamp {
     Timestamp(Duration::from_secs(second))
@@ -91,7 +91,7 @@ impl Server {
 
     /// Writes the intent of a change of a file that gets this text.
     fn intend(&self, change: ObjectChange, text: Option<&str>) -> Intent {
-        self.history.intend(at(1), &Arc::new(change), &self.zone_file(), text.map(|text| TextPrint::of(text).number()))
+        self.history.intend(at(1), &Arc::new(change), &self.zone_file(), text.map(|text| SourceHash::of(text).number()))
     }
 
     fn zone_file(&self) -> PathBuf {

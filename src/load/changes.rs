@@ -90,7 +90,7 @@ fn compare<I: Eq + Hash, T>(
 /// The record sets of the zone may differ even if the answers do not, such as in a comment.
 fn is_same_zone(one: &LoadedFile, other: &LoadedFile) -> bool {
     let compiled = |file: &LoadedFile| file.zone.as_ref().map(|zone| Arc::as_ptr(&zone.compiled));
-    one.print == other.print && compiled(one) == compiled(other)
+    one.source_hash == other.source_hash && compiled(one) == compiled(other)
 }
 
 /// The files with zones in `base` that are different or missing in `other`, by the zone.

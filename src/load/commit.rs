@@ -8,18 +8,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::{LoadPhase, TextOrigin};
+use crate::config::{LoadPhase, SourceOrigin};
 use crate::health::{Slots, Timestamp};
 use crate::history::ObjectChange;
 use crate::objects::{self, Change, Commit, CommitError, Committed, Object, ObjectId, Revision};
-use crate::store::{Contents, GONE, MemoryRoom, ReplaceError, SettingsSource, TextPrint};
+use crate::store::{Contents, GONE, MemoryRoom, ReplaceError, SettingsSource, SourceHash};
 use crate::world::Catalog;
 
 use super::geo_databases::Located;
 use super::loaded_file::LoadedFile;
 use super::prepare::Prepared;
-use super::sources::Current;
-use super::zone_texts::{Texts, path_of};
+use super::sources::FileInput;
+use super::zone_files::{ZoneFiles, path_of};
 use super::{
     CompiledZones, ConfigState, Load, LoadOutcome, LoadRequest, LoadedConfig, RecordsByCheck, Refused, Sources,
     Trigger, difference, load,
@@ -169,8 +169,8 @@ fn commit_once(
     // Compiled before it is written: what cannot be served is not written.
     let compiled = load.compile_prepared(&prepared)?;
     let change = Arc::new(difference::of_commit(base, commit, &prepared.transition));
-    let print = prepared.after.as_ref().map(|source| TextPrint::of(&source.text).number());
-    let intent = base.history.intend(now(), &change, &prepared.file, print);
+    let hash = prepared.after.as_ref().map(|source| SourceHash::of(&source.text).number());
+    let intent = base.history.intend(now(), &change, &prepared.file, hash);
     match prepared.write(sources) {
         Ok(()) => intent.made(),
         Err(error) => {
@@ -221,7 +221,7 @@ fn wait_for_writer(base: &LoadedConfig, watched: &dyn Sources, id: &ObjectId) ->
 fn is_current(base: &LoadedConfig, sources: &dyn Sources, id: &ObjectId) -> bool {
     let Some(file) = base.file_of(id) else { return true };
     match sources.text(&file.path) {
-        Ok(Contents::Text { source, .. }) => TextPrint::of(&source.text) == file.print,
+        Ok(Contents::Text { source, .. }) => SourceHash::of(&source.text) == file.source_hash,
         _ => false,
     }
 }
@@ -250,7 +250,7 @@ impl LoadedConfig {
         objects::current(self, id)
     }
 
-    /// The revision of an object: the print of the text of its file.
+    /// The revision of an object: the hash of the text of its file.
     pub(crate) fn revision(&self, id: &ObjectId) -> Option<Revision> {
         self.file_of(id).map(|file| file.revision())
     }
@@ -288,7 +288,7 @@ impl Load<'_> {
     fn compile_prepared(&self, prepared: &Prepared) -> Result<CompiledZones, CommitError> {
         let texts = self.texts_with(prepared);
         let read = prepared.reading.as_ref().map(|reading| (&*prepared.file, reading));
-        let compiled = self.compile_changed(&texts, TextOrigin::Current, read);
+        let compiled = self.compile_changed(&texts, SourceOrigin::Current, read);
         let mut compiled = compiled.ok_or_else(|| {
             CommitError::Unavailable(format!("{} could not be served after the change", prepared.file.display()))
         })?;
@@ -298,12 +298,12 @@ impl Load<'_> {
         Ok(compiled)
     }
 
-    fn texts_with(&self, prepared: &Prepared) -> Texts {
+    fn texts_with(&self, prepared: &Prepared) -> ZoneFiles {
         let others = self.base.files.iter().filter(|file| file.path != prepared.file);
-        let mut texts: Texts = others.map(|file| Current::Before(Arc::clone(file))).collect();
+        let mut texts: ZoneFiles = others.map(|file| FileInput::Before(Arc::clone(file))).collect();
         if let Some(source) = &prepared.after {
             let at = texts.partition_point(|text| path_of(text) < &*prepared.file);
-            texts.insert(at, Current::Read(source.clone(), None));
+            texts.insert(at, FileInput::Read(source.clone(), None));
         }
         texts
     }

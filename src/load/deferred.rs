@@ -7,7 +7,7 @@ use crate::config::{self, SourceFile};
 
 use super::LoadedConfig;
 use super::loaded_file::LoadedFile;
-use super::sources::{Current, ZoneTexts};
+use super::sources::{FileInput, ReadZoneFiles};
 
 /// A file whose edit is not loaded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,15 +30,15 @@ impl Deferred {
 /// Returns the zone files that are being written and those that look half written: no writer was
 /// seen to close them, and more than half of their names are missing. Their previous contents are
 /// kept.
-pub(super) fn defer_half_written(base: &LoadedConfig, texts: &mut ZoneTexts<Arc<LoadedFile>>) -> Vec<Deferred> {
+pub(super) fn defer_half_written(base: &LoadedConfig, texts: &mut ReadZoneFiles<Arc<LoadedFile>>) -> Vec<Deferred> {
     let mut deferred: Vec<Deferred> = texts.in_progress.iter().map(|path| Deferred::in_progress(path)).collect();
     let served = |path: &Path| base.file(path).filter(|file| file.zone.is_some());
     for current in &mut texts.files {
-        let Current::Read(source, _) = current else { continue };
+        let FileInput::Read(source, _) = current else { continue };
         let Some(file) = served(&source.path).filter(|_| texts.quiet.contains(&source.path)) else { continue };
         let Some(reason) = base.source_of(file).ok().and_then(|old| half_gone(&old, source)) else { continue };
         deferred.push(Deferred { path: source.path.clone(), reason, looks_half_written: true });
-        *current = Current::Before(Arc::clone(file));
+        *current = FileInput::Before(Arc::clone(file));
     }
     deferred
 }

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::background;
-use crate::config::{self, References, SourceFile, TextOrigin};
+use crate::config::{self, References, SourceFile, SourceOrigin};
 use crate::history::{ObjectChange, Part};
 use crate::model::{HostedZone, RecordGroup, RecordSetKey, RecordType, ResourceRecordSet};
 use crate::objects::{Author, Commit, Object, ObjectId, Transition};
-use crate::store::TextPrint;
+use crate::store::SourceHash;
 
 use super::LoadedConfig;
 use super::loaded_file::LoadedFile;
-use super::sources::Current;
-use super::zone_texts::{Texts, find};
+use super::sources::FileInput;
+use super::zone_files::{ZoneFiles, find};
 
 /// The most bytes of text of one change. Further parts are counted.
 const MOST_OCTETS: usize = 4 << 20;
@@ -165,10 +165,10 @@ fn named(set: &ResourceRecordSet) -> String {
 impl LoadedConfig {
     /// The served sources of the zones that these texts change or leave out, as far as they are not
     /// too many or too large.
-    pub(super) fn sources_before(&self, texts: &Texts) -> Vec<SourceFile> {
+    pub(super) fn sources_before(&self, texts: &ZoneFiles) -> Vec<SourceFile> {
         let is_unchanged = |file: &LoadedFile| match find(texts, &file.path) {
-            Some(Current::Read(source, _)) => TextPrint::of(&source.text) == file.print,
-            Some(Current::Before(_)) => true,
+            Some(FileInput::Read(source, _)) => SourceHash::of(&source.text) == file.source_hash,
+            Some(FileInput::Before(_)) => true,
             None => false,
         };
         let mut octets = 0;
@@ -182,8 +182,8 @@ impl LoadedConfig {
 
     /// The zone of a source that is or was served. It is not kept in memory.
     fn zone_of(&self, source: &SourceFile) -> Option<Object> {
-        let known = self.models.of(TextPrint::of(&source.text));
-        let read = || self.common.zone(source, TextOrigin::LastGood, &self.settings)?.zone.map(Arc::new);
+        let known = self.models.of(SourceHash::of(&source.text));
+        let read = || self.common.zone(source, SourceOrigin::LastGood, &self.settings)?.zone.map(Arc::new);
         known.or_else(read).map(Object::HostedZone)
     }
 

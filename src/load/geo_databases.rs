@@ -8,7 +8,7 @@ use crate::geo::{Database, GeoLookup};
 use crate::store::Stamp;
 
 use super::deferred::Deferred;
-use super::{Findings, LoadedConfig, Sources};
+use super::{LoadReport, LoadedConfig, Sources};
 
 /// The size limit of a geo database: five times the largest one on sale.
 const LARGEST_DATABASE: u64 = 2 << 30;
@@ -27,7 +27,7 @@ pub(super) fn locate_clients(
     settings: &Settings,
     base: &LoadedConfig,
     phase: LoadPhase,
-    findings: &mut Findings,
+    report: &mut LoadReport,
 ) -> Located {
     let location = &settings.location;
     let stamps: Arc<[_]> = location.geoip.iter().map(|path| (path.clone(), sources.stamp(path))).collect();
@@ -40,7 +40,7 @@ pub(super) fn locate_clients(
     let in_progress = location.geoip.iter().filter(|path| sources.is_in_progress(path));
     let deferred: Vec<Deferred> = in_progress.map(|path| Deferred::in_progress(path)).collect();
     if !deferred.is_empty() {
-        findings.deferred.extend(deferred);
+        report.deferred.extend(deferred);
         return in_force();
     }
     let (databases, mut unusable) = read_all(sources, &location.geoip);
@@ -49,12 +49,12 @@ pub(super) fn locate_clients(
         return Located { lookup, databases: stamps };
     }
     match phase {
-        LoadPhase::Start => findings.refuse(&unusable, &[]),
+        LoadPhase::Start => report.refuse(&unusable, &[]),
         LoadPhase::Reload => {
             for one in &mut unusable {
                 one.hint("the previous databases stay in use");
             }
-            findings.add(&unusable, &[]);
+            report.add(&unusable, &[]);
         }
     }
     // Without the stamps, so that the next load tries again.

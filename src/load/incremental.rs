@@ -5,19 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::background;
-use crate::config::{SharedDefinitions, SourceFile, TextOrigin, ZoneReading};
+use crate::config::{SharedDefinitions, SourceFile, SourceOrigin, ZoneReading};
 use crate::model::ZoneClaims;
 use crate::policy::CidrTables;
-use crate::store::{Stamp, TextPrint};
+use crate::store::{SourceHash, Stamp};
 
 use super::loaded_config::ConfigState;
 use super::loaded_file::{ChangedFile, LoadedFile, ZoneCompiler};
-use super::sources::Current;
-use super::zone_texts::find;
+use super::sources::FileInput;
+use super::zone_files::find;
 use super::{CompiledZones, Load};
 
 /// What is known before anything is compiled.
-struct Plan {
+struct FileChanges {
     /// Files that are served and whose text is unchanged.
     unchanged: Vec<Arc<LoadedFile>>,
     changed: Vec<ChangedFile>,
@@ -31,11 +31,11 @@ impl Load<'_> {
     /// others. `read` is the zone of a file that has been read already, with the definitions in force.
     pub(super) fn compile_changed(
         &self,
-        texts: &[Current<Arc<LoadedFile>>],
-        origin: TextOrigin,
+        texts: &[FileInput<Arc<LoadedFile>>],
+        origin: SourceOrigin,
         read: Option<(&Path, &ZoneReading)>,
     ) -> Option<CompiledZones> {
-        let Plan { unchanged: mut files, mut changed, is_redefined } = self.plan(texts, origin);
+        let FileChanges { unchanged: mut files, mut changed, is_redefined } = self.file_changes(texts, origin);
         let common = if is_redefined { self.definitions(&files, &changed)? } else { Arc::clone(&self.base.common) };
         let tables = self.tables(&common);
         changed.extend(self.stale(&mut files, &common)?);
@@ -64,13 +64,13 @@ impl Load<'_> {
         Some(CompiledZones { files, common, tables, state, frozen: Vec::new(), left_out: Vec::new() })
     }
 
-    fn plan(&self, texts: &[Current<Arc<LoadedFile>>], origin: TextOrigin) -> Plan {
+    fn file_changes(&self, texts: &[FileInput<Arc<LoadedFile>>], origin: SourceOrigin) -> FileChanges {
         let (mut unchanged, mut changed) = (Vec::with_capacity(texts.len()), Vec::new());
         for current in background::yielding(texts) {
             match current {
-                Current::Before(file) => unchanged.push(Arc::clone(file)),
-                Current::Read(source, stamp) => match self.base.file(&source.path) {
-                    Some(file) if file.print == TextPrint::of(&source.text) => {
+                FileInput::Before(file) => unchanged.push(Arc::clone(file)),
+                FileInput::Read(source, stamp) => match self.base.file(&source.path) {
+                    Some(file) if file.source_hash == SourceHash::of(&source.text) => {
                         unchanged.push(file.looking_like(*stamp));
                     }
                     _ => changed.push((source.clone(), *stamp)),
@@ -86,7 +86,7 @@ impl Load<'_> {
         let is_redefined = changed.iter().any(|changed| changed.may_define)
             || replaced.any(|file| file.may_define)
             || gone.any(|file| file.may_define);
-        Plan { unchanged, changed, is_redefined }
+        FileChanges { unchanged, changed, is_redefined }
     }
 
     /// Removes the files from `files` that must be read again although their text is unchanged, and
@@ -102,7 +102,7 @@ impl Load<'_> {
         let is_stale = |file: &mut Arc<LoadedFile>| !file.is_unavailable() && may_be_stale(file);
         let read_again = |file: Arc<LoadedFile>| {
             let source = self.base.source_of(&file).ok()?;
-            let (stamp, may_define, origin) = (file.stamp, file.may_define, TextOrigin::LastGood);
+            let (stamp, may_define, origin) = (file.stamp, file.may_define, SourceOrigin::LastGood);
             Some(ChangedFile { source, stamp, may_define, origin })
         };
         files.extract_if(.., is_stale).map(read_again).collect()

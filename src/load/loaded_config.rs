@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Settings, SharedDefinitions, SourceFile, TextOrigin};
+use crate::config::{Settings, SharedDefinitions, SourceFile, SourceOrigin};
 use crate::geo::GeoLookup;
 use crate::health::CheckSlot;
 use crate::history::History;
@@ -145,12 +145,12 @@ impl LoadedConfig {
         if file.is_unavailable() {
             return Err(NoModel::Unavailable(Unavailable::of(file)));
         }
-        if let Some(zone) = self.models.of(file.print) {
+        if let Some(zone) = self.models.of(file.source_hash) {
             return Ok(zone);
         }
         let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
         let source = self.source_of(file).map_err(lost)?;
-        let reading = self.common.zone(&source, TextOrigin::LastGood, &self.settings);
+        let reading = self.common.zone(&source, SourceOrigin::LastGood, &self.settings);
         let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
         let zone = zone.map(Arc::new).ok_or_else(|| lost("it cannot be parsed any more".to_owned()))?;
         self.models.keep(&source.text, &zone);
@@ -210,7 +210,7 @@ impl LoadedConfig {
 
     /// The source that a file is served from.
     pub(super) fn source_of(&self, file: &LoadedFile) -> Result<SourceFile, String> {
-        self.source_cache.read(&file.path, file.print)
+        self.source_cache.read(&file.path, file.source_hash)
     }
 
     pub(super) fn file(&self, path: &Path) -> Option<&Arc<LoadedFile>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::background;
 use crate::config::{
-    self, LocatedDiagnostic, ServedFile, Settings, SharedDefinitions, SourceFile, TextOrigin, ZoneReading,
+    self, LocatedDiagnostic, ServedFile, Settings, SharedDefinitions, SourceFile, SourceOrigin, ZoneReading,
 };
 use crate::health::CheckSlot;
 use crate::model::{
@@ -15,7 +15,7 @@ use crate::model::{
 use crate::objects::Revision;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
-use crate::store::{Stamp, TextPrint};
+use crate::store::{SourceHash, Stamp};
 use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
@@ -30,8 +30,8 @@ pub(super) struct LoadedFile {
     /// The stamp of the file when its source was read. `None` if the file may have changed since
     /// without a new stamp, or now holds another text.
     pub(super) stamp: Option<Stamp>,
-    /// The hash of the source; `TextPrint::NONE` if the file is unavailable.
-    pub(super) print: TextPrint,
+    /// The hash of the source; `SourceHash::NONE` if the file is unavailable.
+    pub(super) source_hash: SourceHash,
     is_blank: bool,
     /// The length of the source.
     pub(super) octets: u64,
@@ -84,12 +84,12 @@ pub(super) struct ChangedFile {
     /// Whether other files can refer to definitions in it.
     pub(super) may_define: bool,
     /// The rules by which it is read.
-    pub(super) origin: TextOrigin,
+    pub(super) origin: SourceOrigin,
 }
 
 impl ChangedFile {
     /// Scans these sources for definitions, on all cores.
-    pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)], origin: TextOrigin) -> Vec<ChangedFile> {
+    pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)], origin: SourceOrigin) -> Vec<ChangedFile> {
         let changed = |(source, stamp): &(SourceFile, Option<Stamp>)| {
             let may_define = config::may_define_for_others(source);
             Some(ChangedFile { source: source.clone(), stamp: *stamp, may_define, origin })
@@ -137,7 +137,7 @@ impl ZoneCompiler<'_> {
         Some(LoadedFile {
             path: source.path.clone(),
             stamp: *stamp,
-            print: TextPrint::of(&source.text),
+            source_hash: SourceHash::of(&source.text),
             is_blank: source.is_blank(),
             octets: source.text.len() as u64,
             may_define: *may_define,
@@ -191,7 +191,7 @@ impl LoadedFile {
         LoadedFile {
             path: served.path.clone(),
             stamp: None,
-            print: TextPrint::NONE,
+            source_hash: SourceHash::NONE,
             is_blank: false,
             octets: 0,
             may_define: false,
@@ -202,7 +202,7 @@ impl LoadedFile {
 
     /// Whether it has no usable source.
     pub(super) fn is_unavailable(&self) -> bool {
-        self.print == TextPrint::NONE
+        self.source_hash == SourceHash::NONE
     }
 
     /// What a restart needs to know about it.
@@ -212,7 +212,7 @@ impl LoadedFile {
 
     /// The revision of the objects in it.
     pub(super) fn revision(&self) -> Revision {
-        Revision(self.print.number())
+        Revision(self.source_hash.number())
     }
 
     /// The id of its zone.

@@ -40,13 +40,15 @@ mod thread;
 mod unavailable;
 mod with_fallback;
 mod zone_choice;
-mod zone_texts;
+mod zone_files;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::background;
-use crate::config::{self, Configuration, Diagnostic, LoadPhase, Settings, SharedDefinitions, SourceFile, TextOrigin};
+use crate::config::{
+    self, Configuration, Diagnostic, LoadPhase, Settings, SharedDefinitions, SourceFile, SourceOrigin,
+};
 use crate::health::Slots;
 use crate::model::{HealthCheck, HealthCheckId, Name};
 use crate::policy::CidrTables;
@@ -63,7 +65,7 @@ pub(crate) use geo_databases::read_database;
 pub(crate) use in_memory::InMemorySources;
 pub(crate) use loaded_config::{LoadedConfig, NoModel, ZoneOutline};
 pub(crate) use offline::{Scope, load_offline};
-pub(crate) use outcome::{Refused, Sound, Summary};
+pub(crate) use outcome::{ErrorFree, Refused, Summary};
 pub(crate) use records_by_check::RecordsByCheck;
 pub(crate) use sources::{FileSources, Sources};
 pub(crate) use thread::with_files;
@@ -72,7 +74,7 @@ pub(crate) use unavailable::Unavailable;
 use geo_databases::Located;
 use loaded_config::ConfigState;
 use loaded_file::LoadedFile;
-use zone_texts::Texts;
+use zone_files::ZoneFiles;
 
 /// Why a load is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +160,7 @@ struct CompiledZones {
 
 /// What a load has found so far.
 #[derive(Default)]
-struct Findings {
+struct LoadReport {
     diagnostics: LoadDiagnostics,
     /// The text of the settings in use, if they come from a file.
     settings_text: Vec<SourceFile>,
@@ -178,71 +180,71 @@ fn load_all(
     phase: LoadPhase,
     scope: Scope,
 ) -> Result<Loaded, Refused> {
-    let mut findings = Findings::default();
-    let settings = settings::settings_in_force(settings_source, sources, base, phase, &mut findings);
+    let mut report = LoadReport::default();
+    let settings = settings::settings_in_force(settings_source, sources, base, phase, &mut report);
     // Without settings, only the zones are checked: the rest would be about the defaults.
-    let scope = if findings.is_refused { Scope::Zones } else { scope };
+    let scope = if report.is_refused { Scope::Zones } else { scope };
     let room = if phase == LoadPhase::Start { MemoryRoom::unlimited() } else { MemoryRoom::now() };
     let load = Load { sources, settings: &settings, base, slots, phase, room };
-    let zones = load.zones(&mut findings)?;
+    let zones = load.zones(&mut report)?;
     background::yield_point();
     let mut sentinels = Arc::default();
     if scope == Scope::Everything {
-        sentinels = load.sentinels(zones.health_checks(), &mut findings);
-        findings.add(load.warn_of_loopback_name_servers(&zones).as_slice(), &[]);
+        sentinels = load.sentinels(zones.health_checks(), &mut report);
+        report.add(load.warn_of_loopback_name_servers(&zones).as_slice(), &[]);
     }
     let located = match scope {
         Scope::Zones => Located { lookup: Arc::default(), databases: Arc::default() },
         Scope::Everything | Scope::ZonesAndDatabases => {
-            geo_databases::locate_clients(sources, &settings, base, phase, &mut findings)
+            geo_databases::locate_clients(sources, &settings, base, phase, &mut report)
         }
     };
     match zones {
-        Zones::Compiled(zones) if !findings.is_refused => Ok(load.finish(zones, sentinels, located, findings)),
-        zones => Err(findings.into_refused(zones.sound())),
+        Zones::Compiled(zones) if !report.is_refused => Ok(load.finish(zones, sentinels, located, report)),
+        zones => Err(report.into_refused(zones.error_free())),
     }
 }
 
 impl Load<'_> {
-    fn zones(&self, findings: &mut Findings) -> Result<Zones, Refused> {
+    fn zones(&self, report: &mut LoadReport) -> Result<Zones, Refused> {
         let texts = match self.phase {
-            LoadPhase::Start => zone_texts::texts_at_start(self.sources, self.settings, self.base, findings),
+            LoadPhase::Start => zone_files::zone_files_at_start(self.sources, self.settings, self.base, report),
             LoadPhase::Reload => {
                 let mut room = self.room.clone();
-                zone_texts::texts_now(self.sources, self.settings, self.base, &mut room, findings)?
+                zone_files::changed_zone_files(self.sources, self.settings, self.base, &mut room, report)?
             }
         };
         background::yield_point();
-        findings.sources_before = self.base.sources_before(&texts);
-        let zones = self.compile(texts, findings)?;
+        report.sources_before = self.base.sources_before(&texts);
+        let zones = self.compile(texts, report)?;
         if let Zones::Compiled(zones) = &zones {
-            findings.add(&unavailable::diagnostics(&zones.files), &[]);
+            report.add(&unavailable::diagnostics(&zones.files), &[]);
         }
         Ok(zones)
     }
 
-    fn compile(&self, texts: Texts, findings: &mut Findings) -> Result<Zones, Refused> {
+    fn compile(&self, texts: ZoneFiles, report: &mut LoadReport) -> Result<Zones, Refused> {
         if self.base.state == ConfigState::Current
-            && let Some(zones) = self.compile_changed(&texts, TextOrigin::Current, None)
+            && let Some(zones) = self.compile_changed(&texts, SourceOrigin::Current, None)
         {
-            zones.files.iter().for_each(|file| findings.diagnostics.add(file.warnings.iter().cloned()));
+            zones.files.iter().for_each(|file| report.diagnostics.add(file.warnings.iter().cloned()));
             return Ok(Zones::Compiled(zones));
         }
-        self.compile_with_fallback(texts, findings)
+        self.compile_with_fallback(texts, report)
     }
 
     /// At the start every sentinel must name a check. In a reload, sentinels that name none are
     /// reported and ignored.
-    fn sentinels(&self, checks: &[HealthCheck], findings: &mut Findings) -> Arc<[HealthCheckId]> {
-        if findings.is_refused && checks.is_empty() {
+    fn sentinels(&self, checks: &[HealthCheck], report: &mut LoadReport) -> Arc<[HealthCheckId]> {
+        if report.is_refused && checks.is_empty() {
             // The file that defines them has errors, or could not be read.
             return Arc::default();
         }
         let (sentinels, diagnostics) = config::resolve_sentinels(self.settings, checks);
-        let text = std::mem::take(&mut findings.settings_text);
+        let text = std::mem::take(&mut report.settings_text);
         match self.phase {
-            LoadPhase::Start if !diagnostics.is_empty() => findings.refuse(&diagnostics, &text),
-            _ => findings.add(&diagnostics, &text),
+            LoadPhase::Start if !diagnostics.is_empty() => report.refuse(&diagnostics, &text),
+            _ => report.add(&diagnostics, &text),
         }
         sentinels.into()
     }
@@ -257,12 +259,12 @@ impl Load<'_> {
                 };
                 zones.files.iter().filter_map(found).collect()
             }
-            Zones::Refused(sound) => {
+            Zones::Refused(error_free) => {
                 let dns = &self.settings.dns;
                 let found = |zone: &config::ZoneSource| {
                     Some((zone.file.clone(), config::loopback_name_server(&zone.zone, dns)?))
                 };
-                sound.zones.iter().filter_map(found).collect()
+                error_free.zones.iter().filter_map(found).collect()
             }
         };
         config::warn_of_loopback_name_servers(found.iter().map(|(path, name)| (path.as_path(), name)))
@@ -273,7 +275,7 @@ impl Load<'_> {
         zones: CompiledZones,
         sentinels: Arc<[HealthCheckId]>,
         located: Located,
-        findings: Findings,
+        report: LoadReport,
     ) -> Loaded {
         background::yield_point();
         let (base, settings) = (self.base, self.settings);
@@ -282,18 +284,18 @@ impl Load<'_> {
         let after = self.config_with(zones, sentinels, located);
         let object_changes = match self.phase {
             LoadPhase::Start => Vec::new(),
-            LoadPhase::Reload => difference::of_load(base, &after, &findings.sources_before),
+            LoadPhase::Reload => difference::of_load(base, &after, &report.sources_before),
         };
         let summary = Summary {
-            errors: findings.diagnostics.errors(),
-            diagnostics: Arc::new(findings.diagnostics),
+            errors: report.diagnostics.errors(),
+            diagnostics: Arc::new(report.diagnostics),
             frozen,
             left_out,
-            deferred: findings.deferred,
+            deferred: report.deferred,
             unavailable: unavailable::listed(&after.files),
             changes: changes::changes(base, &after, &object_changes),
             object_changes,
-            needs_restart: findings.needs_restart,
+            needs_restart: report.needs_restart,
             state_warning,
             zones: after.zones().filter(|zone| !zone.compiled.is_unavailable()).count(),
             records: after.zones().map(|zone| zone.records).sum(),
@@ -333,26 +335,26 @@ impl Zones {
     fn health_checks(&self) -> &[HealthCheck] {
         match self {
             Zones::Compiled(zones) => &zones.common.health_checks,
-            Zones::Refused(sound) => &sound.health_checks,
+            Zones::Refused(error_free) => &error_free.health_checks,
         }
     }
 
     /// How much has no error.
-    fn sound(&self) -> Sound {
+    fn error_free(&self) -> ErrorFree {
         match self {
             Zones::Compiled(zones) => {
                 let zones = || zones.files.iter().filter_map(|file| file.zone.as_ref());
-                Sound { zones: zones().count(), records: zones().map(|zone| zone.records).sum() }
+                ErrorFree { zones: zones().count(), records: zones().map(|zone| zone.records).sum() }
             }
-            Zones::Refused(sound) => {
-                let records = sound.zones.iter().map(|zone| zone.zone.record_sets.len()).sum();
-                Sound { zones: sound.zones.len(), records }
+            Zones::Refused(error_free) => {
+                let records = error_free.zones.iter().map(|zone| zone.zone.record_sets.len()).sum();
+                ErrorFree { zones: error_free.zones.len(), records }
             }
         }
     }
 }
 
-impl Findings {
+impl LoadReport {
     fn add(&mut self, diagnostics: &[Diagnostic], sources: &[SourceFile]) {
         self.diagnostics.add(config::locate(diagnostics, sources));
     }
@@ -366,11 +368,11 @@ impl Findings {
     /// The load fails at once.
     fn refused(&mut self, diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Refused {
         self.add(diagnostics, sources);
-        std::mem::take(self).into_refused(Sound::default())
+        std::mem::take(self).into_refused(ErrorFree::default())
     }
 
-    fn into_refused(self, sound: Sound) -> Refused {
-        Refused::Diagnostics { diagnostics: Arc::new(self.diagnostics), sound }
+    fn into_refused(self, error_free: ErrorFree) -> Refused {
+        Refused::Diagnostics { diagnostics: Arc::new(self.diagnostics), error_free }
     }
 }
 

@@ -5,20 +5,20 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::HostedZone;
-use crate::store::TextPrint;
+use crate::store::SourceHash;
 
 /// The most octets of the texts whose models are kept. A model takes about three times as much.
 const MOST_OCTETS: usize = 16 << 20;
 
-/// Models by the print of their text, the one used last at the end.
+/// Models by the hash of their text, the one used last at the end.
 #[derive(Debug, Default)]
-pub(super) struct Models(Mutex<VecDeque<(TextPrint, usize, Arc<HostedZone>)>>);
+pub(super) struct Models(Mutex<VecDeque<(SourceHash, usize, Arc<HostedZone>)>>);
 
 impl Models {
     /// The model of a text.
-    pub(super) fn of(&self, print: TextPrint) -> Option<Arc<HostedZone>> {
+    pub(super) fn of(&self, source_hash: SourceHash) -> Option<Arc<HostedZone>> {
         let mut models = self.locked();
-        let at = models.iter().position(|(known, ..)| *known == print)?;
+        let at = models.iter().position(|(known, ..)| *known == source_hash)?;
         let entry = models.remove(at)?;
         let zone = Arc::clone(&entry.2);
         models.push_back(entry);
@@ -30,7 +30,7 @@ impl Models {
         let mut models = self.locked();
         // Only the latest state of a zone is used again.
         models.retain(|(_, _, known)| known.id != zone.id);
-        models.push_back((TextPrint::of(text), text.len(), Arc::clone(zone)));
+        models.push_back((SourceHash::of(text), text.len(), Arc::clone(zone)));
         let mut octets: usize = models.iter().map(|(_, octets, _)| octets).sum();
         while octets > MOST_OCTETS
             && let Some((_, least, _)) = models.pop_front()
@@ -39,7 +39,7 @@ impl Models {
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, VecDeque<(TextPrint, usize, Arc<HostedZone>)>> {
+    fn locked(&self) -> MutexGuard<'_, VecDeque<(SourceHash, usize, Arc<HostedZone>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -60,10 +60,10 @@ mod tests {
         let text = |letter: &str| letter.repeat(MOST_OCTETS / 2);
         models.keep(&text("a"), &zone("ZA"));
         models.keep(&text("b"), &zone("ZB"));
-        assert!(models.of(TextPrint::of(&text("a"))).is_some());
+        assert!(models.of(SourceHash::of(&text("a"))).is_some());
         models.keep(&text("c"), &zone("ZC"));
-        assert!(models.of(TextPrint::of(&text("a"))).is_some());
-        assert!(models.of(TextPrint::of(&text("b"))).is_none());
+        assert!(models.of(SourceHash::of(&text("a"))).is_some());
+        assert!(models.of(SourceHash::of(&text("b"))).is_none());
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
         let models = Models::default();
         models.keep("old", &zone("ZA"));
         models.keep("new", &zone("ZA"));
-        assert!(models.of(TextPrint::of("old")).is_none());
-        assert!(models.of(TextPrint::of("new")).is_some());
+        assert!(models.of(SourceHash::of("old")).is_none());
+        assert!(models.of(SourceHash::of("new")).is_some());
     }
 }

@@ -49,7 +49,7 @@ pub(crate) enum Refused {
         /// Errors and warnings in the files.
         diagnostics: Arc<LoadDiagnostics>,
         /// How much of the files has no error.
-        sound: Sound,
+        error_free: ErrorFree,
     },
     /// A file system does not respond. The next load skips the files on it.
     #[error("{0}")]
@@ -61,7 +61,7 @@ pub(crate) enum Refused {
 
 /// How much of the files has no error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sound {
+pub(crate) struct ErrorFree {
     /// The number of zones.
     pub(crate) zones: usize,
     /// The number of record sets.

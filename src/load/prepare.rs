@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, EditError, References, SharedDefinitions, SourceFile, TextOrigin, ZoneReading};
+use crate::config::{self, EditError, References, SharedDefinitions, SourceFile, SourceOrigin, ZoneReading};
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone,
     ResourceRecordSet, RoutingPolicy,
@@ -170,7 +170,7 @@ impl LoadedConfig {
         let mut reading = None;
         let is_as_decided = match &transition.after {
             Some(Object::HostedZone(zone)) => {
-                reading = self.common.zone(source, TextOrigin::Current, &self.settings);
+                reading = self.common.zone(source, SourceOrigin::Current, &self.settings);
                 let defined = reading.as_ref().and_then(|reading| reading.zone.as_ref());
                 defined.is_some_and(|defined| is_same(defined, zone))
             }

@@ -5,7 +5,7 @@ use crate::privilege::is_reachable;
 use crate::store::{Contents, SettingsReading, SettingsSource};
 
 use super::deferred::Deferred;
-use super::{Findings, LoadedConfig, Sources};
+use super::{LoadReport, LoadedConfig, Sources};
 
 /// The settings to use. At the start they must have no errors. In a reload, the settings in force
 /// replace broken ones.
@@ -14,34 +14,34 @@ pub(super) fn settings_in_force(
     sources: &dyn Sources,
     base: &LoadedConfig,
     phase: LoadPhase,
-    findings: &mut Findings,
+    report: &mut LoadReport,
 ) -> Settings {
-    let Some(SettingsReading { settings, diagnostics, source }) = read(source, sources, findings) else {
+    let Some(SettingsReading { settings, diagnostics, source }) = read(source, sources, report) else {
         return (*base.settings).clone();
     };
     let text: Vec<SourceFile> = source.into_iter().collect();
     let Some(settings) = settings else {
         match phase {
-            LoadPhase::Start => findings.refuse(&diagnostics, &text),
-            LoadPhase::Reload => findings.add(&diagnostics, &text),
+            LoadPhase::Start => report.refuse(&diagnostics, &text),
+            LoadPhase::Reload => report.add(&diagnostics, &text),
         }
         return (*base.settings).clone();
     };
-    findings.add(&diagnostics, &text);
-    findings.settings_text = text;
+    report.add(&diagnostics, &text);
+    report.settings_text = text;
     match phase {
         LoadPhase::Start => settings,
-        LoadPhase::Reload => live_changes(settings, &base.settings, &mut findings.needs_restart),
+        LoadPhase::Reload => live_changes(settings, &base.settings, &mut report.needs_restart),
     }
 }
 
 /// Reads the settings file. Returns `None` if it is being written.
-fn read(source: &SettingsSource, sources: &dyn Sources, findings: &mut Findings) -> Option<SettingsReading> {
+fn read(source: &SettingsSource, sources: &dyn Sources, report: &mut LoadReport) -> Option<SettingsReading> {
     let Some(path) = &source.file else { return Some(source.read()) };
     let problem = match sources.text(path) {
         Ok(Contents::Text { source: text, .. }) => return Some(source.interpret(text)),
         Ok(Contents::InProgress) => {
-            findings.deferred.push(Deferred::in_progress(path));
+            report.deferred.push(Deferred::in_progress(path));
             return None;
         }
         Ok(Contents::Absent) => "there is no such file".to_owned(),

@@ -143,7 +143,7 @@ impl StandIn for SourceFile {
 
 /// The current state of one file.
 #[derive(Clone, Debug)]
-pub(super) enum Current<S> {
+pub(super) enum FileInput<S> {
     /// The source as it was just read, and the stamp of the file; `None` if the file may have
     /// changed since without a new stamp.
     Read(SourceFile, Option<Stamp>),
@@ -153,9 +153,9 @@ pub(super) enum Current<S> {
 
 /// The state of all zone files, and what could not be read.
 #[derive(Clone, Debug)]
-pub(super) struct ZoneTexts<S> {
+pub(super) struct ReadZoneFiles<S> {
     /// One entry for each file, sorted by path.
-    pub(super) files: Vec<Current<S>>,
+    pub(super) files: Vec<FileInput<S>>,
     /// Diagnostics about files that could not be read.
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Files that could not be read and have no replacement.
@@ -185,8 +185,8 @@ pub(super) fn read_zone_files<S: StandIn>(
     directories: &[&Path],
     previous: &Previous<'_, S>,
     room: &mut MemoryRoom,
-) -> ZoneTexts<S> {
-    let mut texts = ZoneTexts::default();
+) -> ReadZoneFiles<S> {
+    let mut texts = ReadZoneFiles::default();
     let count = if sources.lists_directories() { directories.len() } else { 1 };
     for (at, directory) in directories.iter().enumerate().take(count) {
         let is_in = |other: &Path, file: &S| file.path().parent() == Some(other);
@@ -202,7 +202,7 @@ pub(super) fn read_zone_files<S: StandIn>(
             Ok(listed) => texts.read(listed, sources, previous, room),
             Err(problem) => {
                 let served = previous.served.iter().filter(is_here).cloned();
-                texts.all_as_before(served.map(Current::Before).collect(), directory, &problem);
+                texts.all_as_before(served.map(FileInput::Before).collect(), directory, &problem);
             }
         }
     }
@@ -221,21 +221,21 @@ fn list(sources: &dyn Sources, directory: &Path, is_serving: bool) -> Result<Vec
     }
 }
 
-fn path_of<S: StandIn>(current: &Current<S>) -> &Path {
+fn path_of<S: StandIn>(current: &FileInput<S>) -> &Path {
     match current {
-        Current::Read(source, _) => &source.path,
-        Current::Before(before) => before.path(),
+        FileInput::Read(source, _) => &source.path,
+        FileInput::Before(before) => before.path(),
     }
 }
 
-impl<S> Default for ZoneTexts<S> {
-    fn default() -> ZoneTexts<S> {
+impl<S> Default for ReadZoneFiles<S> {
+    fn default() -> ReadZoneFiles<S> {
         let (files, diagnostics, missing, in_progress, quiet) = Default::default();
-        ZoneTexts { files, diagnostics, missing, in_progress, quiet }
+        ReadZoneFiles { files, diagnostics, missing, in_progress, quiet }
     }
 }
 
-impl<S: StandIn> ZoneTexts<S> {
+impl<S: StandIn> ReadZoneFiles<S> {
     fn read(
         &mut self,
         listed: Vec<(PathBuf, Option<Stamp>)>,
@@ -246,7 +246,7 @@ impl<S: StandIn> ZoneTexts<S> {
         for (path, stamp) in listed {
             background::yield_point();
             if let Some(before) = stamp.and_then(|stamp| (previous.unchanged)(&path, stamp)) {
-                self.files.push(Current::Before(before));
+                self.files.push(FileInput::Before(before));
                 continue;
             }
             if let Err(problem) = room.admit(stamp.map_or(0, |stamp| stamp.size())) {
@@ -257,7 +257,7 @@ impl<S: StandIn> ZoneTexts<S> {
                 // Removed since the directory was listed.
                 Ok(Contents::Absent) => {}
                 Ok(Contents::InProgress) => {
-                    self.files.extend((previous.of)(&path).map(Current::Before));
+                    self.files.extend((previous.of)(&path).map(FileInput::Before));
                     self.in_progress.push(path);
                 }
                 Ok(Contents::Text { source, stamp, state }) => {
@@ -271,7 +271,7 @@ impl<S: StandIn> ZoneTexts<S> {
         }
     }
 
-    fn all_as_before(&mut self, served: Vec<Current<S>>, directory: &Path, problem: &str) {
+    fn all_as_before(&mut self, served: Vec<FileInput<S>>, directory: &Path, problem: &str) {
         self.diagnostics.push(unreadable(directory, problem, !served.is_empty()));
         if served.is_empty() {
             self.missing.push(directory.to_path_buf());
@@ -283,14 +283,14 @@ impl<S: StandIn> ZoneTexts<S> {
     fn add(&mut self, file: SourceFile, stamp: Option<Stamp>, before: &dyn Fn(&Path) -> Option<S>) {
         match file.is_blank().then(|| before(&file.path)).flatten().filter(|before| !before.is_blank()) {
             Some(before) => self.stand_in(&file.path, "the file is empty", Some(before)),
-            None => self.files.push(Current::Read(file, stamp)),
+            None => self.files.push(FileInput::Read(file, stamp)),
         }
     }
 
     fn stand_in(&mut self, path: &Path, problem: &str, before: Option<S>) {
         self.diagnostics.push(unreadable(path, problem, before.is_some()));
         match before {
-            Some(before) => self.files.push(Current::Before(before)),
+            Some(before) => self.files.push(FileInput::Before(before)),
             None => self.missing.push(path.to_path_buf()),
         }
     }
@@ -316,19 +316,19 @@ mod tests {
         path
     }
 
-    fn read(directory: &Path, served: &[SourceFile]) -> ZoneTexts<SourceFile> {
+    fn read(directory: &Path, served: &[SourceFile]) -> ReadZoneFiles<SourceFile> {
         read_within(&mut MemoryRoom::unlimited(), directory, served)
     }
 
-    fn read_within(room: &mut MemoryRoom, directory: &Path, served: &[SourceFile]) -> ZoneTexts<SourceFile> {
+    fn read_within(room: &mut MemoryRoom, directory: &Path, served: &[SourceFile]) -> ReadZoneFiles<SourceFile> {
         let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
         let previous = Previous { served, of: &of, unchanged: &|_, _| None };
         read_zone_files(&FileSources::default(), &[directory], &previous, room)
     }
 
-    fn texts(read: &ZoneTexts<SourceFile>) -> Vec<String> {
-        let text = |current: &Current<SourceFile>| match current {
-            Current::Read(source, _) | Current::Before(source) => source.text.to_string(),
+    fn texts(read: &ReadZoneFiles<SourceFile>) -> Vec<String> {
+        let text = |current: &FileInput<SourceFile>| match current {
+            FileInput::Read(source, _) | FileInput::Before(source) => source.text.to_string(),
         };
         read.files.iter().map(text).collect()
     }

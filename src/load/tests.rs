@@ -163,10 +163,10 @@ fn a_start_finds_the_errors_of_all_files_before_it_fails() {
     let files =
         [("fiftythree.toml", &*settings), ("zones/one.toml", &one), ("zones/two.toml", &two), ("a.mmdb", "none")];
     let Err(refused) = start(&files) else { panic!("it started") };
-    let Refused::Diagnostics { diagnostics, sound } = refused else { panic!("{refused}") };
+    let Refused::Diagnostics { diagnostics, error_free } = refused else { panic!("{refused}") };
     let files: Vec<_> = diagnostics.by_file().map(|(path, _)| path.to_str().unwrap()).collect();
     assert_eq!(files, ["a.mmdb", "b.mmdb", "fiftythree.toml", "zones/one.toml"]);
-    assert_eq!((diagnostics.errors(), sound.zones), (4, 1));
+    assert_eq!((diagnostics.errors(), error_free.zones), (4, 1));
 }
 
 #[test]

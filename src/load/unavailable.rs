@@ -11,7 +11,7 @@ use crate::model::ZoneIdentity;
 use crate::store::SourceCache;
 
 use super::loaded_file::LoadedFile;
-use super::sources::{Current, StandIn as _, ZoneTexts};
+use super::sources::{FileInput, ReadZoneFiles, StandIn as _};
 
 /// A file without a usable source, and the zone that answers SERVFAIL for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +91,9 @@ pub(super) fn placeholders<'b>(
 pub(super) fn unreadable(
     source_cache: &SourceCache,
     zones: &[&Path],
-    texts: &mut ZoneTexts<SourceFile>,
+    texts: &mut ReadZoneFiles<SourceFile>,
 ) -> Vec<Arc<LoadedFile>> {
-    let is_blank = |file: &Current<_>| matches!(file, Current::Read(source, _) if source.is_blank());
+    let is_blank = |file: &FileInput<_>| matches!(file, FileInput::Read(source, _) if source.is_blank());
     if texts.missing.is_empty() && !texts.files.iter().any(is_blank) {
         return Vec::new();
     }
@@ -108,7 +108,7 @@ pub(super) fn unreadable(
     });
     // An empty file does not remove its zone.
     texts.files.retain(|file| {
-        let Current::Read(source, _) = file else { return true };
+        let FileInput::Read(source, _) = file else { return true };
         let Some(served) = find(&source.path).filter(|file| source.is_blank() && file.zone.is_some()) else {
             return true;
         };

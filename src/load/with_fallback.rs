@@ -7,98 +7,98 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::{self, Diagnostic, LoadPhase, SelectedSources, ServedFile, SourceFile, TextOrigin};
-use crate::store::{Stamp, TextPrint};
+use crate::config::{self, Diagnostic, LoadPhase, SelectedSources, ServedFile, SourceFile, SourceOrigin};
+use crate::store::{SourceHash, Stamp};
 
 use super::loaded_config::ConfigState;
 use super::loaded_file::LoadedFile;
-use super::sources::Current;
-use super::zone_texts::{Texts, is_new_directory, octets_of, path_of};
-use super::{CompiledZones, Findings, Load, Refused, Zones, unavailable};
+use super::sources::FileInput;
+use super::zone_files::{ZoneFiles, is_new_directory, octets_of, path_of};
+use super::{CompiledZones, Load, LoadReport, Refused, Zones, unavailable};
 
 /// The current texts of the files, and the stamp of each.
-struct CurrentTexts {
+struct CurrentSources {
     sources: Vec<SourceFile>,
-    stamps: HashMap<PathBuf, (TextPrint, Option<Stamp>)>,
+    stamps: HashMap<PathBuf, (SourceHash, Option<Stamp>)>,
 }
 
 impl Load<'_> {
     /// Selects the sources to serve and compiles them. A served zone stays in service even if its
     /// source is lost.
-    pub(super) fn compile_with_fallback(&self, texts: Texts, findings: &mut Findings) -> Result<Zones, Refused> {
+    pub(super) fn compile_with_fallback(&self, texts: ZoneFiles, report: &mut LoadReport) -> Result<Zones, Refused> {
         let octets = texts.iter().map(octets_of).sum();
         if let Err(problem) = self.room.admit_with_errors(octets) {
             let message = format!("the files have errors, and there is not enough memory to report them: {problem}");
             let mut diagnostic = Diagnostic::error(&self.settings.zones.directory, message);
             diagnostic.hint("`fiftythree check` reports them");
-            return Err(findings.refused(&[diagnostic], &[]));
+            return Err(report.refused(&[diagnostic], &[]));
         }
         let (last_good, known) = (self.last_good(), self.served_before(&texts));
         let served = texts.iter().filter_map(|text| self.base.file(path_of(text)));
         let served: Vec<&Arc<LoadedFile>> = served.filter(|file| !file.is_unavailable()).collect();
-        let current = self.current_texts(texts);
-        let choice = config::Texts { current: &current.sources, last_good: &last_good, served: &known };
+        let current = self.current_sources(texts);
+        let choice = config::SourceVersions { current: &current.sources, last_good: &last_good, served: &known };
         match config::select_sources(choice, self.settings, self.phase) {
             Ok(selected) => {
-                findings.add(&selected.diagnostics, &current.sources);
-                self.compile_selected(selected, &served, current, findings).map(Zones::Compiled)
+                report.add(&selected.diagnostics, &current.sources);
+                self.compile_selected(selected, &served, current, report).map(Zones::Compiled)
             }
             Err(mut diagnostics) => {
                 diagnostics.extend(missing_in(&last_good, &served).into_iter().map(needed));
                 if self.phase == LoadPhase::Reload {
-                    return Err(findings.refused(&diagnostics, &current.sources));
+                    return Err(report.refused(&diagnostics, &current.sources));
                 }
-                findings.refuse(&diagnostics, &current.sources);
+                report.refuse(&diagnostics, &current.sources);
                 Ok(Zones::Refused(config::read_zones(&current.sources, self.settings).configuration))
             }
         }
     }
 
-    fn current_texts(&self, texts: Texts) -> CurrentTexts {
+    fn current_sources(&self, texts: ZoneFiles) -> CurrentSources {
         let (mut sources, mut stamps) = (Vec::new(), HashMap::new());
         for text in texts {
             let (source, stamp) = match text {
-                Current::Read(source, stamp) => (Some(source), stamp),
-                Current::Before(file) => (self.base.source_of(&file).ok(), file.stamp),
+                FileInput::Read(source, stamp) => (Some(source), stamp),
+                FileInput::Before(file) => (self.base.source_of(&file).ok(), file.stamp),
             };
             // A lost source is reported later.
             let Some(source) = source else { continue };
-            stamps.insert(source.path.clone(), (TextPrint::of(&source.text), stamp));
+            stamps.insert(source.path.clone(), (SourceHash::of(&source.text), stamp));
             sources.push(source);
         }
-        CurrentTexts { sources, stamps }
+        CurrentSources { sources, stamps }
     }
 
     fn compile_selected(
         &self,
         selected: SelectedSources,
         served: &[&Arc<LoadedFile>],
-        current: CurrentTexts,
-        findings: &mut Findings,
+        current: CurrentSources,
+        report: &mut LoadReport,
     ) -> Result<CompiledZones, Refused> {
         let placeholders = unavailable::placeholders(&selected, |path| self.base.file(path));
-        let CurrentTexts { sources, stamps } = current;
+        let CurrentSources { sources, stamps } = current;
         drop((sources, selected.configuration));
         let lost = missing_in(&selected.sources, served);
         let read = |source: SourceFile| {
             // If the file now holds another text, its stamp says nothing about this one.
-            let stamp = stamps.get(&source.path).filter(|(print, _)| *print == TextPrint::of(&source.text));
+            let stamp = stamps.get(&source.path).filter(|(hash, _)| *hash == SourceHash::of(&source.text));
             let stamp = stamp.and_then(|(_, stamp)| *stamp);
-            Current::Read(source, stamp)
+            FileInput::Read(source, stamp)
         };
-        let mut texts: Texts = selected.sources.into_iter().map(read).collect();
-        texts.extend(lost.iter().map(|&file| Current::Before(Arc::clone(file))));
-        texts.extend(placeholders.into_iter().map(Current::Before));
+        let mut texts: ZoneFiles = selected.sources.into_iter().map(read).collect();
+        texts.extend(lost.iter().map(|&file| FileInput::Before(Arc::clone(file))));
+        texts.extend(placeholders.into_iter().map(FileInput::Before));
         texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
         // Each selected source has been checked by the rules for its origin.
-        let Some(compiled) = self.compile_changed(&texts, TextOrigin::LastGood, None) else {
+        let Some(compiled) = self.compile_changed(&texts, SourceOrigin::LastGood, None) else {
             if lost.is_empty() {
                 return Err(Refused::Panicked("the selected sources have errors".to_owned()));
             }
             let diagnostics: Vec<Diagnostic> = lost.into_iter().map(needed).collect();
-            return Err(findings.refused(&diagnostics, &[]));
+            return Err(report.refused(&diagnostics, &[]));
         };
-        findings.add(&lost.iter().map(|file| goes_on(file)).collect::<Vec<_>>(), &[]);
+        report.add(&lost.iter().map(|file| goes_on(file)).collect::<Vec<_>>(), &[]);
         let (mut frozen, mut left_out) = (selected.frozen, selected.left_out);
         left_out.retain(|path| !lost.iter().any(|file| file.path == *path));
         frozen.extend(lost.iter().map(|file| file.path.clone()));
@@ -110,7 +110,7 @@ impl Load<'_> {
 
     /// The files that exist, were served before and may have no good source. If only a copy of a
     /// file is kept, the current text of the file names its zone.
-    fn served_before(&self, texts: &[Current<Arc<LoadedFile>>]) -> Vec<ServedFile> {
+    fn served_before(&self, texts: &[FileInput<Arc<LoadedFile>>]) -> Vec<ServedFile> {
         if self.phase == LoadPhase::Reload {
             let served = texts.iter().filter_map(|text| self.base.file(path_of(text)));
             return served.filter(|file| file.is_unavailable()).map(|file| file.served()).collect();
@@ -118,9 +118,9 @@ impl Load<'_> {
         let source_cache = &self.base.source_cache;
         let known = source_cache.served_before(&self.settings.zone_directories());
         let mut known: HashMap<PathBuf, ServedFile> = known.into_iter().map(|file| (file.path.clone(), file)).collect();
-        let mut served = |text: &Current<Arc<LoadedFile>>| match text {
-            Current::Before(file) => Some(file.served()),
-            Current::Read(source, _) => known.remove(&source.path).or_else(|| {
+        let mut served = |text: &FileInput<Arc<LoadedFile>>| match text {
+            FileInput::Before(file) => Some(file.served()),
+            FileInput::Read(source, _) => known.remove(&source.path).or_else(|| {
                 let has_copy = source_cache.has_copy_of(&source.path);
                 let zone = || config::zone_identity(source, self.settings);
                 has_copy.then(|| ServedFile { path: source.path.clone(), zone: zone() })

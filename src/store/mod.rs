@@ -40,7 +40,7 @@ pub(crate) use private::{give_file, give_state};
 pub(crate) use read::{Contents, read_text};
 pub(crate) use replace::{ReplaceError, create_file, left_behind, replace_file, retire_file};
 pub(crate) use settings::{Overrides, SettingsReading, SettingsSource};
-pub(crate) use source_cache::{SourceCache, TextPrint};
+pub(crate) use source_cache::{SourceCache, SourceHash};
 pub(crate) use state_lock::StateLock;
 pub(crate) use state_writer::{AllLines, Done, NotDurable, StateWriter, StateWriterThread, keep};
 pub(crate) use symlinks::disclosure_of;

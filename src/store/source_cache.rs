@@ -16,23 +16,23 @@ use super::{LastGood, NotKept};
 
 /// Identifies a source within this process by its length and hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct TextPrint {
+pub(crate) struct SourceHash {
     length: usize,
     hash: u64,
 }
 
-impl TextPrint {
-    /// The print of no source.
-    pub(crate) const NONE: TextPrint = TextPrint { length: usize::MAX, hash: 0 };
+impl SourceHash {
+    /// The hash of no source.
+    pub(crate) const NONE: SourceHash = SourceHash { length: usize::MAX, hash: 0 };
 
     /// As one number.
     pub(crate) fn number(self) -> u128 {
         ((self.length as u128) << 64) | u128::from(self.hash)
     }
 
-    /// The print of `text`.
-    pub(crate) fn of(text: &str) -> TextPrint {
-        TextPrint { length: text.len(), hash: FixedState::default().hash_one(text) }
+    /// The hash of `text`.
+    pub(crate) fn of(text: &str) -> SourceHash {
+        SourceHash { length: text.len(), hash: FixedState::default().hash_one(text) }
     }
 }
 
@@ -146,11 +146,11 @@ impl SourceCache {
         }
     }
 
-    /// The source with this print that was served from a file: from memory, from the state
+    /// The source with this hash that was served from a file: from memory, from the state
     /// directory, or from the file itself. The error says why it is not available.
-    pub(crate) fn read(&self, path: &Path, print: TextPrint) -> Result<SourceFile, String> {
+    pub(crate) fn read(&self, path: &Path, source_hash: SourceHash) -> Result<SourceFile, String> {
         let held = self.unkept().get(path).cloned();
-        let is_it = |source: &SourceFile| TextPrint::of(&source.text) == print;
+        let is_it = |source: &SourceFile| SourceHash::of(&source.text) == source_hash;
         let held = held.filter(is_it);
         let kept = || self.copy_of(path).filter(is_it);
         let current = || read_source(path).ok().filter(is_it);
@@ -176,7 +176,7 @@ mod tests {
         let path = zones.path().join("a.toml");
         fs::write(&path, "edited since").unwrap();
         let source_cache = SourceCache::new(state.path());
-        let print = TextPrint::of("served");
+        let hash = SourceHash::of("served");
         let read = || source_cache.read(&path, print).map(|source| source.text.to_string());
         assert!(read().is_err());
         source_cache.hold([SourceFile::new(path.clone(), "served")]);
@@ -202,6 +202,6 @@ mod tests {
         source_cache.hold([SourceFile::new(path, "served")]);
         let served = [ServedFile { path: path.to_path_buf(), zone: None }];
         assert!(source_cache.keep(&[Path::new("/zones")], &served).is_err());
-        assert!(source_cache.read(path, TextPrint::of("served")).is_ok());
+        assert!(source_cache.read(path, SourceHash::of("served")).is_ok());
     }
 }

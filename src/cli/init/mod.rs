@@ -47,7 +47,7 @@ pub(super) struct InitArguments {
 }
 
 /// The files and what to type next.
-struct Plan {
+struct NewFiles {
     zone: String,
     settings: NewFile,
     zone_file: NewFile,
@@ -61,25 +61,25 @@ struct NewFile {
 
 /// Writes the files and prints the next commands.
 pub(super) fn run(arguments: &InitArguments) -> anyhow::Result<ExitCode> {
-    let plan = Plan::of(&arguments.directory, &arguments.zone);
-    plan.check()?;
-    plan.write()?;
+    let files = NewFiles::of(&arguments.directory, &arguments.zone);
+    files.check()?;
+    files.write()?;
     if arguments.json {
-        print_json(&json!({ "zone": plan.zone, "settings": plan.settings.path, "zone_file": plan.zone_file.path }))?;
+        print_json(&json!({ "zone": files.zone, "settings": files.settings.path, "zone_file": files.zone_file.path }))?;
     } else {
-        print(&plan.next_steps(&program()))?;
+        print(&files.next_steps(&program()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-impl Plan {
-    fn of(directory: &Path, zone: &str) -> Plan {
+impl NewFiles {
+    fn of(directory: &Path, zone: &str) -> NewFiles {
         let path = directory.join("fiftythree.toml");
         let text = SETTINGS_TEMPLATE.replace(SETTINGS, &shell_word(&path.display().to_string()));
         let settings = NewFile { path, text };
         let path = directory.join("zones").join(format!("{zone}.toml"));
         let zone_file = NewFile { path, text: ZONE_TEMPLATE.replace(ZONE, zone) };
-        Plan { zone: zone.to_owned(), settings, zone_file }
+        NewFiles { zone: zone.to_owned(), settings, zone_file }
     }
 
     fn files(&self) -> [&NewFile; 2] {
@@ -222,11 +222,11 @@ mod tests {
     #[test]
     fn what_is_written_has_no_diagnostics_for_any_name() {
         for zone in ["example.test", "shop.example.net", "2.0.192.in-addr.arpa", "test", "_a.b-c"] {
-            let plan = Plan::of(Path::new("a dir"), &parse_zone(zone).unwrap());
-            plan.check().unwrap();
+            let files = NewFiles::of(Path::new("a dir"), &parse_zone(zone).unwrap());
+            files.check().unwrap();
             let source = |file: &NewFile| SourceFile::new(file.path.clone(), file.text.clone());
-            let (settings, diagnostics) = Settings::read(&source(&plan.settings));
-            let zones = config::read_zones(&[source(&plan.zone_file)], settings.as_ref().unwrap());
+            let (settings, diagnostics) = Settings::read(&source(&files.settings));
+            let zones = config::read_zones(&[source(&files.zone_file)], settings.as_ref().unwrap());
             assert_eq!((diagnostics.len(), zones.diagnostics.len()), (0, 0), "{zone}: {:?}", zones.diagnostics);
             assert_eq!(zones.configuration.zones[0].zone.record_sets.len(), 6);
         }
@@ -246,7 +246,7 @@ mod tests {
             assert!(parse_zone(text).is_err(), "{text}: {:?}", parse_zone(text));
         }
         let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join(".");
-        let error = Plan::of(Path::new(""), &parse_zone(&long).unwrap()).check().unwrap_err().to_string();
+        let error = NewFiles::of(Path::new(""), &parse_zone(&long).unwrap()).check().unwrap_err().to_string();
         assert!(error.contains("cannot be the name of this zone"), "{error}");
     }
 

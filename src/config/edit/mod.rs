@@ -16,7 +16,7 @@ mod record;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod texts;
+mod toml_text;
 mod without_zone;
 mod zone;
 
@@ -35,7 +35,7 @@ use document::{parse, push, remove_all, table_at};
 pub use file_name::zone_file_name;
 pub use health_check::edit_health_check;
 pub use pin::pin_health_check;
-pub use texts::{cidr_collection_text, health_check_text, record_group_text, record_set_text, zone_members_text};
+pub use toml_text::{cidr_collection_text, health_check_text, record_group_text, record_set_text, zone_members_text};
 pub use without_zone::without_zone;
 pub use zone::{edit_zone_members, new_zone_text};
 

@@ -80,7 +80,7 @@ impl Reading {
 
 /// The origin of a text, which decides the rules that apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextOrigin {
+pub enum SourceOrigin {
     /// The current file: all rules apply.
     Current,
     /// A copy that was served before: violations of newer rules are warnings.
@@ -89,12 +89,12 @@ pub enum TextOrigin {
 
 /// Reads all zone files together.
 pub fn read_zones(files: &[SourceFile], settings: &Settings) -> Reading {
-    read_texts(files, &vec![TextOrigin::Current; files.len()], settings)
+    read_texts(files, &vec![SourceOrigin::Current; files.len()], settings)
 }
 
 /// Reads zone files, some of which may be copies that were served before; `origins` has the origin
 /// of each.
-pub(super) fn read_texts(files: &[SourceFile], origins: &[TextOrigin], settings: &Settings) -> Reading {
+pub(super) fn read_texts(files: &[SourceFile], origins: &[SourceOrigin], settings: &Settings) -> Reading {
     let mut parsed: Vec<_> = files.iter().map(document::parse).collect();
     let drafts = parsed.iter_mut().map(|(root, diagnostics)| file::read(root, diagnostics)).collect();
     let diagnostics = parsed.into_iter().map(|(_, diagnostics)| diagnostics).collect();

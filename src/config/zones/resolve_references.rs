@@ -19,7 +19,7 @@ use super::file::{Draft, WrittenVpc, ZoneDraft};
 use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
 use super::registries::{Registries, SpanInFile, refuse_second};
-use super::{Configuration, Reading, ReferenceKind, TextOrigin, ZoneSource, default_records, file, group};
+use super::{Configuration, Reading, ReferenceKind, SourceOrigin, ZoneSource, default_records, file, group};
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
@@ -148,7 +148,7 @@ impl SharedDefinitions {
     /// Reads a file's zone; `None` when the file has an error, which
     /// [`read_zones`](super::read_zones) reports. The caller checks that no other file has the same
     /// zone.
-    pub fn zone(&self, file: &SourceFile, origin: TextOrigin, settings: &Settings) -> Option<ZoneReading> {
+    pub fn zone(&self, file: &SourceFile, origin: SourceOrigin, settings: &Settings) -> Option<ZoneReading> {
         let (root, mut diagnostics) = document::parse(file);
         let draft = file::read(&root, &mut diagnostics);
         drop(root);
@@ -202,7 +202,7 @@ fn take_definitions(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -
 pub(super) fn link(
     mut drafts: Vec<Draft>,
     mut diagnostics: Vec<Diagnostics<'_>>,
-    origins: &[TextOrigin],
+    origins: &[SourceOrigin],
     settings: &Settings,
 ) -> Reading {
     let SharedDefinitions { known, health_checks, cidr_collections } = take_definitions(&mut drafts, &mut diagnostics);
@@ -235,7 +235,7 @@ struct Link<'f, 's> {
 impl Link<'_, '_> {
     fn zone(
         &mut self,
-        (at, origin): (usize, TextOrigin),
+        (at, origin): (usize, SourceOrigin),
         draft: ZoneDraft,
         collections: &[CidrCollection],
         claims: &mut ZoneClaims<SpanInFile>,
@@ -453,10 +453,10 @@ fn place_of(
 }
 
 /// Reports a violation. In a text that was served before, violations of newer rules are warnings.
-fn report(violation: Violation, span: Range<usize>, origin: TextOrigin, diagnostics: &mut Diagnostics<'_>) {
+fn report(violation: Violation, span: Range<usize>, origin: SourceOrigin, diagnostics: &mut Diagnostics<'_>) {
     let severity = match (violation.severity, origin) {
-        (model::Severity::Error, _) | (model::Severity::NewError, TextOrigin::Current) => Severity::Error,
-        (model::Severity::Warning, _) | (model::Severity::NewError, TextOrigin::LastGood) => Severity::Warning,
+        (model::Severity::Error, _) | (model::Severity::NewError, SourceOrigin::Current) => Severity::Error,
+        (model::Severity::Warning, _) | (model::Severity::NewError, SourceOrigin::LastGood) => Severity::Warning,
     };
     let diagnostic = diagnostics.note(severity, span, violation.message.into());
     diagnostic.is_newly_refused = violation.severity == model::Severity::NewError;

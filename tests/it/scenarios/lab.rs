@@ -74,8 +74,8 @@ impl Lab {
     fn serve(&mut self, zones: &[String], occasion: LoadPhase) -> Result<String, String> {
         let named = |(number, text): (usize, &String)| SourceFile::new(format!("zones/{number}.toml"), text.as_str());
         let files: Vec<SourceFile> = zones.iter().enumerate().map(named).collect();
-        let texts = config::Texts { current: &files, last_good: &self.sources, served: &[] };
-        let selected = config::select_sources(texts, &self.settings, occasion).map_err(|faults| words(&faults))?;
+        let versions = config::SourceVersions { current: &files, last_good: &self.sources, served: &[] };
+        let selected = config::select_sources(versions, &self.settings, occasion).map_err(|faults| words(&faults))?;
         let configuration = selected.configuration;
         self.tracker.apply(&configuration.health_checks, self.now);
         self.check_ids =

@@ -7,49 +7,49 @@ use crate::config::{Diagnostic, Settings, SourceFile};
 use crate::store::MemoryRoom;
 
 use super::loaded_file::LoadedFile;
-use super::sources::{Current, Previous, ZoneTexts, read_zone_files};
-use super::{Findings, LoadedConfig, Refused, Sources, deferred, unavailable};
+use super::sources::{FileInput, Previous, ReadZoneFiles, read_zone_files};
+use super::{LoadReport, LoadedConfig, Refused, Sources, deferred, unavailable};
 
 /// For each file, its source or the compiled file that is served. Sorted by path.
-pub(super) type Texts = Vec<Current<Arc<LoadedFile>>>;
+pub(super) type ZoneFiles = Vec<FileInput<Arc<LoadedFile>>>;
 
 /// All sources at the start. The copies of the last run replace files that cannot be read. A
 /// missing directory is an error; an empty one is not.
-pub(super) fn texts_at_start(
+pub(super) fn zone_files_at_start(
     sources: &dyn Sources,
     settings: &Settings,
     base: &LoadedConfig,
-    findings: &mut Findings,
-) -> Texts {
+    report: &mut LoadReport,
+) -> ZoneFiles {
     let directories = settings.zone_directories();
     let copy = |path: &Path| base.source_cache.copy_of(path);
     let previous = Previous { served: &[], of: &copy, unchanged: &|_, _| None };
     // Nothing is served yet, so the load is tried even if memory is short.
-    let mut texts: ZoneTexts<SourceFile> =
+    let mut texts: ReadZoneFiles<SourceFile> =
         read_zone_files(sources, &directories, &previous, &mut MemoryRoom::unlimited());
     let placeholders = unavailable::unreadable(&base.source_cache, &directories, &mut texts);
     match texts.missing.as_slice() {
-        [] => findings.add(&texts.diagnostics, &[]),
-        _ => findings.refuse(&texts.diagnostics, &[]),
+        [] => report.add(&texts.diagnostics, &[]),
+        _ => report.refuse(&texts.diagnostics, &[]),
     }
     let text = |current| match current {
-        Current::Read(source, stamp) => Current::Read(source, stamp),
-        Current::Before(source) => Current::Read(source, None),
+        FileInput::Read(source, stamp) => FileInput::Read(source, stamp),
+        FileInput::Before(source) => FileInput::Read(source, None),
     };
-    let mut texts: Texts = texts.files.into_iter().map(text).collect();
-    texts.extend(placeholders.into_iter().map(Current::Before));
+    let mut texts: ZoneFiles = texts.files.into_iter().map(text).collect();
+    texts.extend(placeholders.into_iter().map(FileInput::Before));
     texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
     texts
 }
 
 /// The sources of the files that changed since they were last read.
-pub(super) fn texts_now(
+pub(super) fn changed_zone_files(
     sources: &dyn Sources,
     settings: &Settings,
     base: &LoadedConfig,
     room: &mut MemoryRoom,
-    findings: &mut Findings,
-) -> Result<Texts, Refused> {
+    report: &mut LoadReport,
+) -> Result<ZoneFiles, Refused> {
     let directory = &settings.zones.directory;
     let is_new = is_new_directory(base, settings);
     let before = |path: &Path| base.file(path).map(Arc::clone);
@@ -70,10 +70,10 @@ pub(super) fn texts_now(
         texts.missing.push(directory.clone());
     }
     if texts.missing.contains(directory) {
-        return Err(findings.refused(&texts.diagnostics, &[]));
+        return Err(report.refused(&texts.diagnostics, &[]));
     }
-    findings.deferred.extend(deferred::defer_half_written(base, &mut texts));
-    findings.add(&texts.diagnostics, &[]);
+    report.deferred.extend(deferred::defer_half_written(base, &mut texts));
+    report.add(&texts.diagnostics, &[]);
     Ok(texts.files)
 }
 
@@ -81,20 +81,20 @@ pub(super) fn is_new_directory(base: &LoadedConfig, settings: &Settings) -> bool
     base.settings.zones.directory != settings.zones.directory
 }
 
-pub(super) fn find<'t>(texts: &'t [Current<Arc<LoadedFile>>], path: &Path) -> Option<&'t Current<Arc<LoadedFile>>> {
+pub(super) fn find<'t>(texts: &'t [FileInput<Arc<LoadedFile>>], path: &Path) -> Option<&'t FileInput<Arc<LoadedFile>>> {
     texts.binary_search_by(|text| path_of(text).cmp(path)).ok().map(|at| &texts[at])
 }
 
-pub(super) fn path_of(text: &Current<Arc<LoadedFile>>) -> &Path {
+pub(super) fn path_of(text: &FileInput<Arc<LoadedFile>>) -> &Path {
     match text {
-        Current::Read(source, _) => &source.path,
-        Current::Before(file) => &file.path,
+        FileInput::Read(source, _) => &source.path,
+        FileInput::Before(file) => &file.path,
     }
 }
 
-pub(super) fn octets_of(text: &Current<Arc<LoadedFile>>) -> u64 {
+pub(super) fn octets_of(text: &FileInput<Arc<LoadedFile>>) -> u64 {
     match text {
-        Current::Read(source, _) => source.text.len() as u64,
-        Current::Before(file) => file.octets,
+        FileInput::Read(source, _) => source.text.len() as u64,
+        FileInput::Before(file) => file.octets,
     }
 }
