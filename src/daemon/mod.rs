@@ -56,7 +56,7 @@ pub(crate) use api::check_api_files;
 use api::{ApiListeners, ApiUrl};
 use dns::cannot_listen;
 use open_files::FileShares;
-use service::{Manager, News};
+use service::{Manager, Notification};
 use signals::Hangups;
 use stopping::Stopping;
 use wiring::Wiring;
@@ -173,13 +173,13 @@ async fn boot_and_serve(
     let api = api.map(|api| api.serve(&mut wiring, health, restored.changes)).transpose()?;
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
-    manager.tell(News::Ready(&format!("serving {}", summary.totals())));
-    wiring.keep_telling(manager);
+    manager.notify(Notification::Ready(&format!("serving {}", summary.totals())));
+    wiring.keep_notifying(manager);
     tell(Ready { addresses, admin, api, permission, base, summary });
 
     let why = until_stopped(&mut stopping, &mut running).await;
     ready.send_replace(Readiness::Stopping);
-    manager.tell(News::Stopping);
+    manager.notify(Notification::Stopping);
     if drain_or_hurry(serving, why, &mut stopping).await == Ended::AtOnce {
         return Ok(Ended::AtOnce);
     }
@@ -197,7 +197,7 @@ fn claim_files(settings: &Settings) -> FileShares {
 
 fn tell_awaited(manager: Manager, awaited: usize) {
     if awaited > 0 {
-        manager.tell(News::Status(&format!("waiting for the first results of {awaited} health checks")));
+        manager.notify(Notification::Status(&format!("waiting for the first results of {awaited} health checks")));
     }
 }
 

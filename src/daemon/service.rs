@@ -16,7 +16,7 @@ use crate::control::{Event, Reloads};
 use crate::log_limit::LogLimit;
 
 /// How many keep-alive messages are sent per watchdog interval, as sd_watchdog_enabled(3) advises.
-const SIGNS_OF_LIFE: u32 = 2;
+const KEEP_ALIVES: u32 = 2;
 
 /// How long sending a message may wait for the service manager.
 #[cfg(unix)]
@@ -24,7 +24,7 @@ const LONGEST_SEND: Duration = Duration::from_millis(100);
 
 /// The notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News<'t> {
+pub(super) enum Notification<'t> {
     /// Queries are answered; the string is the status line.
     Ready(&'t str),
     /// A reload has begun. `Ready` follows.
@@ -43,31 +43,31 @@ pub(super) enum Manager {
     /// systemd, or another manager with its protocol, if `$NOTIFY_SOCKET` names its socket.
     Systemd,
     /// None: a server inside another program is not that program.
-    Nobody,
+    None,
 }
 
 impl Manager {
     /// Sends a notification. A failure is logged and otherwise ignored.
-    pub(super) fn tell(self, news: News<'_>) {
+    pub(super) fn notify(self, notification: Notification<'_>) {
         match self {
-            Manager::Systemd => tell(news),
-            Manager::Nobody => {}
+            Manager::Systemd => notify(notification),
+            Manager::None => {}
         }
     }
 
     /// Sends notifications while the server runs.
-    pub(super) fn keep_telling(
+    pub(super) fn keep_notifying(
         self,
         tasks: &mut JoinSet<()>,
         reloads: watch::Receiver<Reloads>,
         events: mpsc::Sender<Event>,
     ) {
-        if self == Manager::Nobody {
+        if self == Manager::None {
             return;
         }
-        tasks.spawn(follow_reloads(reloads, tell));
-        if let Some(patience) = watchdog() {
-            tasks.spawn(show_life(events, patience / SIGNS_OF_LIFE, tell));
+        tasks.spawn(follow_reloads(reloads, notify));
+        if let Some(interval) = watchdog() {
+            tasks.spawn(send_keep_alives(events, interval / KEEP_ALIVES, notify));
         }
     }
 }
@@ -77,18 +77,18 @@ impl Manager {
 static WARNINGS: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 
 #[cfg(unix)]
-fn tell(news: News<'_>) {
+fn notify(notification: Notification<'_>) {
     use sd_notify::NotifyState;
-    let told = match news {
-        News::Ready(status) => send(&[NotifyState::Ready, NotifyState::Status(status)]),
+    let sent = match notification {
+        Notification::Ready(status) => send(&[NotifyState::Ready, NotifyState::Status(status)]),
         // The time lets systemd distinguish this reload from one that it did not request
         // (`Type=notify-reload`).
-        News::Reloading => NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now])),
-        News::Stopping => send(&[NotifyState::Stopping]),
-        News::Status(status) => send(&[NotifyState::Status(status)]),
-        News::Alive => send(&[NotifyState::Watchdog]),
+        Notification::Reloading => NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now])),
+        Notification::Stopping => send(&[NotifyState::Stopping]),
+        Notification::Status(status) => send(&[NotifyState::Status(status)]),
+        Notification::Alive => send(&[NotifyState::Watchdog]),
     };
-    if let Err(error) = told
+    if let Err(error) = sent
         && let Some(held_back) = WARNINGS.admit(error.to_string())
     {
         tracing::warn!("cannot notify systemd of the state of the service ($NOTIFY_SOCKET): {error}{held_back}");
@@ -107,7 +107,7 @@ fn send(states: &[sd_notify::NotifyState<'_>]) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn tell(_: News<'_>) {}
+fn notify(_: Notification<'_>) {}
 
 /// The watchdog interval of systemd; `None` if the watchdog is off.
 #[cfg(unix)]
@@ -121,18 +121,18 @@ fn watchdog() -> Option<Duration> {
 }
 
 /// Announces the begin and the end of each requested reload, even of one that ended in between.
-async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, tell: impl Fn(News<'_>)) {
+async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, notify: impl Fn(Notification<'_>)) {
     let mut announced = reloads.borrow_and_update().requested;
     let mut is_loading = false;
     while reloads.changed().await.is_ok() {
         let Reloads { requested, done, outcome } = reloads.borrow_and_update().clone();
         if requested > announced && !is_loading {
             is_loading = true;
-            tell(News::Reloading);
+            notify(Notification::Reloading);
         }
         announced = requested;
         if requested == done {
-            tell(if is_loading { News::Ready(&outcome) } else { News::Status(&outcome) });
+            notify(if is_loading { Notification::Ready(&outcome) } else { Notification::Status(&outcome) });
             is_loading = false;
         }
     }
@@ -140,13 +140,13 @@ async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, tell: impl Fn(New
 
 /// Sends keep-alive messages while the control loop responds. Whether queries are answered is not
 /// tested: under a flood that drops the test query as well, a restart would only help the flood.
-async fn show_life(events: mpsc::Sender<Event>, every: Duration, tell: impl Fn(News<'_>)) {
+async fn send_keep_alives(events: mpsc::Sender<Event>, every: Duration, notify: impl Fn(Notification<'_>)) {
     loop {
         let (answer, answered) = oneshot::channel();
         if events.send(Event::Ping(answer)).await.is_err() || answered.await.is_err() {
             return;
         }
-        tell(News::Alive);
+        notify(Notification::Alive);
         tokio::time::sleep(every).await;
     }
 }
@@ -158,19 +158,19 @@ mod tests {
     use super::*;
 
     /// A receiver, and the messages it has received.
-    fn ear() -> (impl Fn(News<'_>) + Send + 'static, Arc<Mutex<Vec<String>>>) {
+    fn ear() -> (impl Fn(Notification<'_>) + Send + 'static, Arc<Mutex<Vec<String>>>) {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&heard);
-        (move |news: News<'_>| sink.lock().unwrap().push(format!("{news:?}")), heard)
+        (move |notification: Notification<'_>| sink.lock().unwrap().push(format!("{notification:?}")), heard)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reload_is_announced_before_its_end_even_when_both_are_seen_at_once() {
         let (sender, receiver) = watch::channel(Reloads::default());
-        let (tell, heard) = ear();
-        let _following = tokio::spawn(follow_reloads(receiver, tell));
-        let send = async |asked, done, outcome: &str| {
-            sender.send_replace(Reloads { asked, done, outcome: outcome.into() });
+        let (notify, heard) = ear();
+        let _following = tokio::spawn(follow_reloads(receiver, notify));
+        let send = async |requested, done, outcome: &str| {
+            sender.send_replace(Reloads { requested, done, outcome: outcome.into() });
             tokio::time::sleep(Duration::from_millis(1)).await;
         };
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -186,8 +186,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn there_are_signs_of_life_only_while_the_loop_answers() {
         let (events, mut inbox) = mpsc::channel(1);
-        let (tell, heard) = ear();
-        let life = tokio::spawn(show_life(events, Duration::from_secs(15), tell));
+        let (notify, heard) = ear();
+        let life = tokio::spawn(send_keep_alives(events, Duration::from_secs(15), notify));
         for _ in 0..3 {
             let Some(Event::Ping(answer)) = inbox.recv().await else { panic!("another question") };
             answer.send(()).unwrap();

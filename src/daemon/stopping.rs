@@ -16,7 +16,7 @@ impl Stopping {
     pub(super) fn manager(&self) -> Manager {
         match self {
             Stopping::BySignals(_) => Manager::Systemd,
-            Stopping::ByOwner(_) => Manager::Nobody,
+            Stopping::ByOwner(_) => Manager::None,
         }
     }
 

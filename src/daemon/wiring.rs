@@ -201,8 +201,8 @@ impl Wiring {
     }
 
     /// Sends notifications to the service manager.
-    pub(super) fn keep_telling(&mut self, manager: Manager) {
-        manager.keep_telling(&mut self.tasks, self.reloads.clone(), self.events.clone());
+    pub(super) fn keep_notifying(&mut self, manager: Manager) {
+        manager.keep_notifying(&mut self.tasks, self.reloads.clone(), self.events.clone());
     }
 
     /// The state of the admin side.

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::service::TowerToHyperService;
 
-use super::connection_table::Place;
+use super::connection_table::ConnectionEntry;
 use super::{Front, Peer, QUICK};
 
 /// Time limit for a request's body.
@@ -28,16 +28,16 @@ pub(super) struct Service {
     router: TowerToHyperService<Router>,
     front: Arc<Front>,
     peer: Peer,
-    place: Arc<Place>,
+    entry: Arc<ConnectionEntry>,
 }
 
 impl Service {
-    pub(super) fn new(router: TowerToHyperService<Router>, front: Arc<Front>, peer: Peer, place: Place) -> Service {
-        Service { router, front, peer, place: Arc::new(place) }
+    pub(super) fn new(router: TowerToHyperService<Router>, front: Arc<Front>, peer: Peer, entry: ConnectionEntry) -> Service {
+        Service { router, front, peer, entry: Arc::new(entry) }
     }
 
-    pub(super) fn place(&self) -> Arc<Place> {
-        Arc::clone(&self.place)
+    pub(super) fn entry(&self) -> Arc<ConnectionEntry> {
+        Arc::clone(&self.entry)
     }
 
     async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
@@ -46,16 +46,16 @@ impl Service {
             Ok(()) => self.whole(request).await,
             Err((status, why)) => Err((self.front.refusal)(status, why)),
         };
-        let (mut response, place) = match whole {
+        let (mut response, entry) = match whole {
             Err(refusal) => (refusal, None),
-            Ok(request) if self.place.begin(class) => (self.route(request).await, Some(self.place())),
+            Ok(request) if self.entry.begin(class) => (self.route(request).await, Some(self.entry())),
             Ok(_) => (self.busy(), None),
         };
-        if self.place.is_crowded() {
+        if self.entry.is_crowded() {
             // Another connection needs the slot of this idle one.
             close(&mut response);
         }
-        response.map(|body| Answer { body, place })
+        response.map(|body| Answer { body, entry })
     }
 
     async fn route(&self, request: Request<Body>) -> Response<Body> {
@@ -67,7 +67,7 @@ impl Service {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(self.peer);
         let most = self.front.limits.body;
-        let time = if self.place.came_to_crowd() { QUICK } else { BODY };
+        let time = if self.entry.arrived_crowded() { QUICK } else { BODY };
         if body.size_hint().lower() > most as u64 {
             return Err(self.cut_short(StatusCode::PAYLOAD_TOO_LARGE, TOO_LONG));
         }
@@ -117,7 +117,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 /// The body of a response. When hyper has taken its last frame, only writing is left.
 pub(super) struct Answer {
     body: Body,
-    place: Option<Arc<Place>>,
+    entry: Option<Arc<ConnectionEntry>>,
 }
 
 impl HttpBody for Answer {
@@ -142,8 +142,8 @@ impl HttpBody for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if let Some(place) = &self.place {
-            place.answered();
+        if let Some(entry) = &self.entry {
+            entry.answered();
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::QUICK;
 use super::answer::Service;
-use super::connection_table::Place;
+use super::connection_table::ConnectionEntry;
 
 /// Time limit for a request's head, from the start of the connection or the end of the last
 /// response. Prometheus scrapes every 15 s over one connection.
@@ -53,12 +53,12 @@ impl Socket for TlsStream<TcpStream> {
 
 /// The same as [`serve`] over TLS. A handshake has the time of a head.
 pub(super) async fn serve_tls(socket: TcpStream, config: Arc<ServerConfig>, service: Service) {
-    let place = service.place();
-    let time = if place.came_to_crowd() { QUICK } else { HEAD };
+    let entry = service.entry();
+    let time = if entry.arrived_crowded() { QUICK } else { HEAD };
     let handshake = tokio::time::timeout(time, TlsAcceptor::from(config).accept(socket));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
-        () = place.closed() => return,
+        () = entry.closed() => return,
     };
     if let Ok(Ok(socket)) = accepted {
         serve(socket, service).await;
@@ -67,22 +67,22 @@ pub(super) async fn serve_tls(socket: TcpStream, config: Arc<ServerConfig>, serv
 
 /// Serves one connection until it ends or is closed to make room.
 pub(super) async fn serve(socket: impl Socket, service: Service) {
-    let place = service.place();
-    let head = if place.came_to_crowd() { QUICK } else { HEAD };
+    let entry = service.entry();
+    let head = if entry.arrived_crowded() { QUICK } else { HEAD };
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD_OCTETS);
-    let connection = builder.serve_connection(TokioIo::new(Watched::new(socket, Arc::clone(&place))), service);
+    let connection = builder.serve_connection(TokioIo::new(Watched::new(socket, Arc::clone(&entry))), service);
     tokio::select! {
         // An error is the client's: it disconnected, sent invalid HTTP, or was too slow.
         _ = connection => {}
-        () = place.closed() => {}
+        () = entry.closed() => {}
     }
 }
 
 /// A socket whose writes have deadlines.
 struct Watched<S: Socket> {
     socket: S,
-    place: Arc<Place>,
+    entry: Arc<ConnectionEntry>,
     /// Since when a write makes no progress.
     unsent: Option<Instant>,
     is_stalled: bool,
@@ -90,9 +90,9 @@ struct Watched<S: Socket> {
 }
 
 impl<S: Socket> Watched<S> {
-    fn new(socket: S, place: Arc<Place>) -> Watched<S> {
+    fn new(socket: S, entry: Arc<ConnectionEntry>) -> Watched<S> {
         let deadline = Box::pin(tokio::time::sleep(STALL));
-        Watched { socket, place, unsent: None, is_stalled: false, deadline }
+        Watched { socket, entry, unsent: None, is_stalled: false, deadline }
     }
 
     /// Passes on the result of a write, or an error if its deadline is over.
@@ -113,7 +113,7 @@ impl<S: Socket> Watched<S> {
     fn set_stalled(&mut self, is_stalled: bool) {
         if self.is_stalled != is_stalled {
             self.is_stalled = is_stalled;
-            self.place.stalled(is_stalled.then(Instant::now));
+            self.entry.stalled(is_stalled.then(Instant::now));
         }
     }
 }
@@ -147,7 +147,7 @@ impl<S: Socket> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.socket).poll_flush(context))?;
         self.unsent = None;
-        self.place.flushed();
+        self.entry.flushed();
         Poll::Ready(Ok(()))
     }
 

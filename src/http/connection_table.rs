@@ -100,8 +100,8 @@ impl Table {
     /// aborted.
     fn begin(&mut self, id: Id, class: Class) -> bool {
         let Some(client) = self.entries.get(&id).map(|entry| entry.client) else { return false };
-        if let Some(places) = self.limits.places(class) {
-            while let Some(whose) = self.shortage(id, client, class, places) {
+        if let Some(slots) = self.limits.slots(class) {
+            while let Some(whose) = self.shortage(id, client, class, slots) {
                 let may_close =
                     |entry: &Entry| entry.class() == Some(class) && whose.is_none_or(|client| entry.client == client);
                 if !self.close_longest(|entry| entry.stalled.filter(|_| may_close(entry))) {
@@ -114,12 +114,12 @@ impl Table {
 
     /// Which limit is reached: `Some(Some(client))` for that of a client, `Some(None)` for that of
     /// all.
-    fn shortage(&self, id: Id, client: Client, class: Class, places: usize) -> Option<Option<Client>> {
+    fn shortage(&self, id: Id, client: Client, class: Class, slots: usize) -> Option<Option<Client>> {
         let taken = || self.entries.iter().filter(move |(other, entry)| **other != id && entry.class() == Some(class));
-        if taken().filter(|(_, entry)| entry.client == client).count() >= Limits::of_one_address(places) {
+        if taken().filter(|(_, entry)| entry.client == client).count() >= Limits::of_one_address(slots) {
             return Some(Some(client));
         }
-        (taken().count() >= places).then_some(None)
+        (taken().count() >= slots).then_some(None)
     }
 
     /// The response is complete; the rest of it has yet to be sent.
@@ -178,24 +178,24 @@ pub(super) fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 
 /// A connection's own entry in the table, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionEntry {
     table: Arc<Mutex<Table>>,
     id: Id,
     closing: Arc<Notify>,
-    came_to_crowd: bool,
+    arrived_crowded: bool,
 }
 
-impl Place {
-    pub(super) fn take(table: &Arc<Mutex<Table>>, address: IpAddr) -> Option<Place> {
+impl ConnectionEntry {
+    pub(super) fn take(table: &Arc<Mutex<Table>>, address: IpAddr) -> Option<ConnectionEntry> {
         let mut locked = lock(table);
         let (id, closing) = locked.admit(address, Instant::now())?;
-        Some(Place { table: Arc::clone(table), id, closing, came_to_crowd: locked.is_crowded() })
+        Some(ConnectionEntry { table: Arc::clone(table), id, closing, arrived_crowded: locked.is_crowded() })
     }
 
     /// True if there were many connections when this one arrived; then the shorter time limit
     /// applies.
-    pub(super) fn came_to_crowd(&self) -> bool {
-        self.came_to_crowd
+    pub(super) fn arrived_crowded(&self) -> bool {
+        self.arrived_crowded
     }
 
     /// True if there are many connections now.
@@ -225,7 +225,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionEntry {
     fn drop(&mut self) {
         lock(&self.table).entries.remove(&self.id);
     }

@@ -1,7 +1,7 @@
 //! The front of every HTTP listener: limits, timeouts and allowed hosts, for routes that it does not know.
 //!
 //! ```text
-//!  accept ── table: is there room? ── head within 30 s, or 1 s ── hosts ── whole body ── table: a place? ── routes
+//!  accept ── table: is there room? ── head within 30 s, or 1 s ── hosts ── whole body ── table: a slot? ─── routes
 //!              │ no: the connection that has been without a whole request                  │ no: 503
 //!              └ for longest is closed, first of the address that has the most             └ unless essential
 //! ```
@@ -39,7 +39,7 @@ use tokio::task::JoinSet;
 use crate::log_limit::LogLimit;
 
 use answer::Service;
-use connection_table::{Place, Table, lock};
+use connection_table::{ConnectionEntry, Table, lock};
 pub(crate) use hosts::Hosts;
 pub(crate) use tls::Tls;
 
@@ -94,7 +94,7 @@ pub(crate) enum Class {
 
 impl Limits {
     /// Most concurrent requests of a class; `None` for no limit.
-    fn places(self, class: Class) -> Option<usize> {
+    fn slots(self, class: Class) -> Option<usize> {
         match class {
             Class::Essential => None,
             Class::Ordinary => Some(self.connections / 2),
@@ -103,8 +103,8 @@ impl Limits {
     }
 
     /// Most slots that one address can have: three quarters of them.
-    fn of_one_address(places: usize) -> usize {
-        places - places / 4
+    fn of_one_address(slots: usize) -> usize {
+        slots - slots / 4
     }
 
     /// With more connections than this, the shorter time limit for heads applies.
@@ -127,12 +127,12 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front) {
     let table = Arc::new(Mutex::new(Table::new(front.limits)));
     let (router, front) = (TowerToHyperService::new(router), Arc::new(front));
     let mut connections = JoinSet::new();
-    let begin = |socket: TcpStream, peer: SocketAddr, place: Place| {
+    let begin = |socket: TcpStream, peer: SocketAddr, entry: ConnectionEntry| {
         // Those that have ended meanwhile.
         while connections.try_join_next().is_some() {}
         // Without this limit, an unread connection can fill megabytes of kernel memory.
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
-        let service = Service::new(router.clone(), Arc::clone(&front), Peer(peer.ip()), place);
+        let service = Service::new(router.clone(), Arc::clone(&front), Peer(peer.ip()), entry);
         match &front.tls {
             None => connections.spawn(connection::serve(socket, service)),
             Some(tls) => connections.spawn(connection::serve_tls(socket, tls.config(), service)),
@@ -146,15 +146,15 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front) {
 async fn accept<L: Listener>(
     listener: &L,
     table: &Arc<Mutex<Table>>,
-    mut begin: impl FnMut(L::Socket, SocketAddr, Place),
+    mut begin: impl FnMut(L::Socket, SocketAddr, ConnectionEntry),
 ) {
     let warnings = LogLimit::default();
     loop {
         match listener.next().await {
             Ok((socket, peer)) => {
                 // Without a slot the socket is closed here.
-                if let Some(place) = Place::take(table, peer.ip()) {
-                    begin(socket, peer, place);
+                if let Some(entry) = ConnectionEntry::take(table, peer.ip()) {
+                    begin(socket, peer, entry);
                 }
                 // Serves a request that has already arrived before other connections can displace
                 // it.

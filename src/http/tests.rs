@@ -68,14 +68,14 @@ async fn listen(connections: usize) -> SocketAddr {
 }
 
 /// A connection over a pipe, among so many others.
-fn connect(others: usize) -> (DuplexStream, Vec<Place>) {
+fn connect(others: usize) -> (DuplexStream, Vec<ConnectionEntry>) {
     let table = Arc::new(Mutex::new(Table::new(front(16).limits)));
     let others =
-        (0..others).map(|i| Place::take(&table, [192, 0, 2, u8::try_from(i).unwrap()].into()).unwrap()).collect();
-    let place = Place::take(&table, [127, 0, 0, 1].into()).unwrap();
+        (0..others).map(|i| ConnectionEntry::take(&table, [192, 0, 2, u8::try_from(i).unwrap()].into()).unwrap()).collect();
+    let entry = ConnectionEntry::take(&table, [127, 0, 0, 1].into()).unwrap();
     let (client, server) = duplex(1024);
     let service =
-        Service::new(TowerToHyperService::new(router()), Arc::new(front(16)), Peer([127, 0, 0, 1].into()), place);
+        Service::new(TowerToHyperService::new(router()), Arc::new(front(16)), Peer([127, 0, 0, 1].into()), entry);
     tokio::spawn(connection::serve(server, service));
     (client, others)
 }
@@ -160,12 +160,12 @@ async fn all_requests_are_answered_whoever_does_not_read_and_whoever_is_slow() {
             assert!(began.elapsed() < PROMPT, "{:?}", began.elapsed());
         }
     }
-    // Who does not read loses its place to who comes.
+    // A connection that does not read is closed for a new one.
     assert_eq!(ask(address, HERE, "/small").await, Some(200));
 }
 
 #[tokio::test]
-async fn streams_have_places_of_their_own_and_one_address_never_has_all() {
+async fn streams_have_slots_of_their_own_and_one_address_never_has_all() {
     let address = listen(16).await;
     let mut streams = Vec::new();
     for (from, wanted) in [(HERE, 200), (HERE, 200), (HERE, 200), (HERE, 503), (THERE, 200), (THERE, 503)] {
@@ -296,7 +296,7 @@ impl Listener for Full {
 #[tokio::test(start_paused = true)]
 async fn errors_of_accepting_end_nothing_and_do_not_spin() {
     let table = Arc::new(Mutex::new(Table::new(front(16).limits)));
-    let idle = Place::take(&table, HERE.into()).unwrap();
+    let idle = ConnectionEntry::take(&table, HERE.into()).unwrap();
     let (full, began) = (Full(AtomicUsize::new(0)), AtomicUsize::new(0));
     let start = Instant::now();
     let accepting = accept(&full, &table, |(), _, _| {

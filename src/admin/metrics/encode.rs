@@ -104,7 +104,7 @@ impl Picture {
         let mut status = page.gauge(&families::HEALTH_STATUS)?;
         self.checks()
             .try_for_each(|check| status.sample(&[&check.name], &u32::from(check.verdict == Status::Healthy)))?;
-        let mut overridden = page.gauge(&families::HEALTH_FORCED)?;
+        let mut overridden = page.gauge(&families::HEALTH_OVERRIDDEN)?;
         self.checks()
             .try_for_each(|check| overridden.sample(&[&check.name], &u32::from(check.overridden.is_some())))?;
         let mut results = page.counter(&families::HEALTH_CHECKS)?;

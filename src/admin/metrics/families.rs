@@ -34,7 +34,7 @@ pub(super) const ALL: &[&Family] = &[
     &DNSTAP_FRAMES,
     &DNSTAP_DROPPED,
     &HEALTH_STATUS,
-    &HEALTH_FORCED,
+    &HEALTH_OVERRIDDEN,
     &HEALTH_CHECKS,
     &HEALTH_DURATION,
     &HEALTH_LAST_DURATION,
@@ -147,8 +147,8 @@ pub(super) const DNSTAP_DROPPED: Family = counter(
 
 pub(super) const HEALTH_STATUS: Family =
     gauge("fiftythree_health_status", &["check"], "1 if the health check is healthy, else 0; includes overrides.");
-pub(super) const HEALTH_FORCED: Family =
-    gauge("fiftythree_health_forced", &["check"], "1 if an override sets the status of the health check, else 0.");
+pub(super) const HEALTH_OVERRIDDEN: Family =
+    gauge("fiftythree_health_overridden", &["check"], "1 if an override sets the status of the health check, else 0.");
 pub(super) const HEALTH_CHECKS: Family =
     counter("fiftythree_health_checks_total", &["check", "result", "reason"], "Results of health checks.");
 pub(super) const HEALTH_DURATION: Family = histogram(

@@ -78,7 +78,7 @@ fn both_forms_say_the_same() {
         "fiftythree_answers_total{zone=\"lab.test.\",name=\"app.lab.test.\",policy=\"failover\",target=\"blue\"} 1",
         "fiftythree_dns_request_duration_seconds_count{proto=\"udp\"} 4",
         "fiftythree_health_status{check=\"app \\\"blue\\\"\"} 0",
-        "fiftythree_health_forced{check=\"app \\\"blue\\\"\"} 1",
+        "fiftythree_health_overridden{check=\"app \\\"blue\\\"\"} 1",
         "fiftythree_health_checks_total{check=\"app \\\"blue\\\"\",result=\"fail\",reason=\"timeout\"} 7",
         "fiftythree_health_check_last_duration_seconds{check=\"app \\\"blue\\\"\"} 0.003",
         "fiftythree_health_transitions_total{check=\"app \\\"blue\\\"\",to=\"unhealthy\"} 2",

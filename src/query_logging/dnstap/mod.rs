@@ -91,7 +91,7 @@ impl Sink for Sender {
     }
 
     fn flush(&mut self) -> Outcome {
-        self.stream.look_after();
+        self.stream.connect_if_due();
         self.send();
         self.outcome.connected = self.stream.is_connected();
         std::mem::take(&mut self.outcome)

@@ -56,7 +56,7 @@ impl Stream {
     }
 
     /// Connects, if an attempt is due.
-    pub(super) fn look_after(&mut self) {
+    pub(super) fn connect_if_due(&mut self) {
         if self.is_connected() || Instant::now() < self.next_attempt {
             return;
         }
@@ -209,7 +209,7 @@ mod tests {
         let began = Instant::now();
         while !stream.is_connected() {
             assert!(began.elapsed() < Duration::from_secs(30));
-            stream.look_after();
+            stream.connect_if_due();
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -257,7 +257,7 @@ mod tests {
             write_control(&mut stream, ACCEPT, Some(b"protobuf:other.Thing")).unwrap();
         });
         let mut stream = Stream::new(DnstapTarget::Tcp(address));
-        stream.look_after();
+        stream.connect_if_due();
         reading.join().unwrap();
         assert!(!stream.is_connected() && !stream.send(b"abc"));
     }

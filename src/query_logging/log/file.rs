@@ -13,7 +13,7 @@ use crate::log_limit::LogLimit;
 
 /// How often the writer checks that the file is still at its path, and retries a file that cannot
 /// be opened.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The destination of log lines.
 pub(super) struct Lines {
@@ -23,16 +23,16 @@ pub(super) struct Lines {
 
 enum Target {
     Stdout,
-    File(Place),
+    File(LogFile),
 }
 
 /// A file and its path.
-struct Place {
+struct LogFile {
     path: PathBuf,
     file: Option<File>,
-    looked: Option<Instant>,
+    checked_at: Option<Instant>,
     /// The last line was cut off. The next line must not be appended to it.
-    torn: bool,
+    is_cut_off: bool,
 }
 
 impl Lines {
@@ -41,24 +41,24 @@ impl Lines {
     }
 
     pub(super) fn to_file(path: &Path) -> Lines {
-        let place = Place { path: path.to_owned(), file: None, looked: None, torn: false };
-        Lines { target: Target::File(place), warnings: LogLimit::default() }
+        let log_file = LogFile { path: path.to_owned(), file: None, checked_at: None, is_cut_off: false };
+        Lines { target: Target::File(log_file), warnings: LogLimit::default() }
     }
 
     /// Whether the destination is open.
     pub(super) fn is_open(&self) -> bool {
         match &self.target {
             Target::Stdout => true,
-            Target::File(place) => place.file.is_some(),
+            Target::File(log_file) => log_file.file.is_some(),
         }
     }
 
     /// Opens the file, again if its path leads to another one.
-    pub(super) fn look_after(&mut self) {
-        if let Target::File(place) = &mut self.target
-            && let Err(error) = place.look_after()
+    pub(super) fn reopen_if_moved(&mut self) {
+        if let Target::File(log_file) = &mut self.target
+            && let Err(error) = log_file.reopen_if_moved()
         {
-            let path = place.path.display().to_string();
+            let path = log_file.path.display().to_string();
             self.complain(&error, &path);
         }
     }
@@ -67,7 +67,7 @@ impl Lines {
     pub(super) fn write(&mut self, lines: &str) -> bool {
         let (outcome, name) = match &mut self.target {
             Target::Stdout => (to_stdout(lines), "stdout".to_owned()),
-            Target::File(place) => (place.write(lines), place.path.display().to_string()),
+            Target::File(log_file) => (log_file.write(lines), log_file.path.display().to_string()),
         };
         match outcome {
             Ok(written) => written,
@@ -94,12 +94,12 @@ fn to_stdout(lines: &str) -> io::Result<bool> {
     Ok(true)
 }
 
-impl Place {
-    fn look_after(&mut self) -> io::Result<()> {
-        if self.looked.is_some_and(|at| at.elapsed() < LOOK_INTERVAL) {
+impl LogFile {
+    fn reopen_if_moved(&mut self) -> io::Result<()> {
+        if self.checked_at.is_some_and(|at| at.elapsed() < CHECK_INTERVAL) {
             return Ok(());
         }
-        self.looked = Some(Instant::now());
+        self.checked_at = Some(Instant::now());
         if self.file.as_ref().is_some_and(|file| is_at(file, &self.path)) {
             return Ok(());
         }
@@ -109,19 +109,19 @@ impl Place {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
         self.file = Some(options.open(&self.path)?);
-        self.torn = false;
+        self.is_cut_off = false;
         Ok(())
     }
 
     /// Returns whether the file is open.
     fn write(&mut self, lines: &str) -> io::Result<bool> {
         let Some(file) = &mut self.file else { return Ok(false) };
-        if self.torn {
+        if self.is_cut_off {
             file.write_all(b"\n")?;
         }
-        self.torn = true;
+        self.is_cut_off = true;
         file.write_all(lines.as_bytes())?;
-        self.torn = false;
+        self.is_cut_off = false;
         Ok(true)
     }
 }
@@ -150,9 +150,9 @@ mod tests {
 
     /// Makes the next check due.
     fn later(lines: &mut Lines) {
-        let Target::File(place) = &mut lines.target else { panic!("a file") };
-        place.looked = None;
-        lines.look_after();
+        let Target::File(log_file) = &mut lines.target else { panic!("a file") };
+        log_file.checked_at = None;
+        lines.reopen_if_moved();
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let path = directory.path().join("queries.log");
         let mut lines = Lines::to_file(&path);
         assert!(!lines.is_open() && !lines.write("lost\n"));
-        lines.look_after();
+        lines.reopen_if_moved();
         assert!(lines.write("one\n"));
         fs::rename(&path, directory.path().join("queries.log.1")).unwrap();
         assert!(lines.write("two\n"));
@@ -181,7 +181,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("later").join("queries.log");
         let mut lines = Lines::to_file(&path);
-        lines.look_after();
+        lines.reopen_if_moved();
         assert!(!lines.is_open() && !lines.write("lost\n"));
         fs::create_dir(directory.path().join("later")).unwrap();
         later(&mut lines);
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_full_disk_loses_lines_and_nothing_else() {
         let mut lines = Lines::to_file(Path::new("/dev/full"));
-        lines.look_after();
+        lines.reopen_if_moved();
         assert!(lines.is_open() && !lines.write("lost\n") && !lines.write("lost\n"));
     }
 }

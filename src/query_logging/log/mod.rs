@@ -78,7 +78,7 @@ impl Sink for Writer {
 
     fn flush(&mut self) -> Outcome {
         let count = std::mem::take(&mut self.count);
-        self.lines.look_after();
+        self.lines.reopen_if_moved();
         let written = self.words.is_empty() || self.lines.write(&self.words);
         self.words.clear();
         let connected = self.lines.is_open();

@@ -156,8 +156,8 @@ impl Lab {
             let request = OverrideRequest { pattern, action, reason, author, from: self.now, until: None };
             self.overrides.set(request, self.now).map_err(|error| error.to_string())?;
         }
-        let forced = |name: &str| self.overrides.on(name, self.now).map(|known| known.request.action.status());
-        self.tracker.apply_overrides(&forced, self.now);
+        let overridden = |name: &str| self.overrides.on(name, self.now).map(|known| known.request.action.status());
+        self.tracker.apply_overrides(&overridden, self.now);
         Ok(self.tracker.slots().all())
     }
 
