@@ -87,8 +87,8 @@ impl CountedGroups {
 
     /// The counter indexes of the members of a group.
     pub fn numbers(&self, group: GroupIndex, members: &[MemberIndex]) -> impl Iterator<Item = AnswerNumber> {
-        let place = self.0.binary_search_by_key(&group, |(group, _)| *group).ok();
-        let numbers = place.map_or(&[][..], |place| &self.0[place].1);
+        let found = self.0.binary_search_by_key(&group, |(group, _)| *group).ok();
+        let numbers = found.map_or(&[][..], |index| &self.0[index].1);
         members.iter().filter_map(|member| *numbers.get(usize::from(*member))?)
     }
 }

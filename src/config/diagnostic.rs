@@ -27,7 +27,7 @@ pub struct Diagnostic {
     /// What to write instead.
     pub hint: Option<Cow<'static, str>>,
     /// A second position, such as the first use of a duplicate name.
-    pub related: Option<Place>,
+    pub related: Option<RelatedSpan>,
     /// The definition that the file refers to and no file has. `select_sources` uses it to find the
     /// file that had it.
     pub(super) wants: Option<Reference>,
@@ -46,7 +46,7 @@ pub enum Severity {
 
 /// A position in a file, and what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RelatedSpan {
     /// The file.
     pub path: PathBuf,
     /// The byte range of the text.
@@ -107,16 +107,16 @@ impl Diagnostic {
         self
     }
 
-    pub(super) fn related(&mut self, place: Place) -> &mut Diagnostic {
-        self.related = Some(place);
+    pub(super) fn related(&mut self, span: RelatedSpan) -> &mut Diagnostic {
+        self.related = Some(span);
         self
     }
 
     /// The same conflict, reported at its other position.
     pub(super) fn turned_round(mut self) -> Diagnostic {
-        if let (Some(place), Some(span)) = (&mut self.related, &mut self.span) {
-            std::mem::swap(&mut place.path, &mut self.path);
-            std::mem::swap(&mut place.span, span);
+        if let (Some(related), Some(span)) = (&mut self.related, &mut self.span) {
+            std::mem::swap(&mut related.path, &mut self.path);
+            std::mem::swap(&mut related.span, span);
         }
         self
     }
@@ -128,10 +128,10 @@ impl Diagnostic {
 
     /// The same diagnostic without what is covered at its position.
     pub(super) fn scrubbed(self, covered: &Covered, text: &str) -> Diagnostic {
-        let Some(place) = self.span.clone() else { return self };
+        let Some(span) = self.span.clone() else { return self };
         let scrub = |words: Cow<'static, str>| match words {
             Cow::Borrowed(own) => Cow::Borrowed(own),
-            quoting => covered.scrubbed(quoting, &place, text),
+            quoting => covered.scrubbed(quoting, &span, text),
         };
         let (message, label, hint) = (scrub(self.message), self.label.map(&scrub), self.hint.map(&scrub));
         Diagnostic { message, label, hint, ..self }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::diagnostic::{Diagnostic, Place, within};
+use super::diagnostic::{Diagnostic, RelatedSpan, within};
 use super::secrecy::Covered;
 use super::tree::{self, Entries};
 use super::{Disclosure, Severity, SourceFile};
@@ -140,8 +140,8 @@ impl<'f> Diagnostics<'f> {
     }
 
     /// A position in this file, as the second position of a diagnostic.
-    pub(super) fn place(&self, span: Range<usize>, label: &str) -> Place {
-        Place { path: self.file.path.clone(), span: within(&span, &self.file.text), label: label.to_owned() }
+    pub(super) fn related_span(&self, span: Range<usize>, label: &str) -> RelatedSpan {
+        RelatedSpan { path: self.file.path.clone(), span: within(&span, &self.file.text), label: label.to_owned() }
     }
 
     /// True when the file has a syntax error: what seems to be missing may only be unreadable.
@@ -191,7 +191,7 @@ impl<'f> Diagnostics<'f> {
                 let scrub = |diagnostic: Diagnostic| diagnostic.scrubbed(&covered, &self.file.text);
                 self.diagnostics.into_iter().map(scrub).collect()
             }
-            Disclosure::Places => self.diagnostics.into_iter().map(Diagnostic::without_text).collect(),
+            Disclosure::PositionsOnly => self.diagnostics.into_iter().map(Diagnostic::without_text).collect(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::diagnostic::{Diagnostic, Place};
+use super::diagnostic::{Diagnostic, RelatedSpan};
 
 /// Flags that override the settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,9 +131,9 @@ impl Listener {
     /// who may use it.
     pub(super) fn open_to_others(&self) -> Diagnostic {
         let message = format!("the API must not listen on `{}` without keys", self.address);
-        let path = self.place().map_or(Path::new("command line"), |(path, _)| path);
+        let path = self.position().map_or(Path::new("command line"), |(path, _)| path);
         let mut diagnostic = Diagnostic::error(path, message);
-        if let Some((_, span)) = self.place() {
+        if let Some((_, span)) = self.position() {
             diagnostic = diagnostic.at(span);
             diagnostic.label("everyone who reaches this address could change zones");
         }
@@ -144,7 +144,7 @@ impl Listener {
         diagnostic
     }
 
-    fn place(&self) -> Option<(&Path, Range<usize>)> {
+    fn position(&self) -> Option<(&Path, Range<usize>)> {
         match &self.origin {
             Origin::File { path, span } => Some((path, span.clone())),
             Origin::Flag | Origin::Default => None,
@@ -155,15 +155,17 @@ impl Listener {
 /// The error is at the second address, or at the first when only that one is in a file.
 fn conflict(first: &Listener, second: &Listener) -> Diagnostic {
     let (marked, other) =
-        if second.place().is_some() || first.place().is_none() { (second, first) } else { (first, second) };
-    let mut diagnostic =
-        Diagnostic::error(marked.place().map_or(Path::new("command line"), |(path, _)| path), message(first, second));
-    if let Some((_, span)) = marked.place() {
+        if second.position().is_some() || first.position().is_none() { (second, first) } else { (first, second) };
+    let mut diagnostic = Diagnostic::error(
+        marked.position().map_or(Path::new("command line"), |(path, _)| path),
+        message(first, second),
+    );
+    if let Some((_, span)) = marked.position() {
         diagnostic = diagnostic.at(span);
         diagnostic.label(format!("port {} is taken by {}", marked.address.port(), other.setting()));
     }
-    if let Some((path, span)) = other.place() {
-        diagnostic.related(Place { path: path.to_owned(), span, label: "by this".to_owned() });
+    if let Some((path, span)) = other.position() {
+        diagnostic.related(RelatedSpan { path: path.to_owned(), span, label: "by this".to_owned() });
     }
     diagnostic.hint(hint(first, second));
     diagnostic

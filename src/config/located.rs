@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
-use super::diagnostic::{Diagnostic, Place, Severity, within};
+use super::diagnostic::{Diagnostic, RelatedSpan, Severity, within};
 use super::secrecy::Covered;
 use super::{Disclosure, SourceFile};
 
@@ -175,7 +175,7 @@ fn located(diagnostic: &Diagnostic, sources: &Sources<'_>) -> LocatedDiagnostic 
     let (line, column) = lines.zip(diagnostic.span.as_ref()).map(|(lines, span)| lines.position(span)).unzip();
     // Diagnostics of the readers have no secrets already.
     let shown = match lines.map(|lines| lines.disclosure) {
-        Some(Disclosure::Places) => Cow::Owned(diagnostic.clone().without_text()),
+        Some(Disclosure::PositionsOnly) => Cow::Owned(diagnostic.clone().without_text()),
         Some(Disclosure::Text) | None => Cow::Borrowed(diagnostic),
     };
     let printable = |words: &Cow<'static, str>| printable(words).into_owned();
@@ -200,10 +200,10 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources<'_>) -> Vec<Excerpt> {
         kind,
     };
     let primary = mark(span, diagnostic.label.as_deref(), MarkKind::Primary);
-    let related = |place: &Place| mark(&place.span, Some(&place.label), MarkKind::Related);
+    let related = |other: &RelatedSpan| mark(&other.span, Some(&other.label), MarkKind::Related);
     let (near, far) = match &diagnostic.related {
-        Some(place) if place.path == diagnostic.path => (vec![primary, related(place)], None),
-        Some(place) => (vec![primary], Some((&place.path, vec![related(place)]))),
+        Some(other) if other.path == diagnostic.path => (vec![primary, related(other)], None),
+        Some(other) => (vec![primary], Some((&other.path, vec![related(other)]))),
         None => (vec![primary], None),
     };
     let Some(near) = excerpt(&diagnostic.path, near, sources) else { return Vec::new() };

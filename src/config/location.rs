@@ -56,9 +56,9 @@ fn read_networks(tables: &[Table<'_>], location: &mut LocationSettings, diagnost
         let Some(network) = read_network(table, diagnostics) else { continue };
         let span = table.span_of("cidr");
         if let Some(first) = seen.insert(network.cidr, span.clone()) {
-            let place = diagnostics.place(first, "first here");
+            let related = diagnostics.related_span(first, "first here");
             let diagnostic = diagnostics.error(span, format!("the network `{}` is listed twice", network.cidr));
-            diagnostic.label("the second time").related(place);
+            diagnostic.label("the second time").related(related);
         }
         location.networks.push(network);
     }

@@ -44,7 +44,7 @@ use std::sync::Arc;
 pub use admin::PublicUrl;
 pub use api::{ApiSettings, TlsFiles};
 pub use cookies::CookieSettings;
-pub use diagnostic::{Diagnostic, Place, Severity};
+pub use diagnostic::{Diagnostic, RelatedSpan, Severity};
 pub use edit::{
     EditError, References, cidr_collection_text, edit_cidr_collection, edit_health_check, edit_record_sets,
     edit_zone_members, health_check_text, new_zone_text, pin_health_check, record_group_text, record_set_text,
@@ -91,7 +91,7 @@ pub enum Disclosure {
     Text,
     /// Only lines and columns: the path is a symbolic link out of its directory, so it may lead to
     /// any file.
-    Places,
+    PositionsOnly,
 }
 
 impl SourceFile {

@@ -43,7 +43,7 @@ fn read_all(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<ClientPl
     for table in tables {
         let Some((place, span)) = read_place(&table, diagnostics) else { continue };
         if let Some(first) = seen.insert(place.name.clone(), span.clone()) {
-            let first = diagnostics.place(first, "first here");
+            let first = diagnostics.related_span(first, "first here");
             diagnostics
                 .error(span, format!("the place `{}` is defined twice", place.name))
                 .label("the second time")

@@ -195,7 +195,7 @@ impl<'s> Selection<'s> {
     /// A conflict of a new file with one that was served before, as an error of the new file, which
     /// is the one that is not served. Readers report it at the file that comes later by name.
     fn at_the_new_file(&self, diagnostic: &Diagnostic) -> Diagnostic {
-        let other = diagnostic.related.as_ref().map(|place| &place.path);
+        let other = diagnostic.related.as_ref().map(|span| &span.path);
         let is_about_the_other = other.is_some_and(|other| self.is_new(other) && !self.is_new(&diagnostic.path));
         if is_about_the_other { diagnostic.clone().turned_round() } else { diagnostic.clone() }
     }
@@ -360,7 +360,7 @@ impl<'s> Selection<'s> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
         let is_hopeless = |diagnostic: &&Diagnostic| {
             // A file with two equal definitions is broken on its own.
-            diagnostic.related.as_ref().is_none_or(|place| place.path == diagnostic.path)
+            diagnostic.related.as_ref().is_none_or(|span| span.path == diagnostic.path)
                 && match &diagnostic.wants {
                     Some(wanted) => !good.contains_key(wanted),
                     None => self.is_broken_alone(&diagnostic.path),
@@ -390,7 +390,7 @@ impl<'s> Selection<'s> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
         let mut culprits = BTreeSet::new();
         for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
-            culprits.extend(diagnostic.related.iter().map(|place| place.path.clone()));
+            culprits.extend(diagnostic.related.iter().map(|span| span.path.clone()));
             let definers = diagnostic.wants.as_ref().and_then(|wanted| good.get(wanted));
             culprits.extend(definers.into_iter().flatten().cloned());
         }

@@ -31,12 +31,12 @@ const TOKENS_AT_A_STRETCH: usize = 256;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node<'d> {
     pub(super) value: Value<'d>,
-    place: Place,
+    position: Position,
 }
 
 /// A position. 32 bits are enough: files are smaller than 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct Position {
     start: u32,
     end: u32,
 }
@@ -63,21 +63,21 @@ pub(super) struct Entries<'d>(Vec<Entry<'d>>);
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry<'d> {
     pub(super) key: Cow<'d, str>,
-    key_place: Place,
+    key_position: Position,
     pub(super) node: Node<'d>,
 }
 
 impl Node<'_> {
     /// Its position.
     pub(super) fn span(&self) -> Range<usize> {
-        self.place.span()
+        self.position.span()
     }
 }
 
 impl Entry<'_> {
     /// The position of the key.
     pub(super) fn key_span(&self) -> Range<usize> {
-        self.key_place.span()
+        self.key_position.span()
     }
 }
 
@@ -125,14 +125,14 @@ impl<'d> Value<'d> {
     }
 }
 
-impl Place {
-    fn of(span: Range<usize>) -> Place {
+impl Position {
+    fn of(span: Range<usize>) -> Position {
         let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Place { start: narrow(span.start), end: narrow(span.end) }
+        Position { start: narrow(span.start), end: narrow(span.end) }
     }
 
-    fn between(first: Span, last: Span) -> Place {
-        Place::of(first.start()..last.end())
+    fn between(first: Span, last: Span) -> Position {
+        Position::of(first.start()..last.end())
     }
 
     fn span(self) -> Range<usize> {
@@ -146,12 +146,12 @@ pub(super) fn of_document(table: DeTable<'_>) -> Entries<'_> {
 }
 
 fn of_entry<'d>(key: Spanned<Cow<'d, str>>, value: Spanned<DeValue<'d>>) -> Entry<'d> {
-    let key_place = Place::of(key.span());
-    Entry { key: key.into_inner(), key_place, node: of_value(value) }
+    let key_position = Position::of(key.span());
+    Entry { key: key.into_inner(), key_position, node: of_value(value) }
 }
 
 fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
-    let place = Place::of(value.span());
+    let position = Position::of(value.span());
     let value = match value.into_inner() {
         DeValue::String(text) => Value::String(text),
         DeValue::Integer(written) => Value::Integer(written.as_str().to_owned().into(), written.radix()),
@@ -161,7 +161,7 @@ fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
         DeValue::Array(elements) => Value::List(elements.into_iter().map(of_value).collect()),
         DeValue::Table(table) => Value::Table(of_document(table)),
     };
-    Node { value, place }
+    Node { value, position }
 }
 
 /// The tree of a file without errors and of the simple structure; `None` for any other.
@@ -194,7 +194,7 @@ struct Builder<'d> {
     current: Option<(usize, Node<'d>)>,
     /// The open lists and tables in the value of the current key.
     open: Vec<Open<'d>>,
-    key: Option<(Cow<'d, str>, Place)>,
+    key: Option<(Cow<'d, str>, Position)>,
     header: Option<Span>,
     is_plain: bool,
 }
@@ -202,7 +202,7 @@ struct Builder<'d> {
 /// A list or an inline table that is not closed yet.
 enum Open<'d> {
     List(Span, Vec<Node<'d>>),
-    Table(Span, Vec<Entry<'d>>, Option<(Cow<'d, str>, Place)>),
+    Table(Span, Vec<Entry<'d>>, Option<(Cow<'d, str>, Position)>),
 }
 
 impl<'d> Builder<'d> {
@@ -231,24 +231,24 @@ impl<'d> Builder<'d> {
             }
         };
         match key {
-            Some((key, key_place)) => entries.push(Entry { key, key_place, node }),
+            Some((key, key_position)) => entries.push(Entry { key, key_position, node }),
             None => self.is_plain = false,
         }
     }
 
     /// Adds the `[[table]]` that ends here to its list.
     fn close_table(&mut self) {
-        let Some((list, Node { value: Value::Table(entries), place })) = self.current.take() else { return };
+        let Some((list, Node { value: Value::Table(entries), position })) = self.current.take() else { return };
         let Some(entries) = by_key(entries.0) else { return self.is_plain = false };
         match &mut self.root[list].node.value {
-            Value::List(tables) => tables.push(Node { value: Value::Table(entries), place }),
+            Value::List(tables) => tables.push(Node { value: Value::Table(entries), position }),
             _ => self.is_plain = false,
         }
     }
 
     /// Begins a `[[table]]`, and its list if it is the first one. A key of that name with another
     /// value is an error.
-    fn open_table(&mut self, key: Cow<'d, str>, key_place: Place, place: Place) {
+    fn open_table(&mut self, key: Cow<'d, str>, key_position: Position, position: Position) {
         self.is_plain &= self.root.len() <= MOST_AT_ROOT;
         if !self.is_plain {
             return;
@@ -256,17 +256,17 @@ impl<'d> Builder<'d> {
         let known = self.root.iter().position(|entry| entry.key == key);
         let list = known.unwrap_or(self.root.len());
         if known.is_none() {
-            self.root.push(Entry { key, key_place, node: Node { value: Value::List(Vec::new()), place } });
+            self.root.push(Entry { key, key_position, node: Node { value: Value::List(Vec::new()), position } });
             self.lists.push(list);
         }
         self.is_plain &= self.lists.contains(&list);
-        self.current = Some((list, Node { value: Value::Table(Entries(Vec::with_capacity(4))), place }));
+        self.current = Some((list, Node { value: Value::Table(Entries(Vec::with_capacity(4))), position }));
     }
 
     fn end_of_list(&mut self, end: Span) {
         match self.open.pop() {
             Some(Open::List(start, nodes)) => {
-                self.put(Node { value: Value::List(nodes), place: Place::between(start, end) });
+                self.put(Node { value: Value::List(nodes), position: Position::between(start, end) });
             }
             _ => self.is_plain = false,
         }
@@ -275,7 +275,9 @@ impl<'d> Builder<'d> {
     fn end_of_table(&mut self, end: Span) {
         match self.open.pop() {
             Some(Open::Table(start, entries, None)) => match by_key(entries) {
-                Some(entries) => self.put(Node { value: Value::Table(entries), place: Place::between(start, end) }),
+                Some(entries) => {
+                    self.put(Node { value: Value::Table(entries), position: Position::between(start, end) })
+                }
                 None => self.is_plain = false,
             },
             _ => self.is_plain = false,
@@ -318,7 +320,9 @@ impl EventReceiver for Builder<'_> {
 
     fn array_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
         match (self.header.take(), self.key.take()) {
-            (Some(start), Some((key, key_place))) => self.open_table(key, key_place, Place::between(start, span)),
+            (Some(start), Some((key, key_position))) => {
+                self.open_table(key, key_position, Position::between(start, span))
+            }
             _ => self.is_plain = false,
         }
     }
@@ -347,12 +351,12 @@ impl EventReceiver for Builder<'_> {
         if let Some(raw) = self.source.get(span) {
             toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span).decode_key(&mut key, errors);
         }
-        let place = match self.open.last_mut() {
-            Some(Open::Table(_, _, place)) => place,
+        let position = match self.open.last_mut() {
+            Some(Open::Table(_, _, position)) => position,
             Some(Open::List(..)) => return self.is_plain = false,
             None => &mut self.key,
         };
-        self.is_plain &= place.replace((key, Place::of(span.start()..span.end()))).is_none();
+        self.is_plain &= position.replace((key, Position::of(span.start()..span.end()))).is_none();
     }
 
     fn key_sep(&mut self, _: Span, _: &mut dyn ErrorSink) {
@@ -361,7 +365,7 @@ impl EventReceiver for Builder<'_> {
 
     fn scalar(&mut self, span: Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {
         match self.read(span, encoding, errors) {
-            Some(value) => self.put(Node { value, place: Place::of(span.start()..span.end()) }),
+            Some(value) => self.put(Node { value, position: Position::of(span.start()..span.end()) }),
             None => self.is_plain = false,
         }
     }

@@ -82,14 +82,14 @@ fn claim_block(
     diagnostics: &mut Diagnostics<'_>,
 ) {
     let Some((owner, first)) = blocks.insert(cidr.value, (id.clone(), cidr.span.clone())) else { return };
-    let place = diagnostics.place(first, "first here");
+    let related = diagnostics.related_span(first, "first here");
     let message = if owner == *id {
         format!("the block `{}` is listed twice in the VPC `{}`", cidr.value, id.0)
     } else {
         format!("the block `{}` already belongs to the VPC `{}`", cidr.value, owner.0)
     };
     let diagnostic = diagnostics.error(cidr.span.clone(), message);
-    diagnostic.label("the second time").related(place).hint("blocks of two VPCs can overlap, but not be the same");
+    diagnostic.label("the second time").related(related).hint("blocks of two VPCs can overlap, but not be the same");
 }
 
 /// The VPC with this name or id, as a zone refers to it. A VPC id of AWS that the settings do not have

@@ -83,7 +83,9 @@ fn notify(notification: Notification<'_>) {
         Notification::Ready(status) => send(&[NotifyState::Ready, NotifyState::Status(status)]),
         // The time lets systemd distinguish this reload from one that it did not request
         // (`Type=notify-reload`).
-        Notification::Reloading => NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now])),
+        Notification::Reloading => {
+            NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now]))
+        }
         Notification::Stopping => send(&[NotifyState::Stopping]),
         Notification::Status(status) => send(&[NotifyState::Status(status)]),
         Notification::Alive => send(&[NotifyState::Watchdog]),

@@ -67,9 +67,9 @@ impl Walk<'_, '_> {
         }
         // A walk that leads back here is a CNAME loop; an answer has each record once.
         self.known.push((group, Rc::default()));
-        let place = self.known.len() - 1;
+        let index = self.known.len() - 1;
         let leaves = Rc::new(self.leaves_of(group, owner, depth));
-        self.known[place].1 = Rc::clone(&leaves);
+        self.known[index].1 = Rc::clone(&leaves);
         leaves
     }
 

@@ -32,7 +32,12 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(router: TowerToHyperService<Router>, front: Arc<Front>, peer: Peer, entry: ConnectionEntry) -> Service {
+    pub(super) fn new(
+        router: TowerToHyperService<Router>,
+        front: Arc<Front>,
+        peer: Peer,
+        entry: ConnectionEntry,
+    ) -> Service {
         Service { router, front, peer, entry: Arc::new(entry) }
     }
 

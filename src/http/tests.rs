@@ -70,8 +70,9 @@ async fn listen(connections: usize) -> SocketAddr {
 /// A connection over a pipe, among so many others.
 fn connect(others: usize) -> (DuplexStream, Vec<ConnectionEntry>) {
     let table = Arc::new(Mutex::new(Table::new(front(16).limits)));
-    let others =
-        (0..others).map(|i| ConnectionEntry::take(&table, [192, 0, 2, u8::try_from(i).unwrap()].into()).unwrap()).collect();
+    let others = (0..others)
+        .map(|i| ConnectionEntry::take(&table, [192, 0, 2, u8::try_from(i).unwrap()].into()).unwrap())
+        .collect();
     let entry = ConnectionEntry::take(&table, [127, 0, 0, 1].into()).unwrap();
     let (client, server) = duplex(1024);
     let service =

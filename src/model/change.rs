@@ -150,7 +150,7 @@ fn contents_match(one: &Content, other: &Content) -> bool {
 
 impl HostedZone {
     /// The zone after the batch. A new set follows the existing ones; a replaced set keeps its
-    /// place. The settings of a group without records are dropped. `collections` and
+    /// position. The settings of a group without records are dropped. `collections` and
     /// `udp_payload_max` are those of [`violations`].
     ///
     /// # Errors
@@ -199,18 +199,18 @@ impl ChangeBatch {
 /// A zone while a batch is applied.
 struct Draft<'z> {
     zone: &'z HostedZone,
-    /// Existing sets at their places, `None` where one is deleted; then new ones.
+    /// Existing sets at their positions, `None` where one is deleted; then new ones.
     sets: Vec<Option<ResourceRecordSet>>,
-    places: HashMap<RecordSetKey, usize>,
+    positions: HashMap<RecordSetKey, usize>,
     /// What the batch did to each key so far.
     done: HashMap<RecordSetKey, ChangeAction>,
 }
 
 impl<'z> Draft<'z> {
     fn of(zone: &'z HostedZone) -> Draft<'z> {
-        let mut places = HashMap::with_capacity(zone.record_sets.len());
-        places.extend(zone.record_sets.iter().enumerate().map(|(at, set)| (set.key(), at)));
-        Draft { zone, sets: zone.record_sets.iter().cloned().map(Some).collect(), places, done: HashMap::new() }
+        let mut positions = HashMap::with_capacity(zone.record_sets.len());
+        positions.extend(zone.record_sets.iter().enumerate().map(|(at, set)| (set.key(), at)));
+        Draft { zone, sets: zone.record_sets.iter().cloned().map(Some).collect(), positions, done: HashMap::new() }
     }
 
     fn make(&mut self, change: &Change, errors: &mut Vec<ChangeError>) {
@@ -223,24 +223,24 @@ impl<'z> Draft<'z> {
             return;
         }
         self.done.insert(key.clone(), *action);
-        let place = self.places.get(&key).copied();
-        let existing = place.and_then(|at| self.sets[at].as_ref());
+        let position = self.positions.get(&key).copied();
+        let existing = position.and_then(|at| self.sets[at].as_ref());
         match (action, existing) {
             (ChangeAction::Create, Some(_)) => errors.push(ChangeError::AlreadyExists(key)),
             (ChangeAction::Delete, None) => errors.push(ChangeError::NotFound(key)),
             (ChangeAction::Delete, Some(set)) if !set.matches(record_set) => {
                 errors.push(ChangeError::DoesNotMatch(key));
             }
-            (ChangeAction::Delete, Some(_)) => self.put(key, place, None),
-            (ChangeAction::Create | ChangeAction::Upsert, _) => self.put(key, place, Some(record_set.clone())),
+            (ChangeAction::Delete, Some(_)) => self.put(key, position, None),
+            (ChangeAction::Create | ChangeAction::Upsert, _) => self.put(key, position, Some(record_set.clone())),
         }
     }
 
-    fn put(&mut self, key: RecordSetKey, place: Option<usize>, set: Option<ResourceRecordSet>) {
-        if let Some(at) = place {
+    fn put(&mut self, key: RecordSetKey, position: Option<usize>, set: Option<ResourceRecordSet>) {
+        if let Some(at) = position {
             self.sets[at] = set;
         } else {
-            self.places.insert(key, self.sets.len());
+            self.positions.insert(key, self.sets.len());
             self.sets.push(set);
         }
     }

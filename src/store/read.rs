@@ -89,11 +89,11 @@ pub(super) fn read_source(path: &Path) -> Result<SourceFile, String> {
     let before = disclosure_of(path);
     let bytes = read_bounded(path)?;
     // A file may be replaced by a link, or a link by a file, at any moment.
-    let disclosure = if disclosure_of(path) == before { before } else { Disclosure::Places };
+    let disclosure = if disclosure_of(path) == before { before } else { Disclosure::PositionsOnly };
     // The full reason names the contents of the file.
     let text = text(bytes).map_err(|reason| match disclosure {
         Disclosure::Text => reason,
-        Disclosure::Places => "the file is not UTF-8".to_owned(),
+        Disclosure::PositionsOnly => "the file is not UTF-8".to_owned(),
     })?;
     Ok(SourceFile { disclosure, ..SourceFile::new(path, text) })
 }

@@ -15,7 +15,7 @@ pub(crate) fn disclosure_of(path: &Path) -> Disclosure {
     match files::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_symlink() => Disclosure::Text,
         _ if stays_in_directory(path) => Disclosure::Text,
-        _ => Disclosure::Places,
+        _ => Disclosure::PositionsOnly,
     }
 }
 
@@ -65,11 +65,11 @@ mod tests {
             ("zones/other.toml", Disclosure::Text),
             ("linked/plain.toml", Disclosure::Text),
             ("linked/map.toml", Disclosure::Text),
-            ("zones/stow.toml", Disclosure::Places),
-            ("zones/token.toml", Disclosure::Places),
-            ("zones/by-another.toml", Disclosure::Places),
-            ("linked/token.toml", Disclosure::Places),
-            ("zones/nothing.toml", Disclosure::Places),
+            ("zones/stow.toml", Disclosure::PositionsOnly),
+            ("zones/token.toml", Disclosure::PositionsOnly),
+            ("zones/by-another.toml", Disclosure::PositionsOnly),
+            ("linked/token.toml", Disclosure::PositionsOnly),
+            ("zones/nothing.toml", Disclosure::PositionsOnly),
         ] {
             assert_eq!(disclosure_of(&path(name)), expected, "{name}");
         }

@@ -214,7 +214,7 @@ struct Builder<'m> {
 
 /// The offsets of names and groups.
 #[derive(Default)]
-struct Places {
+struct WrittenNames {
     nodes: Vec<Written>,
     /// By name and type.
     groups: Vec<GroupIndex>,
@@ -224,10 +224,10 @@ struct Places {
 
 impl Builder<'_> {
     fn build(mut self) -> Zone {
-        let places = self.write();
-        let hashes = self.hashes(&places);
+        let written_names = self.write();
+        let hashes = self.hashes(&written_names);
         let mut lists = std::mem::take(&mut self.lists);
-        self.resolve_aliases(&places, &mut lists);
+        self.resolve_aliases(&written_names, &mut lists);
         let arena = std::mem::take(&mut self.writer).finish();
         let order = targets_first(&lists.groups, &mut lists.members);
         let plain_ttl = |group| arena.records(group).ttl;
@@ -247,7 +247,7 @@ impl Builder<'_> {
             unavailable: false,
             table: SuffixTable::build(&hashes),
             arena,
-            apex: places.nodes[0].node,
+            apex: written_names.nodes[0].node,
             groups: lists.groups.into(),
             members: lists.members.into(),
             policies: lists.policies.into(),
@@ -255,15 +255,15 @@ impl Builder<'_> {
             additional_targets: lists
                 .additional_targets
                 .iter()
-                .map(|&additional_target| places.additional_target(additional_target))
+                .map(|&additional_target| written_names.additional_target(additional_target))
                 .collect(),
             propagation_order: propagation_order.into(),
             recovery_groups,
             checks: checks.into(),
             bit_count,
-            soa: self.apex_group(RecordType::Soa, &places),
+            soa: self.apex_group(RecordType::Soa, &written_names),
             negative_ttl: negative_ttl(self.zone),
-            name_servers: self.apex_group(RecordType::Ns, &places),
+            name_servers: self.apex_group(RecordType::Ns, &written_names),
             servers: None,
         };
         resolve_cnames(&mut zone, &lists.cnames);
@@ -271,18 +271,20 @@ impl Builder<'_> {
         zone
     }
 
-    fn apex_group(&self, record_type: RecordType, places: &Places) -> GroupIndex {
-        self.group_at(0, record_type, places).expect("a hosted zone always has SOA and NS")
+    fn apex_group(&self, record_type: RecordType, written_names: &WrittenNames) -> GroupIndex {
+        self.group_at(0, record_type, written_names).expect("a hosted zone always has SOA and NS")
     }
 
-    fn group_at(&self, node: u32, record_type: RecordType, places: &Places) -> Option<GroupIndex> {
+    fn group_at(&self, node: u32, record_type: RecordType, written_names: &WrittenNames) -> Option<GroupIndex> {
         let groups = self.names.sets(node).chunk_by(|one, other| one.record_type == other.record_type);
-        let at = groups.zip(places.first_groups[node as usize]..).find(|(sets, _)| sets[0].record_type == record_type);
-        Some(places.groups[at?.1 as usize])
+        let at = groups
+            .zip(written_names.first_groups[node as usize]..)
+            .find(|(sets, _)| sets[0].record_type == record_type);
+        Some(written_names.groups[at?.1 as usize])
     }
 
     /// The hash and number of each name.
-    fn hashes(&self, places: &Places) -> Vec<(u32, u32)> {
+    fn hashes(&self, written_names: &WrittenNames) -> Vec<(u32, u32)> {
         let mut name = QueryName::default();
         let (origin, mut wire) = (self.zone.name.wire(), Vec::new());
         let hash = |(node, written): (&NewNode<'_>, &Written)| {
@@ -292,47 +294,47 @@ impl Builder<'_> {
             name.read(&wire, 0).expect("a Name is well formed");
             (name.whole_hash(), written.node.0)
         };
-        background::yielding(&self.names.list).zip(&places.nodes).map(hash).collect()
+        background::yielding(&self.names.list).zip(&written_names.nodes).map(hash).collect()
     }
 
     /// Writes all names with their groups.
-    fn write(&mut self) -> Places {
-        let mut places = Places::default();
+    fn write(&mut self) -> WrittenNames {
+        let mut written_names = WrittenNames::default();
         let names = self.names.list.len();
-        places.nodes.reserve_exact(names);
-        places.groups.reserve_exact(names);
-        places.first_groups.reserve_exact(names);
+        written_names.nodes.reserve_exact(names);
+        written_names.groups.reserve_exact(names);
+        written_names.first_groups.reserve_exact(names);
         let mut cuts = Vec::new();
         for node in background::yielding(0..count(names)) {
             let cut = self.names.cut(node);
             if let Some(cut) = cut {
                 cuts.push((node, cut));
             }
-            let written = self.write_name(node, cut.is_some(), &places);
-            places.nodes.push(written);
-            places.first_groups.push(count(places.groups.len()));
+            let written = self.write_name(node, cut.is_some(), &written_names);
+            written_names.nodes.push(written);
+            written_names.first_groups.push(count(written_names.groups.len()));
             let sets = self.names.list[node as usize].sets.clone();
-            self.write_groups(sets, &mut places.groups);
+            self.write_groups(sets, &mut written_names.groups);
         }
         for (node, cut) in cuts {
-            let at = places.nodes[node as usize].cut.expect("room was left for it");
-            self.writer.set(at, places.node(cut));
+            let at = written_names.nodes[node as usize].cut.expect("room was left for it");
+            self.writer.set(at, written_names.node(cut));
         }
-        for (node, written) in self.names.list.iter().zip(&places.nodes) {
+        for (node, written) in self.names.list.iter().zip(&written_names.nodes) {
             if let (Some(wildcard), Some(at)) = (node.wildcard, written.wildcard) {
-                self.writer.set(at, places.node(wildcard));
+                self.writer.set(at, written_names.node(wildcard));
             }
         }
-        places
+        written_names
     }
 
-    fn write_name(&mut self, number: u32, has_cut: bool, places: &Places) -> Written {
+    fn write_name(&mut self, number: u32, has_cut: bool, written_names: &WrittenNames) -> Written {
         let node = &self.names.list[number as usize];
         // The name whose labels this one shares was written before it.
         let borrowed = node.shared_with.map(|shared_with| {
             let shared_with = shared_with as usize;
             let length = self.names.list[shared_with].labels.len() - node.labels.len();
-            places.nodes[shared_with].labels + count(length)
+            written_names.nodes[shared_with].labels + count(length)
         });
         let sets = self.names.sets(number).chunk_by(|one, other| one.record_type == other.record_type);
         let groups = u8::try_from(sets.count()).expect("there are 17 types");
@@ -496,18 +498,18 @@ impl Builder<'_> {
     }
 
     /// Replaces the number of the name by the group.
-    fn resolve_aliases(&self, places: &Places, lists: &mut Lists) {
+    fn resolve_aliases(&self, written_names: &WrittenNames, lists: &mut Lists) {
         for group in &lists.groups {
             for member in &mut lists.members[group.member_range()] {
                 if let Content::Alias { target, .. } = &mut member.content {
-                    *target = target.and_then(|node| self.group_at(node.0, group.record_type, places));
+                    *target = target.and_then(|node| self.group_at(node.0, group.record_type, written_names));
                 }
             }
         }
     }
 }
 
-impl Places {
+impl WrittenNames {
     fn node(&self, number: u32) -> NodeIndex {
         self.nodes[number as usize].node
     }

@@ -83,7 +83,7 @@ impl<'t> Edits<'t> {
 
     /// The changed text.
     pub(super) fn finish(mut self) -> String {
-        // Stable: what is added at one place keeps its order, after what is replaced or removed there.
+        // Stable: what is added at one position keeps its order, after what is replaced or removed there.
         self.edits.sort_by_key(|(range, _)| (range.start, range.end));
         let (mut changed, mut at) = (String::with_capacity(self.text.len()), 0);
         for (range, with) in &self.edits {

@@ -16,16 +16,16 @@ pub fn edit_cidr_collection(
     after: Option<&CidrCollection>,
 ) -> Result<String, EditError> {
     let key = "cidr_collection";
-    let place = |before: &CidrCollection| {
+    let position = |before: &CidrCollection| {
         let ids = written_keys(file).collections;
         ids.iter().position(|id| *id == before.id.0).ok_or(EditError::Changed)
     };
     match (before, after) {
         (None, None) => Ok(file.text.to_string()),
         (None, Some(after)) => edit_table(&file.text, key, &TableEdit::Add(&new_members(after))),
-        (Some(before), None) => edit_table(&file.text, key, &TableEdit::Remove(place(before)?)),
+        (Some(before), None) => edit_table(&file.text, key, &TableEdit::Remove(position(before)?)),
         (Some(before), Some(after)) => {
-            edit_table(&file.text, key, &TableEdit::Update(place(before)?, &members(before), &members(after)))
+            edit_table(&file.text, key, &TableEdit::Update(position(before)?, &members(before), &members(after)))
         }
     }
 }
@@ -102,21 +102,23 @@ mod tests {
     }
 
     fn any_collection() -> impl Strategy<Value = CidrCollection> {
-        let places = prop::collection::btree_map(1..40u8, "a|b-b|c_c|7", 0..30);
+        let positions = prop::collection::btree_map(1..40u8, "a|b-b|c_c|7", 0..30);
         let id = prop_oneof![Just(id::collection_id("x").0), Just("7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c11".to_owned())];
-        (id, prop::option::of("[ -~\\n]{1,5}"), 1..4u64, places).prop_map(|(id, caller_reference, version, places)| {
-            let mut locations: std::collections::BTreeMap<String, Vec<ipnet::IpNet>> = Default::default();
-            for (number, name) in places {
-                locations.entry(name).or_default().push(format!("10.{number}.0.0/16").parse().unwrap());
-            }
-            CidrCollection {
-                id: CidrCollectionId(id),
-                name: "x".to_owned(),
-                caller_reference,
-                version,
-                locations: locations.into_iter().collect(),
-            }
-        })
+        (id, prop::option::of("[ -~\\n]{1,5}"), 1..4u64, positions).prop_map(
+            |(id, caller_reference, version, positions)| {
+                let mut locations: std::collections::BTreeMap<String, Vec<ipnet::IpNet>> = Default::default();
+                for (number, name) in positions {
+                    locations.entry(name).or_default().push(format!("10.{number}.0.0/16").parse().unwrap());
+                }
+                CidrCollection {
+                    id: CidrCollectionId(id),
+                    name: "x".to_owned(),
+                    caller_reference,
+                    version,
+                    locations: locations.into_iter().collect(),
+                }
+            },
+        )
     }
 
     proptest! {

@@ -15,7 +15,7 @@ pub(super) fn print(document: &DocumentMut, before: &str) -> String {
     if before.contains("\r\n") { edited.replace("\r\n", "\n").replace('\n', "\r\n") } else { edited }
 }
 
-/// The table at this place of a list.
+/// The table at this position of a list.
 pub(super) fn table_at<'d>(
     document: &'d mut DocumentMut,
     list: &str,
@@ -40,9 +40,9 @@ pub(super) fn push(document: &mut DocumentMut, list: &str, members: InlineTable)
     }
 }
 
-pub(super) fn remove_all(document: &mut DocumentMut, list: &str, mut places: Vec<usize>) {
-    places.sort_unstable();
-    for at in places.into_iter().rev() {
+pub(super) fn remove_all(document: &mut DocumentMut, list: &str, mut positions: Vec<usize>) {
+    positions.sort_unstable();
+    for at in positions.into_iter().rev() {
         match document.get_mut(list) {
             Some(Item::ArrayOfTables(tables)) => drop(tables.remove(at)),
             Some(Item::Value(Value::Array(list))) => drop(list.remove(at)),

@@ -30,17 +30,17 @@ pub fn edit_health_check(
     references: &References<'_>,
 ) -> Result<String, EditError> {
     let key = "health_check";
-    let place = |before: &HealthCheck| {
+    let position = |before: &HealthCheck| {
         let ids = written_keys(file).health_checks;
         ids.iter().position(|id| *id == before.id.0).ok_or(EditError::Changed)
     };
     match (before, after) {
         (None, None) => Ok(file.text.to_string()),
         (None, Some(after)) => edit_table(&file.text, key, &TableEdit::Add(&new_members(after, references))),
-        (Some(before), None) => edit_table(&file.text, key, &TableEdit::Remove(place(before)?)),
+        (Some(before), None) => edit_table(&file.text, key, &TableEdit::Remove(position(before)?)),
         (Some(before), Some(after)) => {
             let (old, new) = (old_members(before, references), members(after, references));
-            edit_table(&file.text, key, &TableEdit::Update(place(before)?, &old, &new))
+            edit_table(&file.text, key, &TableEdit::Update(position(before)?, &old, &new))
         }
     }
 }

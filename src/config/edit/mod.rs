@@ -84,10 +84,10 @@ pub fn edit_record_sets(
     references: &References<'_>,
 ) -> Result<String, EditError> {
     let keys = written_keys(file);
-    let places: HashMap<&RecordSetKey, usize> = keys.records.iter().enumerate().map(|(at, key)| (key, at)).collect();
+    let positions: HashMap<&RecordSetKey, usize> = keys.records.iter().enumerate().map(|(at, key)| (key, at)).collect();
     let mut difference = Difference::between(before, after);
-    difference.write_defaults(after, |key| places.contains_key(key));
-    let editor = Editor { zone: &after.name, references, difference: &difference, keys: &keys, places: &places };
+    difference.write_defaults(after, |key| positions.contains_key(key));
+    let editor = Editor { zone: &after.name, references, difference: &difference, keys: &keys, positions: &positions };
     let list = |root: &tree::Entries<'_>, key| blocks::of_list(root, key, &file.text);
     let blocks = tree::plain(&file.text).and_then(|root| list(&root, "record").zip(list(&root, "record_group")));
     match blocks {
@@ -163,8 +163,8 @@ struct Editor<'e> {
     references: &'e References<'e>,
     difference: &'e Difference<'e>,
     keys: &'e WrittenKeys,
-    /// The place of each record in the file.
-    places: &'e HashMap<&'e RecordSetKey, usize>,
+    /// The position of each record in the file.
+    positions: &'e HashMap<&'e RecordSetKey, usize>,
 }
 
 impl Editor<'_> {
@@ -185,7 +185,7 @@ impl Editor<'_> {
     }
 
     fn block<'b>(&self, records: &'b [Block], key: &RecordSetKey) -> Result<&'b Block, EditError> {
-        self.places.get(key).and_then(|&at| records.get(at)).ok_or(EditError::Changed)
+        self.positions.get(key).and_then(|&at| records.get(at)).ok_or(EditError::Changed)
     }
 
     /// The block of one record with its changed members.
@@ -207,12 +207,13 @@ impl Editor<'_> {
     fn edit_document(&self, text: &str) -> Result<String, EditError> {
         let mut document = parse(text)?;
         for (old, new) in &self.difference.changed {
-            let at = self.places.get(&old.key()).copied().ok_or(EditError::Changed)?;
+            let at = self.positions.get(&old.key()).copied().ok_or(EditError::Changed)?;
             let table = table_at(&mut document, "record", at)?;
             record::update(table, old, new, self.zone, self.references);
         }
-        let places = self.difference.removed.iter().map(|key| self.places.get(key).copied().ok_or(EditError::Changed));
-        remove_all(&mut document, "record", places.collect::<Result<_, _>>()?);
+        let positions =
+            self.difference.removed.iter().map(|key| self.positions.get(key).copied().ok_or(EditError::Changed));
+        remove_all(&mut document, "record", positions.collect::<Result<_, _>>()?);
         remove_all(&mut document, "record_group", self.removed_groups());
         for set in &self.difference.added {
             push(&mut document, "record", record::inline(set, self.zone, self.references));
@@ -220,7 +221,7 @@ impl Editor<'_> {
         Ok(document::print(&document, text))
     }
 
-    /// The places of the `[[record_group]]` tables to remove.
+    /// The positions of the `[[record_group]]` tables to remove.
     fn removed_groups(&self) -> Vec<usize> {
         let is_removed = |(_, (name, record_type)): &(usize, &(Name, RecordType))| {
             self.difference.removed_groups.contains(&(name, *record_type))

@@ -263,8 +263,8 @@ mod tests {
         let new = |zone: &HostedZone| {
             let text = new_zone_text(zone, &settings().dns, &References::default());
             let mut defined = read(&text);
-            let place = |set: &ResourceRecordSet| zone.record_sets.iter().position(|other| other == set);
-            defined.record_sets.sort_by_key(place);
+            let position = |set: &ResourceRecordSet| zone.record_sets.iter().position(|other| other == set);
+            defined.record_sets.sort_by_key(position);
             assert_eq!(defined, *zone, "{text}");
             text
         };

@@ -36,7 +36,7 @@ const MOST_PIECES: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Covered {
     /// Ordered by position.
-    places: Vec<(Range<usize>, Cover)>,
+    spans: Vec<(Range<usize>, Cover)>,
 }
 
 /// How a range is covered.
@@ -69,20 +69,20 @@ impl Covered {
 
     /// A part of the text with secrets covered, of the same length.
     pub(super) fn shown<'t>(&self, part: Range<usize>, text: &'t str) -> Cow<'t, str> {
-        let from = self.places.partition_point(|(place, _)| place.end <= part.start);
-        let within: Vec<_> = self.places[from..].iter().take_while(|(place, _)| place.start < part.end).collect();
+        let from = self.spans.partition_point(|(span, _)| span.end <= part.start);
+        let within: Vec<_> = self.spans[from..].iter().take_while(|(span, _)| span.start < part.end).collect();
         if within.is_empty() {
             return Cow::Borrowed(&text[part]);
         }
         let mut shown = String::with_capacity(part.len());
         let mut at = part.start;
-        for (place, cover) in within {
-            let place = place.start.max(part.start)..place.end.min(part.end);
-            shown.push_str(&text[at..place.start]);
+        for (span, cover) in within {
+            let span = span.start.max(part.start)..span.end.min(part.end);
+            shown.push_str(&text[at..span.start]);
             let fill = if *cover == Cover::Stars { '*' } else { ' ' };
             // Line breaks are kept.
-            shown.extend(text[place.clone()].bytes().map(|octet| if octet == b'\n' { '\n' } else { fill }));
-            at = place.end;
+            shown.extend(text[span.clone()].bytes().map(|octet| if octet == b'\n' { '\n' } else { fill }));
+            at = span.end;
         }
         shown.push_str(&text[at..part.end]);
         Cow::Owned(shown)
@@ -90,14 +90,14 @@ impl Covered {
 
     /// Whether `shown` replaces anything in this part by asterisks.
     pub(super) fn has_asterisks(&self, part: &Range<usize>) -> bool {
-        let is_in = |place: &Range<usize>| place.start < part.end && part.start < place.end;
-        self.places.iter().any(|(place, cover)| *cover == Cover::Stars && is_in(place))
+        let is_in = |span: &Range<usize>| span.start < part.end && part.start < span.end;
+        self.spans.iter().any(|(span, cover)| *cover == Cover::Stars && is_in(span))
     }
 
     /// A message about a position, without the text that is covered there.
-    pub(super) fn scrubbed(&self, words: Cow<'static, str>, place: &Range<usize>, text: &str) -> Cow<'static, str> {
+    pub(super) fn scrubbed(&self, words: Cow<'static, str>, span: &Range<usize>, text: &str) -> Cow<'static, str> {
         let mut scrubbed = words;
-        for piece in self.pieces(place, text) {
+        for piece in self.pieces(span, text) {
             if !piece.contains(char::is_alphanumeric) {
                 continue;
             }
@@ -114,11 +114,11 @@ impl Covered {
 
     /// The covered text on the lines of a range, in every form in which a message may quote it,
     /// longest first.
-    fn pieces(&self, place: &Range<usize>, text: &str) -> Vec<String> {
-        let start = text[..place.start].rfind('\n').map_or(0, |at| at + 1);
-        let end = text[place.end..].find('\n').map_or(text.len(), |at| place.end + at);
-        let from = self.places.partition_point(|(covered, _)| covered.end <= start);
-        let near = self.places[from..].iter().take_while(|(covered, _)| covered.start < end).take(MOST_PIECES);
+    fn pieces(&self, span: &Range<usize>, text: &str) -> Vec<String> {
+        let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+        let from = self.spans.partition_point(|(covered, _)| covered.end <= start);
+        let near = self.spans[from..].iter().take_while(|(covered, _)| covered.start < end).take(MOST_PIECES);
         let mut pieces: Vec<String> = near.flat_map(|(covered, _)| forms(&text[covered.clone()])).collect();
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
         pieces
@@ -158,7 +158,7 @@ static RULES: LazyLock<HashMap<&'static str, Rule>> = LazyLock::new(|| {
             (Secrecy::Open, Shape::NamedStrings | Shape::NamedStringLists | Shape::NamedDurations(_)) => Rule::OwnKeys,
             (Secrecy::Open, _) => Rule::Known,
         };
-        // A key that is a table in one place may be a string in another.
+        // A key that is a table in one span may be a string in another.
         let known = rules.entry(key.name).or_insert(rule);
         if *known != Rule::Nothing && (rule == Rule::Nothing || rule == Rule::Known) {
             *known = rule;

@@ -16,7 +16,7 @@ pub(super) struct Scanner<'t> {
     /// The rule of the current `[table]`.
     section: Rule,
     open: Vec<Open>,
-    place: Place,
+    expected: Expected,
     rules: HashMap<(Rule, String), Rule>,
     pub(super) covered: Covered,
 }
@@ -30,7 +30,7 @@ struct Open {
 
 /// What is expected next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Expected {
     Key,
     Value(Rule),
     /// A value has ended: a comma, a bracket or the end of the line.
@@ -45,7 +45,7 @@ impl<'t> Scanner<'t> {
             at: 0,
             section: Rule::Known,
             open: Vec::new(),
-            place: Place::Key,
+            expected: Expected::Key,
             rules: HashMap::new(),
             covered: Covered::default(),
         }
@@ -59,10 +59,10 @@ impl<'t> Scanner<'t> {
                 TokenKind::Comment => self.cover(self.at..self.at + 1, Cover::Blanks),
                 // An `=` without a key may belong to a broken key.
                 TokenKind::Equals => self.give_up(),
-                _ => match self.place {
-                    Place::Key => self.key(kind),
-                    Place::Value(rule) => self.value(kind, rule),
-                    Place::After(rule) => self.after(kind, rule),
+                _ => match self.expected {
+                    Expected::Key => self.key(kind),
+                    Expected::Value(rule) => self.value(kind, rule),
+                    Expected::After(rule) => self.after(kind, rule),
                 },
             }
         }
@@ -80,15 +80,15 @@ impl<'t> Scanner<'t> {
     /// Covers tokens and continues after them.
     fn cover(&mut self, tokens: Range<usize>, cover: Cover) {
         let (first, last) = (self.tokens[tokens.start].span(), self.tokens[tokens.end - 1].span());
-        let place = first.start()..last.end();
+        let span = first.start()..last.end();
         // It may be a header that is not at the start of its line.
-        if self.open.is_empty() && self.text[place.clone()].contains(['[', ']']) {
+        if self.open.is_empty() && self.text[span.clone()].contains(['[', ']']) {
             self.section = Rule::Nothing;
         }
-        match self.covered.places.last_mut() {
+        match self.covered.spans.last_mut() {
             // Touching ranges are merged.
-            Some((before, known)) if before.end == place.start && *known == cover => before.end = place.end,
-            _ => self.covered.places.push((place, cover)),
+            Some((before, known)) if before.end == span.start && *known == cover => before.end = span.end,
+            _ => self.covered.spans.push((span, cover)),
         }
         self.at = tokens.end;
     }
@@ -104,7 +104,7 @@ impl<'t> Scanner<'t> {
             self.open.clear();
         }
         if self.open.is_empty() {
-            self.place = Place::Key;
+            self.expected = Expected::Key;
         }
     }
 
@@ -181,7 +181,7 @@ impl<'t> Scanner<'t> {
         // It may be Base64, which can also end in `=`.
         self.show_key(self.at..equals, rule != Rule::Nothing, !is_empty);
         self.at = equals + 1;
-        self.place = Place::Value(rule);
+        self.expected = Expected::Value(rule);
     }
 
     fn rule_of(&mut self, key: Range<usize>, parent: Rule) -> Rule {
@@ -228,7 +228,7 @@ impl<'t> Scanner<'t> {
             rule => rule,
         };
         if !is_alone {
-            self.place = Place::After(Rule::Nothing);
+            self.expected = Expected::After(Rule::Nothing);
         }
     }
 
@@ -254,8 +254,8 @@ impl<'t> Scanner<'t> {
             BasicString | LiteralString | MlBasicString | MlLiteralString => self.hide(),
             _ => self.bare(rule),
         }
-        if self.place == Place::Value(rule) && !matches!(kind, TokenKind::LeftSquareBracket | TokenKind::Comma) {
-            self.place = Place::After(rule);
+        if self.expected == Expected::Value(rule) && !matches!(kind, TokenKind::LeftSquareBracket | TokenKind::Comma) {
+            self.expected = Expected::After(rule);
         }
     }
 
@@ -279,7 +279,7 @@ impl<'t> Scanner<'t> {
         let written = self.written(self.at);
         let first_line = written.find('\n').map_or(written.len(), |at| at + 1);
         if written[first_line..].contains('=') || !written.ends_with(&written[..3]) || written.len() < 6 {
-            self.covered.places.push((span.start() + first_line..span.end(), Cover::Stars));
+            self.covered.spans.push((span.start() + first_line..span.end(), Cover::Stars));
         }
         self.at += 1;
     }
@@ -310,14 +310,14 @@ impl<'t> Scanner<'t> {
     fn open(&mut self, is_list: bool, rule: Rule) {
         self.open.push(Open { is_list, rule });
         self.at += 1;
-        self.place = if is_list { Place::Value(rule) } else { Place::Key };
+        self.expected = if is_list { Expected::Value(rule) } else { Expected::Key };
     }
 
     fn comma(&mut self) {
-        self.place = match self.open.last() {
+        self.expected = match self.open.last() {
             None => return self.hide(),
-            Some(Open { is_list: true, rule }) => Place::Value(*rule),
-            Some(Open { is_list: false, .. }) => Place::Key,
+            Some(Open { is_list: true, rule }) => Expected::Value(*rule),
+            Some(Open { is_list: false, .. }) => Expected::Key,
         };
         self.at += 1;
     }
@@ -325,7 +325,7 @@ impl<'t> Scanner<'t> {
     /// Covers what follows, up to a comma, a bracket or the end of the line.
     fn give_up(&mut self) {
         self.hide();
-        self.place = Place::After(Rule::Nothing);
+        self.expected = Expected::After(Rule::Nothing);
     }
 
     /// Closes a bracket. One that does not match is ignored.
@@ -337,7 +337,7 @@ impl<'t> Scanner<'t> {
         self.open.pop();
         self.at += 1;
         // Only a comma or another bracket may follow.
-        self.place = Place::After(Rule::Nothing);
+        self.expected = Expected::After(Rule::Nothing);
     }
 }
 

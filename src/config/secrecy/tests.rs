@@ -156,7 +156,7 @@ fn an_excerpt_shows_where_a_secret_is_and_no_more() {
 fn of_a_file_that_a_link_leads_out_to_only_places_are_shown() {
     for text in [SECRET, "name = 'zq7-Hunter2/x9Q'", "zq7-Hunter2 = 1", "version = 'zq7-Hunter2/x9Q'", FILES[0]] {
         let text = format!("{}\nport = ", text.replace("SECRET", SECRET));
-        let source = SourceFile { disclosure: Disclosure::Places, ..SourceFile::new("zones/link.toml", text) };
+        let source = SourceFile { disclosure: Disclosure::PositionsOnly, ..SourceFile::new("zones/link.toml", text) };
         let sources = std::slice::from_ref(&source);
         let mut diagnostics = read_zones(sources, &Settings::built_in()).diagnostics;
         diagnostics.extend(Settings::read(&source).1);

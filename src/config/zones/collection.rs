@@ -117,11 +117,11 @@ fn claim<'d>(
     diagnostics: &mut Diagnostics<'_>,
 ) {
     let Some((owner, first)) = seen.insert(block, (location, written.span.clone())) else { return };
-    let place = diagnostics.place(first, "first here");
+    let related = diagnostics.related_span(first, "first here");
     let message = if owner == location {
         format!("the block `{block}` is listed twice in the location `{location}`")
     } else {
         format!("the block `{block}` is already in the location `{owner}`")
     };
-    diagnostics.error(written.span.clone(), message).label("the second time").related(place);
+    diagnostics.error(written.span.clone(), message).label("the second time").related(related);
 }

@@ -260,8 +260,8 @@ pub(super) fn refuse_second(
     message: String,
     diagnostics: &mut [Diagnostics<'_>],
 ) {
-    let place = diagnostics[first.file].place(first.span, "the first one");
-    diagnostics[second.file].error(second.span.clone(), message).label("the second one").related(place);
+    let related = diagnostics[first.file].related_span(first.span, "the first one");
+    diagnostics[second.file].error(second.span.clone(), message).label("the second one").related(related);
 }
 
 /// True when the file has a syntax error and the name occurs in it as a `name` or `id`: the

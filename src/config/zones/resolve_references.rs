@@ -280,7 +280,7 @@ impl Link<'_, '_> {
         group::check(&draft.record_groups, &zone, draft.is_incomplete, diagnostics);
         for violation in model::violations(&zone, collections, self.settings.dns.udp_payload_max) {
             let violation = excuse_dangling_alias(violation, &zone);
-            let Some(span) = place_of(&violation, &records, &draft.name.span, draft.is_incomplete) else { continue };
+            let Some(span) = span_of(&violation, &records, &draft.name.span, draft.is_incomplete) else { continue };
             report(violation, span, origin, diagnostics);
         }
         zone
@@ -435,7 +435,7 @@ fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violati
 
 /// The position of a violation in the file; `None` when it is not reported, for example because the
 /// record already has errors.
-fn place_of(
+fn span_of(
     violation: &Violation,
     records: &[Written],
     zone_name: &Range<usize>,

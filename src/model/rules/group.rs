@@ -153,11 +153,11 @@ fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mu
 fn places_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = HashMap::<String, &ResourceRecordSet>::new();
     for &(at, set) in group.members {
-        let Some(place) = place(&set.routing_policy) else { continue };
-        match taken.entry(place) {
+        let Some(key) = policy_key(&set.routing_policy) else { continue };
+        match taken.entry(key) {
             Entry::Occupied(first) => {
-                let (place, first) = (first.key(), quote_identifier(first.get()));
-                diagnostics.error(at, Field::Policy, format!("the {place} is already taken by the record set {first}"));
+                let (key, first) = (first.key(), quote_identifier(first.get()));
+                diagnostics.error(at, Field::Policy, format!("the {key} is already taken by the record set {first}"));
             }
             Entry::Vacant(free) => {
                 free.insert(set);
@@ -167,7 +167,7 @@ fn places_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnosti
 }
 
 /// The property that no other set of the group may have.
-fn place(policy: &RoutingPolicy) -> Option<String> {
+fn policy_key(policy: &RoutingPolicy) -> Option<String> {
     match policy {
         RoutingPolicy::Simple | RoutingPolicy::Weighted { .. } | RoutingPolicy::MultivalueAnswer => None,
         RoutingPolicy::Latency { region } => Some(format!("region {region}")),
