@@ -78,7 +78,9 @@ fn read_network(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<
         let diagnostic = diagnostics.error(table.span_of("subdivision"), "`subdivision` needs `country`");
         diagnostic.label("`country` is missing").hint("such as country = \"US\"");
     }
-    if !["country", "coordinates", "region"].iter().any(|key| table.has(key)) && table.is_whole(diagnostics) {
+    if !["country", "coordinates", "region"].iter().any(|key| table.has(key) || table.is_misspelt(key))
+        && table.is_whole(diagnostics)
+    {
         let diagnostic = diagnostics.error(table.span.clone(), "a network needs a location");
         diagnostic.label("no location").hint("write `country`, `coordinates` or `region`");
     }

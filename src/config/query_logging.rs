@@ -140,7 +140,8 @@ pub(super) fn read_dnstap(
         (Some(socket), None) => DnstapTarget::Socket(resolve(directory, socket.value)),
         (None, Some(tcp)) => DnstapTarget::Tcp(reader_address(&tcp, diagnostics)?),
         (None, None) => {
-            if table.is_whole(diagnostics) && !table.has("socket") && !table.has("tcp") {
+            let is_there = |key| table.has(key) || table.is_misspelt(key);
+            if table.is_whole(diagnostics) && !is_there("socket") && !is_there("tcp") {
                 let diagnostic =
                     diagnostics.error(table.span.clone(), "`[dnstap]` needs exactly one of `socket` and `tcp`");
                 diagnostic.label("neither is here").hint("such as socket = \"/run/dnstap.sock\"");

@@ -51,6 +51,7 @@ pub(super) enum StringOrTable<'d> {
 pub(super) struct Table<'d> {
     entries: &'d Entries<'d>,
     keys: &'static Keys,
+    has_unknown_keys: bool,
     /// The position for messages about missing keys: the header, or the whole inline table.
     pub(super) span: Range<usize>,
 }
@@ -63,12 +64,12 @@ impl<'d> Table<'d> {
         span: Range<usize>,
         diagnostics: &mut Diagnostics<'_>,
     ) -> Table<'d> {
-        for entry in entries.iter() {
-            if keys.get(&entry.key).is_none() {
-                unknown_key(&entry.key, entry.key_span(), &entry.node.span(), keys, diagnostics);
-            }
+        let mut has_unknown_keys = false;
+        for entry in entries.iter().filter(|entry| keys.get(&entry.key).is_none()) {
+            has_unknown_keys = true;
+            unknown_key(&entry.key, entry.key_span(), &entry.node.span(), keys, diagnostics);
         }
-        Table { entries, keys, span }
+        Table { entries, keys, has_unknown_keys, span }
     }
 
     /// True when the key is present, even if its value is unreadable.
@@ -352,12 +353,22 @@ impl<'d> Table<'d> {
         Some(named)
     }
 
-    /// Reports a missing required key, unless a syntax error may hide it.
+    /// Reports a missing required key, unless it is misspelt, which is an error already, or a syntax
+    /// error may hide it.
     pub(super) fn require(&self, key: &str, hint: &'static str, diagnostics: &mut Diagnostics<'_>) {
-        if !self.has(key) && self.is_whole(diagnostics) {
+        if !self.has(key) && !self.is_misspelt(key) && self.is_whole(diagnostics) {
             let message = format!("{} needs `{key}`", self.keys.what);
             diagnostics.error(self.span.clone(), message).label(format!("`{key}` is missing")).hint(hint);
         }
+    }
+
+    /// Whether an unknown key of the table seems to mean this one. That is an error already, so what
+    /// follows from the missing key is not.
+    pub(super) fn is_misspelt(&self, key: &str) -> bool {
+        let means_it = |entry: &Entry<'_>| {
+            self.keys.get(&entry.key).is_none() && meant_key(&entry.key, self.keys).as_deref() == Some(key)
+        };
+        self.has_unknown_keys && self.entries.iter().any(means_it)
     }
 
     /// True when no syntax error lies between this table's header and the next.
@@ -405,14 +416,19 @@ fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys
         return;
     }
     let known: Vec<&str> = keys.keys.iter().map(|key| key.name).collect();
-    let meant = keys.nickname(name).or_else(|| words::meant(name, &known));
     let diagnostic = diagnostics.error(span, format!("unknown key `{name}` in {}", keys.what));
     diagnostic.label(format!("expected {}", words::one_of(&known)));
     if let Some(hint) = keys.unsupported(name) {
         diagnostic.hint(hint);
-    } else if let Some(meant) = meant {
+    } else if let Some(meant) = meant_key(name, keys) {
         diagnostic.hint(format!("did you mean `{meant}`?"));
     }
+}
+
+/// The key that an unknown name probably means.
+fn meant_key(name: &str, keys: &Keys) -> Option<String> {
+    let known: Vec<&str> = keys.keys.iter().map(|key| key.name).collect();
+    keys.nickname(name).or_else(|| words::meant(name, &known))
 }
 
 fn read_duration(

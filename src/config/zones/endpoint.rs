@@ -100,7 +100,8 @@ fn read_target(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagnost
     let address = table.string("ip_address", diagnostics).and_then(|text| read_address(&text, diagnostics));
     let domain = table.string("fqdn", diagnostics).and_then(|text| read_domain(&text, diagnostics));
     let (has_address, has_domain) = (table.has("ip_address"), table.has("fqdn"));
-    if !has_address && !has_domain && table.is_whole(diagnostics) {
+    let is_misspelt = table.is_misspelt("ip_address") || table.is_misspelt("fqdn");
+    if !has_address && !has_domain && !is_misspelt && table.is_whole(diagnostics) {
         let diagnostic = diagnostics.error(table.span.clone(), "a health check needs `ip_address`, `fqdn` or both");
         diagnostic.label("no endpoint").hint("such as ip_address = \"127.0.53.11\"");
     }

@@ -64,7 +64,7 @@ fn check_set_identifier(table: &Table<'_>, markers: &[&str], diagnostics: &mut D
             diagnostic.label("a set identifier without a routing policy");
             diagnostic.hint(format!("add one of {}, or leave out `set_identifier`", words::one_of(&MARKERS)));
         }
-        (false, Some(marker)) => {
+        (false, Some(marker)) if !table.is_misspelt("set_identifier") => {
             let diagnostic = diagnostics.error(table.key_span(marker), "Missing field 'SetIdentifier'");
             diagnostic.label("a routing policy without a set identifier");
             diagnostic.hint("such as set_identifier = \"blue\": it distinguishes the records of one name and type");

@@ -10,6 +10,9 @@ use super::{ReferenceKind, name, policy};
 use crate::model::Field;
 use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
 
+/// The keys of the content: `ttl` and `values`, or `alias`.
+const CONTENT: [&str; 3] = ["ttl", "values", "alias"];
+
 /// A record set with unresolved references.
 pub(super) struct RecordDraft {
     /// Without its health check and its collection.
@@ -94,7 +97,8 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics
         content: content?,
         health_check: None,
     };
-    let is_faulty = diagnostics.has_error_since(mark) || !table.is_whole(diagnostics);
+    let is_misspelt = CONTENT.iter().any(|key| table.is_misspelt(key));
+    let is_faulty = diagnostics.has_error_since(mark) || is_misspelt || !table.is_whole(diagnostics);
     let alias = target.unwrap_or_else(|| table.span_of("alias"));
     let spans = Spans { alias, ..Spans::of(table) };
     Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans, is_faulty })
@@ -165,7 +169,7 @@ fn read_content(
 
 /// Uses the sentence of Route 53's InvalidInput.
 fn check_exactly_one_content(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) {
-    let (ttl, values, alias) = (table.has("ttl"), table.has("values"), table.has("alias"));
+    let [ttl, values, alias] = CONTENT.map(|key| table.has(key) || table.is_misspelt(key));
     if (alias && !ttl && !values) || (!alias && ttl && values) || !table.is_whole(diagnostics) {
         return;
     }
