@@ -1,6 +1,7 @@
 //! Locks a state directory for one server: two would overwrite each other's state.
 
 use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -10,6 +11,9 @@ use super::private;
 
 /// The file that is locked. It is empty.
 const FILE: &str = "lock";
+/// Written into a directory that is made here: the state of a server that runs in a repository, such
+/// as the admin token, is not for git.
+const GIT_IGNORE: (&str, &[u8]) = (".gitignore", b"*\n");
 /// How often a lock is tried whose file another server removes at that moment.
 const TRIES: usize = 10;
 
@@ -60,6 +64,9 @@ impl StateLock {
                 Err(TryLockError::WouldBlock) => return Err(StateInUse(directory.to_path_buf())),
                 // On file systems without locks the server runs without one.
                 Ok(()) | Err(TryLockError::Error(_)) if is_at(&file, &path) => {
+                    if made_directory {
+                        ignore_in_git(directory);
+                    }
                     let (directory, file) = (directory.to_path_buf(), Some(file));
                     return Ok(StateLock {
                         locked: Some(Locked { directory, file, made_directory, keeps_file: false }),
@@ -84,6 +91,7 @@ impl Drop for Locked {
             // The lock is still held, so the file at this path is the locked one.
             let _ = fs::remove_file(directory.join(FILE));
             if made_directory {
+                let _ = fs::remove_file(directory.join(GIT_IGNORE.0));
                 // This removes only an empty directory.
                 let _ = fs::remove_dir(directory);
             }
@@ -92,6 +100,12 @@ impl Drop for Locked {
         });
         let _ = removed.recv_timeout(REMOVAL);
     }
+}
+
+/// Nothing depends on it, so errors are ignored.
+fn ignore_in_git(directory: &Path) {
+    let (name, text) = GIT_IGNORE;
+    let _ = private::open_or_create(&directory.join(name)).and_then(|mut file| file.write_all(text));
 }
 
 /// Whether this file is still at this path.
@@ -123,6 +137,18 @@ mod tests {
         drop(first);
         assert!(state.join(FILE).exists());
         StateLock::of(&state).unwrap();
+    }
+
+    #[test]
+    fn git_ignores_a_directory_that_is_made_and_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let (made, existing) = (directory.path().join("made"), directory.path().join("existing"));
+        fs::create_dir(&existing).unwrap();
+        for state in [&made, &existing] {
+            StateLock::of(state).unwrap().keep_file();
+        }
+        assert_eq!(fs::read_to_string(made.join(".gitignore")).unwrap(), "*\n");
+        assert!(!existing.join(".gitignore").exists());
     }
 
     #[test]
