@@ -2,10 +2,10 @@
 //!
 //! - [`Crowd`]: the clients; the address of each is computed from its number and a seed.
 //! - [`simulate`]: answers the queries of some clients, with the code that answers real queries.
-//! - [`Tally`]: how many clients of each place got each record set.
+//! - [`ClientCounts`]: how many clients of each place got each record set.
 
+mod client_counts;
 mod crowd;
-mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +13,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub(crate) use client_counts::{ClientCounts, Outcome};
 pub(crate) use crowd::Crowd;
-pub(crate) use tally::{Outcome, Tally};
 
 use crate::answer::{self, AnswerStep, Owner, Query, QueryName, Requestor, SeededRng, resolve_traced};
 use crate::explain::names::{self, Names};
@@ -22,7 +22,7 @@ use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingP
 use crate::policy::{self, Choice, PolicyStep};
 use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex};
-use tally::Leaves;
+use client_counts::Leaves;
 
 /// A query that every client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +42,9 @@ pub(crate) fn simulate(
     crowd: &Crowd,
     clients: std::ops::Range<u64>,
     seed: u64,
-) -> Result<Tally, String> {
+) -> Result<ClientCounts, String> {
     let mut leaves = Leaves::default();
-    let mut tally = Tally::new(subjects.len(), crowd.places().len());
+    let mut counts = ClientCounts::new(subjects.len(), crowd.places().len());
     let questions: Vec<QueryName> = subjects.iter().map(|subject| question(&subject.name)).collect();
     for client in clients {
         let (place, address) = crowd.client(client, seed);
@@ -54,11 +54,11 @@ pub(crate) fn simulate(
             let rng = crowd::mix(crowd::mix(seed, client), u64::try_from(number).unwrap_or(u64::MAX));
             let seen = ask(world, question, subject.record_type, address, rng);
             for outcome in leaves.outcomes(&seen, subject, model)? {
-                tally.add(number, outcome, place);
+                counts.add(number, outcome, place);
             }
         }
     }
-    Ok(tally)
+    Ok(counts)
 }
 
 fn question(name: &Name) -> QueryName {

@@ -1,8 +1,8 @@
 //! `fiftythree query`: sends a query to a DNS server and shows the response, as `dig` does.
 
+mod answer_counts;
 mod exchange;
 mod render;
-mod tally;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ use super::{print, print_error, settings, time_args};
 pub(super) use exchange::{Asker, ExchangeError};
 pub(super) use render::{outcome, type_name};
 
+use answer_counts::AnswerCounts;
 use exchange::Reply;
-use tally::Tally;
 
 /// Where the server of the sample settings listens.
 const DEFAULT_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
@@ -155,14 +155,14 @@ fn repeat(
     count: u64,
 ) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    let mut tally = Tally::default();
+    let mut counts = AnswerCounts::default();
     for _ in 0..count {
-        tally.add(render::outcome(&ask(asker, arguments, name, record_type)?));
+        counts.add(render::outcome(&ask(asker, arguments, name, record_type)?));
     }
     let text = if arguments.json {
-        serde_json::to_string_pretty(&tally.json(start.elapsed()))? + "\n"
+        serde_json::to_string_pretty(&counts.json(start.elapsed()))? + "\n"
     } else {
-        tally.text(start.elapsed())
+        counts.text(start.elapsed())
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -17,7 +17,7 @@ use crate::files;
 use crate::health::Status;
 use crate::load::{FileSources, read_database};
 use crate::model::{Name, RecordType};
-use crate::simulate::{Crowd, Subject, Tally, steered};
+use crate::simulate::{ClientCounts, Crowd, Subject, steered};
 use crate::store::disclosure_of;
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -105,7 +105,7 @@ struct Simulation {
 struct Run {
     /// Which zones and which health, in words.
     seen: String,
-    tally: Tally,
+    counts: ClientCounts,
 }
 
 /// Plays and prints.
@@ -127,11 +127,11 @@ fn simulate(arguments: &SimulateArguments) -> anyhow::Result<Simulation> {
     let known = |name: &str| health.get(name).copied();
     let simulator =
         run::Simulator { subjects: &subjects, crowd: &crowd, clients: arguments.clients, seed: arguments.seed };
-    let before = Run { seen: format!("the zones as configured; {seen}"), tally: simulator.run(&now, &[], &known)? };
+    let before = Run { seen: format!("the zones as configured; {seen}"), counts: simulator.run(&now, &[], &known)? };
     let has_after = proposed.is_some() || !arguments.as_if.is_empty();
     let after = has_after.then(|| {
-        let tally = simulator.run(proposed.as_ref().unwrap_or(&now), &arguments.as_if, &known)?;
-        Ok::<_, anyhow::Error>(Run { seen: afterwards(arguments), tally })
+        let counts = simulator.run(proposed.as_ref().unwrap_or(&now), &arguments.as_if, &known)?;
+        Ok::<_, anyhow::Error>(Run { seen: afterwards(arguments), counts })
     });
     let after = after.transpose()?;
     Ok(Simulation { subjects, crowd, clients: arguments.clients, seed: arguments.seed, before, after })
@@ -244,7 +244,7 @@ impl run::Simulator<'_> {
         offline: &OfflineServer,
         hypothetical: &[HypotheticalHealth],
         known: &dyn Fn(&str) -> Option<Status>,
-    ) -> anyhow::Result<Tally> {
+    ) -> anyhow::Result<ClientCounts> {
         let assumed = offline.assumed(hypothetical, known).map_err(unknown_check)?;
         self.count(&assumed.world, offline).map_err(|error| anyhow!(error))
     }

@@ -34,7 +34,7 @@ impl Simulation {
         let none = || vec![0; self.crowd.places().len()];
         let mut outcomes: BTreeMap<&Outcome, [Vec<u64>; 2]> = BTreeMap::new();
         for (number, run) in self.runs().enumerate() {
-            for (outcome, counts) in run.tally.of(subject) {
+            for (outcome, counts) in run.counts.of(subject) {
                 outcomes.entry(outcome).or_insert_with(|| [none(), none()])[number] = counts.to_vec();
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cli::offline::OfflineServer;
 use crate::cli::print_error;
-use crate::simulate::{Crowd, Subject, Tally, simulate};
+use crate::simulate::{ClientCounts, Crowd, Subject, simulate};
 use crate::world::World;
 
 /// Clients that a thread takes at a time: some ten milliseconds of work.
@@ -27,9 +27,9 @@ pub(super) struct Simulator<'r> {
 
 impl Simulator<'_> {
     /// All clients, counted. An error is in words.
-    pub(super) fn count(&self, world: &World, offline: &OfflineServer) -> Result<Tally, String> {
+    pub(super) fn count(&self, world: &World, offline: &OfflineServer) -> Result<ClientCounts, String> {
         let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
-        let whole: Mutex<Result<Option<Tally>, String>> = Mutex::new(Ok(None));
+        let whole: Mutex<Result<Option<ClientCounts>, String>> = Mutex::new(Ok(None));
         let work = || {
             loop {
                 let from = next.fetch_add(AT_ONCE, Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Simulator<'_> {
     }
 }
 
-fn add(whole: &mut Result<Option<Tally>, String>, part: Result<Tally, String>) {
+fn add(whole: &mut Result<Option<ClientCounts>, String>, part: Result<ClientCounts, String>) {
     match (whole, part) {
         (Ok(Some(sum)), Ok(part)) => sum.merge(part),
         (Ok(empty), Ok(part)) => *empty = Some(part),

@@ -19,14 +19,14 @@ pub(crate) enum Outcome {
 
 /// How many clients of each place got each outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct ClientCounts {
     places: usize,
     subjects: Vec<BTreeMap<Arc<Outcome>, Vec<u64>>>,
 }
 
-impl Tally {
-    pub(super) fn new(subjects: usize, places: usize) -> Tally {
-        Tally { places, subjects: vec![BTreeMap::new(); subjects] }
+impl ClientCounts {
+    pub(super) fn new(subjects: usize, places: usize) -> ClientCounts {
+        ClientCounts { places, subjects: vec![BTreeMap::new(); subjects] }
     }
 
     pub(super) fn add(&mut self, subject: usize, outcome: &Arc<Outcome>, place: usize) {
@@ -35,7 +35,7 @@ impl Tally {
     }
 
     /// Adds the counts of other clients of the same crowd.
-    pub(crate) fn merge(&mut self, other: Tally) {
+    pub(crate) fn merge(&mut self, other: ClientCounts) {
         for (mine, theirs) in self.subjects.iter_mut().zip(other.subjects) {
             for (outcome, counts) in theirs {
                 let own = mine.entry(outcome).or_insert_with(|| vec![0; counts.len()]);

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 /// The distinct answers.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct AnswerCounts {
     counts: HashMap<String, u64>,
     total: u64,
 }
 
-impl Tally {
+impl AnswerCounts {
     /// Counts one answer.
     pub(super) fn add(&mut self, outcome: String) {
         *self.counts.entry(outcome).or_default() += 1;
@@ -56,23 +56,23 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn tally() -> Tally {
-        let mut tally = Tally::default();
+    fn counts() -> AnswerCounts {
+        let mut counts = AnswerCounts::default();
         for outcome in ["b", "a", "c", "a", "b", "a", "a", "a", "a", "a"] {
-            tally.add(outcome.to_owned());
+            counts.add(outcome.to_owned());
         }
-        tally
+        counts
     }
 
     #[test]
     fn the_most_frequent_answer_comes_first() {
         let expected = ";; 10 queries in 0.50 s, distinct answers: 3\n 7   70.0 %  a\n 2   20.0 %  b\n 1   10.0 %  c\n";
-        assert_eq!(tally().text(Duration::from_millis(500)), expected);
+        assert_eq!(counts().text(Duration::from_millis(500)), expected);
     }
 
     #[test]
     fn json_has_counts_and_shares() {
-        let json = tally().json(Duration::ZERO);
+        let json = counts().json(Duration::ZERO);
         assert_eq!(json["answers"][0], json!({ "answer": "a", "count": 7, "share": 0.7 }));
     }
 }
