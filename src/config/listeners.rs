@@ -1,8 +1,8 @@
 //! Addresses to listen on, and conflicts between them.
 //!
-//! DNS listens on UDP and TCP, the admin server, the API and the lab backends on TCP. Two sockets on one port would stop the
-//! server at startup with a system error that does not name the settings, so conflicts are found
-//! here.
+//! DNS listens on UDP and TCP, the admin server, the API and the lab backends on TCP. Two sockets
+//! on one port would stop the server at startup with a system error that does not name the
+//! settings, so conflicts are found here.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! Diagnostics with their line, their column and the lines that they point to, so that the text of the
-//! file is no longer needed. They are printed as rustc prints its own, or one per line.
+//! Diagnostics with their line, their column and the lines that they point to, so that the text of
+//! the file is no longer needed. They are printed as rustc prints its own, or one per line.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

@@ -15,8 +15,8 @@
 //! other file may answer for it. The process ends, at the latest when no file has a text, and the
 //! result has no errors.
 //!
-//! A last good text is checked by the rules that applied when it was saved ([`SourceOrigin`]). So an
-//! unchanged file also steps down if only a newer rule rejects it.
+//! A last good text is checked by the rules that applied when it was saved ([`SourceOrigin`]). So
+//! an unchanged file also steps down if only a newer rule rejects it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -353,8 +353,8 @@ impl<'d> Table<'d> {
         Some(named)
     }
 
-    /// Reports a missing required key, unless it is misspelt, which is an error already, or a syntax
-    /// error may hide it.
+    /// Reports a missing required key, unless it is misspelt, which is an error already, or a
+    /// syntax error may hide it.
     pub(super) fn require(&self, key: &str, hint: &'static str, diagnostics: &mut Diagnostics<'_>) {
         if !self.has(key) && !self.is_misspelt(key) && self.is_whole(diagnostics) {
             let message = format!("{} needs `{key}`", self.keys.what);
@@ -362,8 +362,8 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// Whether an unknown key of the table seems to mean this one. That is an error already, so what
-    /// follows from the missing key is not.
+    /// Whether an unknown key of the table seems to mean this one. That is an error already, so
+    /// what follows from the missing key is not.
     pub(super) fn is_misspelt(&self, key: &str) -> bool {
         let means_it = |entry: &Entry<'_>| {
             self.keys.get(&entry.key).is_none() && meant_key(&entry.key, self.keys).as_deref() == Some(key)

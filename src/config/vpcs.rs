@@ -92,8 +92,8 @@ fn claim_block(
     diagnostic.label("the second time").related(related).hint("blocks of two VPCs can overlap, but not be the same");
 }
 
-/// The VPC with this name or id, as a zone refers to it. A VPC id of AWS that the settings do not have
-/// is accepted: a program associates VPCs with zones without access to the settings.
+/// The VPC with this name or id, as a zone refers to it. A VPC id of AWS that the settings do not
+/// have is accepted: a program associates VPCs with zones without access to the settings.
 pub(super) fn vpc(
     written: &At<&str>,
     vpcs: &[Vpc],

@@ -1,5 +1,5 @@
-//! What is reported after a batch of events is published: to the log, the webhook, the event log, and
-//! to those who changed an override.
+//! What is reported after a batch of events is published: to the log, the webhook, the event log,
+//! and to those who changed an override.
 
 use std::sync::Arc;
 

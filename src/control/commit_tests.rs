@@ -123,7 +123,7 @@ fn changes_and_loads_take_turns_and_a_caller_that_is_gone_changes_nothing() {
     let mut first = control.ask_for(zone.clone(), None, upsert("one.other.test.", "192.0.2.1"));
     drop(control.ask_for(zone.clone(), None, upsert("two.other.test.", "192.0.2.2")));
     let mut third = control.ask_for(zone, None, upsert("three.other.test.", "192.0.2.3"));
-    control.handle(Event::Reload(Trigger::ProbedAddress));
+    control.handle(Event::Reload(Trigger::Requested));
     assert_eq!(control.do_loads(), 1);
     assert!(first.try_recv().unwrap().is_ok() && third.try_recv().unwrap().is_ok());
     assert_eq!(control.ask("one.other.test"), ["192.0.2.1"]);

@@ -1,5 +1,5 @@
-//! Changes of objects: they wait for the loader one after the other, and each is answered when it is
-//! published.
+//! Changes of objects: they wait for the loader one after the other, and each is answered when it
+//! is published.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

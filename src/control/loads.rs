@@ -52,7 +52,7 @@ impl LastLoad {
 
 impl Control {
     pub(super) fn reload(&mut self, trigger: Trigger) {
-        if trigger == Trigger::ProbedAddress {
+        if trigger == Trigger::Requested {
             self.outputs.reloads.send_modify(|reloads| reloads.requested += 1);
         }
         if let Some(loading) = &mut self.loading {
@@ -135,8 +135,8 @@ impl Control {
         if events.is_watched() { events.add(self.base.changed_since(before)) } else { events.add_unknown() }
     }
 
-    /// Publishes a configuration. The loader assigned slots on a copy of this tracker's slots, which
-    /// have not changed since, so it assigns the same ones now.
+    /// Publishes a configuration. The loader assigned slots on a copy of this tracker's slots,
+    /// which have not changed since, so it assigns the same ones now.
     pub(super) fn serve(
         &mut self,
         base: LoadedConfig,
@@ -184,7 +184,7 @@ impl Control {
             let printed = summary.diagnostics.render(Style::Plain);
             let text = format!("diagnostics in the files, {}:\n{}", summary.consequence(), printed.trim_end());
             if summary.errors > 0 { tracing::error!("{text}") } else { tracing::warn!("{text}") }
-        } else if summary.errors > 0 && trigger == Trigger::ProbedAddress {
+        } else if summary.errors > 0 && trigger == Trigger::Requested {
             tracing::warn!("the files have the same errors as before, {}", summary.consequence());
         } else if !self.last_diagnostics.is_empty() && summary.diagnostics.is_empty() {
             tracing::info!("the files have no errors any more");
@@ -203,7 +203,7 @@ impl Control {
         }
         match (summary.changes.is_empty(), trigger) {
             (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),
-            (true, Trigger::ProbedAddress) => tracing::info!("reloaded: nothing changed; {}", summary.totals()),
+            (true, Trigger::Requested) => tracing::info!("reloaded: nothing changed; {}", summary.totals()),
             (true, Trigger::FileChanged) => {}
         }
     }
@@ -214,7 +214,7 @@ impl Control {
         let held_back = self.warnings.admit(warning);
         match (trigger, held_back) {
             (_, Some(held_back)) => tracing::warn!("{warning}{held_back}"),
-            (Trigger::ProbedAddress, None) => tracing::warn!("{warning}"),
+            (Trigger::Requested, None) => tracing::warn!("{warning}"),
             (Trigger::FileChanged, None) => {}
         }
     }
@@ -262,7 +262,7 @@ fn log_deferred(deferred: &Deferred) {
 /// A requested reload takes precedence over an edit, because its sender waits for the outcome.
 pub(super) fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
     match one {
-        Some(Trigger::ProbedAddress) => Trigger::ProbedAddress,
+        Some(Trigger::Requested) => Trigger::Requested,
         _ => other,
     }
 }

@@ -8,7 +8,8 @@
 //!  clock ──▶ Tick ─────────▶ └─────────┘ ──▶ log, webhook, event log
 //! ```
 //!
-//! The loop takes all events that wait, up to a limit, decides what each of them changes (`results`,
+//! The loop takes all events that wait, up to a limit, decides what each of them changes
+//! (`results`,
 //! `overrides`, `connectivity`), and publishes the outcome once (`batch`). Code that only reads
 //! health reads the published view (`view`) and sends no event.
 //!

@@ -103,7 +103,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         generation: 0,
         base: LoadedConfig::empty(settings),
         slots: Slots::default(),
-        trigger: Trigger::ProbedAddress,
+        trigger: Trigger::Requested,
     };
     let loaded = *load(&source, &FileSources::default(), request, LoadPhase::Start).result?;
     let (probes_in, probes) = watch::channel(Arc::from([]));
@@ -397,7 +397,8 @@ fn a_zone_is_served_although_its_file_is_lost() {
     control.write("third.test.toml", &third("192.0.2.2"));
     control.reload();
     goes_on(&control, "192.0.2.2");
-    // Whether a file gets along with one whose check it may define again, or whose zone it has, nobody can tell.
+    // Whether a file gets along with one whose check it may define again, or whose zone it has,
+    // nobody can tell.
     let check = "[[health_check]]\nname = 'new'\ntype = 'tcp'\nip_address = '127.0.53.11'\nport = 1\n";
     for new in [check, &OTHER.replace("other.test", "lab.test")] {
         control.write("new.toml", new);
@@ -476,8 +477,8 @@ fn refused_today() -> String {
     APP.replace("health_check = 'blue'", "")
 }
 
-/// The control after an upgrade: this text is in its file, and the copy of what was served before is
-/// the same.
+/// The control after an upgrade: this text is in its file, and the copy of what was served before
+/// is the same.
 fn upgraded(text: &str) -> TestControl {
     let TestControl { directory, .. } = control(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     fs::write(directory.path().join("zones/lab.test.toml"), text).unwrap();
@@ -639,7 +640,8 @@ fn an_unavailable_zone_stays_so_until_its_file_is_mended_or_removed() {
             (Rcode::ServFail, vec!["child.other.test.".to_owned()])
         );
     };
-    // Others are edited; the settings too; the file is emptied, or unreadable; the directory vanishes.
+    // Others are edited; the settings too; the file is emptied, or unreadable; the directory
+    // vanishes.
     control.write("other.toml", &PARENT.replace("192.0.2.80", "192.0.2.81"));
     control.reload();
     is_unavailable(&control);
@@ -742,7 +744,7 @@ fn edits_during_a_load_are_loaded_after_it() {
     control.handle(Event::Reload(Trigger::FileChanged));
     let first = control.next_load();
     control.handle(Event::Reload(Trigger::FileChanged));
-    control.handle(Event::Reload(Trigger::ProbedAddress));
+    control.handle(Event::Reload(Trigger::Requested));
     assert!(control.jobs.try_recv().is_err(), "one load at a time");
     let outcome = load(&control.source, &FileSources::default(), first, LoadPhase::Reload);
     control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
@@ -760,7 +762,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     control.reload();
     assert_eq!(counts(), (0, 0));
     control.handle(Event::Reload(Trigger::FileChanged));
-    control.handle(Event::Reload(Trigger::ProbedAddress));
+    control.handle(Event::Reload(Trigger::Requested));
     let edit = control.next_load();
     control.write("other.test.toml", "name = 1");
     // What was asked for comes after the edit's load, which is of before.
@@ -790,7 +792,7 @@ fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
     let edited =
         SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(control.directory.path().join("fiftythree.toml"), edited).unwrap();
-    control.handle(Event::Reload(Trigger::ProbedAddress));
+    control.handle(Event::Reload(Trigger::Requested));
     let request = control.next_load();
     let outcome = load(&control.source, &FileSources::default(), request, LoadPhase::Reload);
     let Ok(loaded) = &outcome.result else { panic!("refused") };
@@ -1141,7 +1143,8 @@ fn a_full_queue_of_notices_delays_nothing_and_the_next_notice_counts_the_lost_on
     assert_eq!((check.records, check.record_count), (vec!["app.lab.test. A blue".to_owned()], 1));
 }
 
-/// Two weighted records and a pair with the same checks, under rules of their own, and a calculated check that counts one.
+/// Two weighted records and a pair with the same checks, under rules of their own, and a calculated
+/// check that counts one.
 fn weighted_zone(group: &str) -> String {
     let mut zone = format!("name = 'lab.test'\n[[record_group]]\nname = 'even'\ntype = 'A'\n{group}\n");
     let record = |owner: &str, id: &str, policy: &str, address: &str, check: &str| {
@@ -1209,7 +1212,8 @@ fn a_drain_reduces_the_weight_to_nothing_over_its_time() {
     let mut control = weighted_house("");
     is_near(control.blue(), 50);
     control.set("blue", drain(100), Some(1000));
-    // Answers that cannot be shared are others at once, and a calculated check counts it as unhealthy at once.
+    // Answers that cannot be shared are others at once, and a calculated check counts it as
+    // unhealthy at once.
     assert_eq!(
         (control.ask("pair.lab.test"), control.ask("site.lab.test")),
         (vec![GREEN.to_owned()], vec![GREEN.to_owned()])

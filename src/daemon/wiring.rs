@@ -313,7 +313,7 @@ async fn tick(events: mpsc::Sender<Event>) {
 async fn reload_on_hangup(mut hangups: Hangups, events: mpsc::Sender<Event>) {
     while hangups.next().await.is_some() {
         tracing::info!("SIGHUP: reloading");
-        if events.send(Event::Reload(Trigger::ProbedAddress)).await.is_err() {
+        if events.send(Event::Reload(Trigger::Requested)).await.is_err() {
             return;
         }
     }

@@ -27,8 +27,8 @@ pub(super) struct Shares {
     pub(super) complete: bool,
 }
 
-/// The long-run shares of a group's records in the answers to this client. `query_type` is the QTYPE; a
-/// CNAME of another type is followed, except for ANY.
+/// The long-run shares of a group's records in the answers to this client. `query_type` is the
+/// QTYPE; a CNAME of another type is followed, except for ANY.
 pub(super) fn shares(
     zone_view: &ZoneView<'_>,
     client: &Client<'_>,

@@ -213,8 +213,8 @@ impl Log {
         self.events > MOST_EVENTS || self.octets > MOST_OCTETS
     }
 
-    /// Drops the older half of the events. Ids of changes, and caller references of removed objects,
-    /// stay.
+    /// Drops the older half of the events. Ids of changes, and caller references of removed
+    /// objects, stay.
     fn rotate(&mut self) -> io::Result<()> {
         let path = self.file.path().to_path_buf();
         let mut lines = VecDeque::new();

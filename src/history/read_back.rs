@@ -91,8 +91,8 @@ impl Reading {
         }
     }
 
-    /// Decides whether the changes were made that the last run did not get to say. Returns the lines
-    /// that say it now.
+    /// Decides whether the changes were made that the last run did not get to say. Returns the
+    /// lines that say it now.
     pub(super) fn decide_open(&mut self, holds: &dyn Fn(&Path, Option<&str>) -> bool) -> String {
         let mut open: Vec<IntentLine> = self.open.values().map(|(intent, _)| intent.clone()).collect();
         open.sort_unstable_by_key(|intent| intent.number);

@@ -1,4 +1,5 @@
-//! The front of every HTTP listener: limits, timeouts and allowed hosts, for routes that it does not know.
+//! The front of every HTTP listener: limits, timeouts and allowed hosts, for routes that it does
+//! not know.
 //!
 //! ```text
 //!  accept ── table: is there room? ── head within 30 s, or 1 s ── hosts ── whole body ── table: a slot? ─── routes
@@ -6,15 +7,18 @@
 //!              └ for longest is closed, first of the address that has the most             └ unless essential
 //! ```
 //!
-//! - When all connections are in use, a new one closes the connection that has been without a whole request for longest. So a
-//!   client that sends its request at once is always answered.
-//! - A request takes a slot when it is complete, and frees it when the last byte of its response has been sent. Requests to
-//!   essential paths need no slot. One address never has all slots of a kind.
-//! - A response that the client does not read is aborted: after 10 s without progress, or at once if another request needs
-//!   its slot.
-//! - Requests from web pages of other sites are refused: `hosts` has the rules for `Host`, `Origin` and Fetch Metadata.
+//! - When all connections are in use, a new one closes the connection that has been without a whole
+//!   request for longest. So a client that sends its request at once is always answered.
+//! - A request takes a slot when it is complete, and frees it when the last byte of its response
+//!   has been sent. Requests to essential paths need no slot. One address never has all slots of a
+//!   kind.
+//! - A response that the client does not read is aborted: after 10 s without progress, or at once
+//!   if another request needs its slot.
+//! - Requests from web pages of other sites are refused: `hosts` has the rules for `Host`, `Origin`
+//!   and Fetch Metadata.
 //!
-//! The routes, their classes and the form of error responses are parameters, so that a second listener can use the same front.
+//! The routes, their classes and the form of error responses are parameters, so that a second
+//! listener can use the same front.
 
 mod answer;
 mod connection;

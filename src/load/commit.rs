@@ -1,8 +1,8 @@
 //! Makes a change on the loader's thread: writes the file and compiles what it defines.
 //!
-//! If somebody saved the file since it was loaded, it is loaded first, and the change is made to what
-//! they saved. The exchange of the files is the commit point. What is returned is published before
-//! the caller gets its answer.
+//! If somebody saved the file since it was loaded, it is loaded first, and the change is made to
+//! what they saved. The exchange of the files is the commit point. What is returned is published
+//! before the caller gets its answer.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -199,8 +199,8 @@ fn now() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// Waits until no program writes the file of the object: the rest of a save must not be lost, and an
-/// editor may remove the file before it writes the new one.
+/// Waits until no program writes the file of the object: the rest of a save must not be lost, and
+/// an editor may remove the file before it writes the new one.
 fn wait_for_writer(base: &LoadedConfig, watched: &dyn Sources, id: &ObjectId) -> Result<(), String> {
     let Some(file) = base.file_of(id) else { return Ok(()) };
     let began = Instant::now();

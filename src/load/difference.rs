@@ -1,5 +1,5 @@
-//! What a change of objects changed, as the history keeps it: the record sets and members before and
-//! after, as zone files have them.
+//! What a change of objects changed, as the history keeps it: the record sets and members before
+//! and after, as zone files have them.
 
 use std::collections::HashMap;
 use std::sync::Arc;

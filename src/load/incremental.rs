@@ -1,5 +1,5 @@
-//! Loads only what changed: each changed file is read and compiled on its own. This works as long as
-//! no file has an error.
+//! Loads only what changed: each changed file is read and compiled on its own. This works as long
+//! as no file has an error.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,8 @@ struct FileChanges {
 impl Load<'_> {
     /// Reads and compiles what is not served yet. Returns `None` if anything has an error. A served
     /// file that must be read again is read as a last good copy, whatever the `origin` of the
-    /// others. `read` is the zone of a file that has been read already, with the definitions in force.
+    /// others. `read` is the zone of a file that has been read already, with the definitions in
+    /// force.
     pub(super) fn compile_changed(
         &self,
         texts: &[FileInput<Arc<LoadedFile>>],

@@ -128,9 +128,9 @@ impl LoadedConfig {
         }
     }
 
-    /// The records of a zone as they are served. Only some are kept in memory, because queries do not
-    /// need them: this may read the source from disk and parse it, in time proportional to its size.
-    /// Do not call it from the query path or the control loop.
+    /// The records of a zone as they are served. Only some are kept in memory, because queries do
+    /// not need them: this may read the source from disk and parse it, in time proportional to its
+    /// size. Do not call it from the query path or the control loop.
     pub(crate) fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
         let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
         self.model_of(file, id)

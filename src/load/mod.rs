@@ -1,5 +1,5 @@
-//! Loading: from the settings, zone files and geo databases to a compiled configuration, and what is
-//! wrong with them.
+//! Loading: from the settings, zone files and geo databases to a compiled configuration, and what
+//! is wrong with them.
 //!
 //! A load receives the configuration in force and returns the one that replaces it, or the reason
 //! why there is none. Unchanged parts are reused: a file with the same stamp is not read again, an
@@ -8,7 +8,8 @@
 //!
 //! There are two paths. If all files are free of errors, only the changed files are read, each on
 //! its own ([`mod@incremental`]). If any file has an error, all files are read and checked together
-//! ([`mod@with_fallback`]). This takes time in proportion to their total size and finds every error.
+//! ([`mod@with_fallback`]). This takes time in proportion to their total size and finds every
+//! error.
 
 mod answer_counters;
 mod changes;

@@ -1,5 +1,5 @@
-//! The models of hosted zones that were read or changed last, so that a change of a large zone does not
-//! read all of it again.
+//! The models of hosted zones that were read or changed last, so that a change of a large zone does
+//! not read all of it again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

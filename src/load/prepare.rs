@@ -90,7 +90,8 @@ impl LoadedConfig {
         References::to(&self.checks, &self.common.cidr_collections)
     }
 
-    /// The file of a zone, its text, and its text after the change; `None` if nothing is left in it.
+    /// The file of a zone, its text, and its text after the change; `None` if nothing is left in
+    /// it.
     fn zone_text(
         &self,
         before: &HostedZone,

@@ -1,5 +1,5 @@
-//! The queue of loads and commits: they run one after the other, each on its own thread. A load that
-//! waits for a file system that does not respond is given up.
+//! The queue of loads and commits: they run one after the other, each on its own thread. A load
+//! that waits for a file system that does not respond is given up.
 //!
 //! The next load runs on another thread and treats the file as unreadable until the file system
 //! responds. When it does, the abandoned thread requests a load.
@@ -107,8 +107,8 @@ pub(crate) async fn first_load(
     }
 }
 
-/// Does jobs until `jobs` is closed or the task is stopped; a job in progress is then abandoned. First,
-/// it makes the sources of `base` durable. Reports to `events`.
+/// Does jobs until `jobs` is closed or the task is stopped; a job in progress is then abandoned.
+/// First, it makes the sources of `base` durable. Reports to `events`.
 pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
     inputs: LoadInputs,
     base: LoadedConfig,

@@ -1,6 +1,6 @@
-//! Loads while a file has an error: all files are read and checked together, which finds every error,
-//! and broken files fall back to their last good sources. The sources it selects have no errors and
-//! are compiled like changed files. The rule which source is served is in
+//! Loads while a file has an error: all files are read and checked together, which finds every
+//! error, and broken files fall back to their last good sources. The sources it selects have no
+//! errors and are compiled like changed files. The rule which source is served is in
 //! `config::select_sources`.
 
 use std::collections::HashMap;

@@ -12,10 +12,11 @@
 //!           └────────────────────────────┘  └────────────────────────────┘
 //! ```
 //!
-//! Every permit for beginning is free again within [`LATE`] when another probe waits for it. A probe
-//! therefore waits at most `LATE × (probes waiting before it ÷ half of the permits)`, no matter how
-//! many endpoints hang. An endpoint whose checks are unhealthy because it hangs starts in a `hung`
-//! permit at once: one more failure changes no status. An endpoint that begins to hang finds a
+//! Every permit for beginning is free again within [`LATE`] when another probe waits for it. A
+//! probe therefore waits at most `LATE × (probes waiting before it ÷ half of the permits)`, no
+//! matter how many endpoints hang. An endpoint whose checks are unhealthy because it hangs starts
+//! in a `hung` permit at once: one more failure changes no status. An endpoint that begins to hang
+//! finds a
 //! `late` permit, which those endpoints never take.
 //!
 //! docs/decisions/0045-places-for-probes.md has the alternatives.
@@ -309,7 +310,8 @@ mod tests {
 
     #[test]
     fn endpoints_that_hang_delay_none_that_answers() {
-        // 384 of 768 permits are for beginning: 2000 hung endpoints fill them 5.2 times, for `LATE`.
+        // 384 of 768 permits are for beginning: 2000 hung endpoints fill them 5.2 times, for
+        // `LATE`.
         let endpoints = [&[HEALTHY; 100][..], &[Endpoint { hangs_from: Duration::ZERO }; 2000]].concat();
         let longest = simulate(768, &endpoints);
         let round = INTERVAL + ANSWERED;

@@ -15,8 +15,9 @@
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: schedules the
 //!   evaluations.
 //! - `resolve`: the address of a domain name, before each probe.
-//! - `concurrency`: limits how many probes run at once, so that hung ones do not delay others; `pause`:
-//!   detects that the process was stopped or suspended; `environment`: what all probes share.
+//! - `concurrency`: limits how many probes run at once, so that hung ones do not delay others;
+//!   `pause`: detects that the process was stopped or suspended; `environment`: what all probes
+//!   share.
 //! - `longest`: the longest time to failover.
 //! - `report`: the result of a probe, in Route 53's words.
 

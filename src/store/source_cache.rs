@@ -177,7 +177,7 @@ mod tests {
         fs::write(&path, "edited since").unwrap();
         let source_cache = SourceCache::new(state.path());
         let hash = SourceHash::of("served");
-        let read = || source_cache.read(&path, print).map(|source| source.text.to_string());
+        let read = || source_cache.read(&path, hash).map(|source| source.text.to_string());
         assert!(read().is_err());
         source_cache.hold([SourceFile::new(path.clone(), "served")]);
         assert_eq!(read().as_deref(), Ok("served"));

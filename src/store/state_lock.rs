@@ -11,8 +11,8 @@ use super::private;
 
 /// The file that is locked. It is empty.
 const FILE: &str = "lock";
-/// Written into a directory that is made here: the state of a server that runs in a repository, such
-/// as the admin token, is not for git.
+/// Written into a directory that is made here: the state of a server that runs in a repository,
+/// such as the admin token, is not for git.
 const GIT_IGNORE: (&str, &[u8]) = (".gitignore", b"*\n");
 /// How often a lock is tried whose file another server removes at that moment.
 const TRIES: usize = 10;

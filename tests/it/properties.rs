@@ -670,9 +670,9 @@ fn neighbour(client: Client, scope: u8, bits: u32) -> Ipv4Addr {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// RFC 7871 section 7.3.1: a resolver caches an answer for all clients in ADDRESS/SCOPE, as long
-    /// as the scope is not longer than what it sent. Neighbours are drawn near the borders of the
-    /// tables and anywhere.
+    /// RFC 7871 section 7.3.1: a resolver caches an answer for all clients in ADDRESS/SCOPE, as
+    /// long as the scope is not longer than what it sent. Neighbours are drawn near the borders of
+    /// the tables and anywhere.
     #[test]
     fn clients_that_share_the_scope_share_the_answer(
         (top, branches) in any_tree(),

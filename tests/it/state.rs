@@ -3,8 +3,8 @@
 //!
 //! `tests/state/0.1` was written by version 0.1 and never changes: every later version must read
 //! it. The server had the zone files in `copies`. The endpoints of checks `blue` and `red` were
-//! down, that of `green` was up; `green` was draining and `re*` was overridden to up. `copies` has the
-//! original names of the zone files. The state directory names them after whole paths, as
+//! down, that of `green` was up; `green` was draining and `re*` was overridden to up. `copies` has
+//! the original names of the zone files. The state directory names them after whole paths, as
 //! `name_of_copy` computes.
 #![cfg(unix)]
 

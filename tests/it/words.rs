@@ -16,9 +16,11 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
     ("Complaints", "LogOnce"),
     ("Dice", "SeededRng"),
     ("FaultCode", "ErrorCode"),
+    ("Findings", "LoadReport"),
     ("Foresight", "Prefetch"),
     ("KeptFile", "LoadedFile"),
     ("Ladder", "StaticBTree"),
+    ("LeadsTo", "LookupResult"),
     ("Locator", "GeoLookup"),
     ("Looking", "HealthPolls"),
     ("MetricPlan", "ScheduledMetric"),
@@ -26,17 +28,25 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
     ("NotSteered", "OverrideError"),
     ("Onlookers", "Observers"),
     ("ProbePlan", "ScheduledProbe"),
+    ("Readers", "ConcurrencyLimits"),
     ("Recollection", "RestoredCheck"),
+    ("Rehearsal", "OfflineServer"),
     ("Scene", "ZoneView"),
     ("SideDoor", "AdminClient"),
+    ("Sound", "ErrorFree"),
     ("Stretch", "AddressRange"),
     ("Tap", "QueryLogger"),
     ("Taps", "QueryLogging"),
+    ("Telling", "GroupExplainer"),
+    ("TextOrigin", "SourceOrigin"),
+    ("TextPrint", "SourceHash"),
+    ("Turns", "ConcurrencyLimit"),
     ("UplinkBack", "ServerReconnected"),
     ("UplinkGone", "ServerIsolated"),
     ("WayBack", "RecoveringRecord"),
     ("WishShape", "OverrideRequestShape"),
     ("Workshop", "ZoneCompiler"),
+    ("ZoneTexts", "ReadZoneFiles"),
     ("appoint_sentinels", "set_sentinels"),
     ("count_silence", "count_dropped"),
     ("encode_fault", "encode_error"),
@@ -44,6 +54,7 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
     ("foresee", "prefetch"),
     ("has_comebacks_of", "has_same_recoveries_as"),
     ("holds_back", "is_unreliable"),
+    ("look_after", "reopen_if_moved"),
     ("mind_clock", "check_clock"),
     ("mind_uplink", "check_connectivity"),
     ("needed_place", "needed_location"),
@@ -61,8 +72,15 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
 ];
 
 /// Modules that were replaced. As names of anything else these words are free.
-const RETIRED_MODULES: &[(&str, &str)] =
-    &[("atlas", "geography"), ("nasty", "test_servers"), ("passage", "timers"), ("tap", "query_logging")];
+const RETIRED_MODULES: &[(&str, &str)] = &[
+    ("atlas", "geography"),
+    ("dice", "random"),
+    ("nasty", "test_servers"),
+    ("passage", "timers"),
+    ("rehearsal", "offline"),
+    ("tap", "query_logging"),
+    ("zone_texts", "zone_files"),
+];
 
 /// Directories with Rust code.
 const CODE: &[&str] = &["src", "benches", "tests"];

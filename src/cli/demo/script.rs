@@ -21,11 +21,13 @@ use crate::model::{Name, RecordType};
 use super::environment::Environment;
 use super::scenario::{APP, INTERVAL_S, NEAR, PLACES, SHOP, SITES, THRESHOLD, WEIGHTS};
 
-/// The interval between two queries while it waits for an answer: the precision of the measurements.
+/// The interval between two queries while it waits for an answer: the precision of the
+/// measurements.
 const STEP: Duration = Duration::from_millis(10);
 /// The timeout of each of two tries.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// Three results in a row, a second apart, take at most three seconds; the rest is for busy machines.
+/// Three results in a row, a second apart, take at most three seconds; the rest is for busy
+/// machines.
 const STATUS_CHANGE: Duration = Duration::from_secs(THRESHOLD * INTERVAL_S + 2);
 /// An edited file is read after a quarter of a second without another edit; the rest is for busy
 /// machines.
@@ -34,7 +36,8 @@ const RELOAD: Duration = Duration::from_secs(2);
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
 /// The number of queries that measure shares.
 const DRAWS: u32 = 600;
-/// A share of so many draws differs by more than this once in 10 000 times: four times √(0.25 / 600).
+/// A share of so many draws differs by more than this once in 10 000 times: four times √(0.25 /
+/// 600).
 const TOLERANCE: f64 = 0.082;
 /// So many equal answers in a row that a share of one in three gives them once in 10¹⁰ times.
 const CERTAIN: usize = 20;

@@ -192,8 +192,8 @@ fn count(records: &[RecordShape]) -> String {
     }
 }
 
-/// The records after the answer section: the SOA of a negative answer, a delegation, the addresses of
-/// names in the answer. Not the zone's own name servers, with which nearly every answer ends.
+/// The records after the answer section: the SOA of a negative answer, a delegation, the addresses
+/// of names in the answer. Not the zone's own name servers, with which nearly every answer ends.
 fn end(answer: &AnswerShape, zone: Option<&ZoneShape>) -> Vec<Branch> {
     let is_own = |one: &RecordShape| one.record_type == "NS" && zone.is_none_or(|zone| one.name == zone.name);
     let own_servers: Vec<&str> =

@@ -86,8 +86,8 @@ impl NewFiles {
         [&self.settings, &self.zone_file]
     }
 
-    /// Makes sure that the files have no errors: the longest names are valid as a zone, but not with
-    /// the records below it.
+    /// Makes sure that the files have no errors: the longest names are valid as a zone, but not
+    /// with the records below it.
     fn check(&self) -> anyhow::Result<()> {
         let source = |file: &NewFile| SourceFile::new(file.path.clone(), file.text.clone());
         let (settings, diagnostics) = Settings::read(&source(&self.settings));
@@ -184,8 +184,8 @@ fn unusable(zone: &str, diagnostics: &[Diagnostic]) -> anyhow::Error {
     anyhow!("`{zone}` cannot be the name of this zone: {first}")
 }
 
-/// A zone's name without the dot at its end. It becomes a file name, so it has only letters, digits,
-/// hyphens and underscores.
+/// A zone's name without the dot at its end. It becomes a file name, so it has only letters,
+/// digits, hyphens and underscores.
 fn parse_zone(text: &str) -> Result<String, String> {
     let name: Name = parse_name(text)?;
     let name = name.to_string();

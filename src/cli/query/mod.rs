@@ -59,8 +59,8 @@ pub(super) struct QueryArguments {
     /// Query the name of this address (PTR)
     #[arg(short = 'x', long, value_name = "ADDRESS")]
     reverse: Option<IpAddr>,
-    /// The server to query; the default port is 53 [default: the first `dns.listen` of the settings, else
-    /// 127.0.0.1:5300]
+    /// The server to query; the default port is 53 [default: the first `dns.listen` of the
+    /// settings, else 127.0.0.1:5300]
     #[arg(short, long, value_name = "ADDRESS[:PORT]", value_parser = parse_server)]
     server: Option<SocketAddr>,
     /// Query for clients in this network (EDNS Client Subnet)
@@ -169,8 +169,8 @@ fn repeat(
 }
 
 /// Any well-formed response is enough, even REFUSED: it shows that the server reads, answers and
-/// writes. A server that listens on several addresses may have skipped one that the machine does not
-/// have, so one address that replies is enough.
+/// writes. A server that listens on several addresses may have skipped one that the machine does
+/// not have, so one address that replies is enough.
 fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
     let mut failure = anyhow!("the settings name no address to listen on");
     for server in own_addresses(arguments)? {

@@ -59,11 +59,12 @@ pub(super) struct SimulateArguments {
     /// The number of clients; each queries every name once
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     clients: u64,
-    /// The places of the clients: a file, or `geoip` for the networks of the configured geo databases
-    /// by their size
+    /// The places of the clients: a file, or `geoip` for the networks of the configured geo
+    /// databases by their size
     #[arg(long, value_name = "FILE|geoip")]
     from: PathBuf,
-    /// A name to query; may be repeated [default: every name of a public zone with a routing policy]
+    /// A name to query; may be repeated [default: every name of a public zone with a routing
+    /// policy]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Vec<Name>,
     /// The record type of these queries

@@ -24,8 +24,8 @@ pub(super) fn of_list(root: &Entries<'_>, key: &str, text: &str) -> Option<Vec<B
     tables.iter().map(block).collect()
 }
 
-/// Where the first `[[table]]` of a plain file begins; `None` if it has none, or if the VPCs are such
-/// tables.
+/// Where the first `[[table]]` of a plain file begins; `None` if it has none, or if the VPCs are
+/// such tables.
 pub(super) fn start_of_tables(root: &Entries<'_>, text: &str) -> Option<usize> {
     let is_header = |at: &usize| text[*at..].starts_with("[[");
     let first = |key: &str| root.get(key)?.node.value.as_list()?.first().map(|table| table.span().start);
@@ -83,7 +83,8 @@ impl<'t> Edits<'t> {
 
     /// The changed text.
     pub(super) fn finish(mut self) -> String {
-        // Stable: what is added at one position keeps its order, after what is replaced or removed there.
+        // Stable: what is added at one position keeps its order, after what is replaced or removed
+        // there.
         self.edits.sort_by_key(|(range, _)| (range.start, range.end));
         let (mut changed, mut at) = (String::with_capacity(self.text.len()), 0);
         for (range, with) in &self.edits {

@@ -8,8 +8,8 @@ use crate::config::{SourceFile, id};
 use crate::model::CidrCollection;
 
 /// The text of `file`, which defines `before`, changed so that it defines `after`. Without `before`
-/// the collection is added, without `after` it is removed. Locations that do not differ stay as they
-/// are written.
+/// the collection is added, without `after` it is removed. Locations that do not differ stay as
+/// they are written.
 pub fn edit_cidr_collection(
     file: &SourceFile,
     before: Option<&CidrCollection>,

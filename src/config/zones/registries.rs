@@ -156,8 +156,8 @@ impl Registries {
         (reported == Severity::Warning).then(|| HealthCheckId(written.value.clone()))
     }
 
-    /// Reports a reference to a missing definition. `None` when it is not reported, because a broken
-    /// file may have the definition; that is an error too.
+    /// Reports a reference to a missing definition. `None` when it is not reported, because a
+    /// broken file may have the definition; that is an error too.
     pub(super) fn unknown(
         &self,
         at: usize,
