@@ -7,9 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::shapes::ChangedZoneShape;
 
-use super::admin_client::{AdminClient, ServerArguments};
 use super::login_name::login_name;
-use super::zone::report;
+use super::zone::ChangeOptions;
 
 const SET_EXAMPLES: &str = "\
 Examples:
@@ -51,7 +50,7 @@ enum RecordCommand {
 #[command(after_help = SET_EXAMPLES)]
 struct SetArguments {
     #[command(flatten)]
-    record: Which,
+    record: RecordKey,
     /// The values, as Route 53 takes them
     #[arg(value_name = "VALUE", required_unless_present = "alias", conflicts_with = "alias")]
     values: Vec<String>,
@@ -80,26 +79,20 @@ struct SetArguments {
     #[arg(long, value_name = "CHECK")]
     health_check: Option<String>,
     #[command(flatten)]
-    server: ServerArguments,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    options: ChangeOptions,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = DELETE_EXAMPLES)]
 struct DeleteArguments {
     #[command(flatten)]
-    record: Which,
+    record: RecordKey,
     #[command(flatten)]
-    server: ServerArguments,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    options: ChangeOptions,
 }
 
 #[derive(Debug, clap::Args)]
-struct Which {
+struct RecordKey {
     /// The name
     name: String,
     /// The type
@@ -122,29 +115,29 @@ pub(super) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn set(arguments: &SetArguments) -> anyhow::Result<ExitCode> {
-    let Which { name, record_type, zone, .. } = &arguments.record;
+    let RecordKey { name, record_type, zone, .. } = &arguments.record;
     let batch = json!({ "Changes": [{ "Action": "UPSERT", "ResourceRecordSet": record_set(arguments) }] });
     let author = login_name();
     let mut parameters = vec![("author", author.as_str())];
     parameters.extend(zone.as_deref().map(|zone| ("zone", zone)));
-    let client = AdminClient::find(&arguments.server)?;
+    let client = arguments.options.client()?;
     let changed: ChangedZoneShape = client.post_with("/v1/changes", &parameters, batch.to_string())?;
-    report(arguments.json, &changed, &format!("{name} {record_type} is set"))
+    arguments.options.report(&changed, &format!("{name} {record_type} is set"))
 }
 
 fn delete(arguments: &DeleteArguments) -> anyhow::Result<ExitCode> {
-    let Which { name, record_type, set_identifier, zone } = &arguments.record;
+    let RecordKey { name, record_type, set_identifier, zone } = &arguments.record;
     let author = login_name();
     let mut parameters = vec![("author", author.as_str()), ("name", name), ("type", record_type)];
     parameters.extend(zone.as_deref().map(|zone| ("zone", zone)));
     parameters.extend(set_identifier.as_deref().map(|identifier| ("set_identifier", identifier)));
-    let changed: ChangedZoneShape = AdminClient::find(&arguments.server)?.delete("/v1/records", &parameters)?;
-    report(arguments.json, &changed, &format!("{name} {record_type} is deleted"))
+    let changed: ChangedZoneShape = arguments.options.client()?.delete("/v1/records", &parameters)?;
+    arguments.options.report(&changed, &format!("{name} {record_type} is deleted"))
 }
 
 /// The record set as the API takes it.
 fn record_set(arguments: &SetArguments) -> Value {
-    let Which { name, record_type, set_identifier, .. } = &arguments.record;
+    let RecordKey { name, record_type, set_identifier, .. } = &arguments.record;
     let mut set = Map::new();
     set.insert("Name".to_owned(), json!(name));
     set.insert("Type".to_owned(), json!(record_type));

@@ -54,10 +54,7 @@ struct CreateArguments {
     #[arg(long = "vpc", value_name = "ID")]
     vpcs: Vec<String>,
     #[command(flatten)]
-    server: ServerArguments,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    options: ChangeOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +62,13 @@ struct CreateArguments {
 struct DeleteArguments {
     /// Its name or id
     zone: String,
+    #[command(flatten)]
+    options: ChangeOptions,
+}
+
+/// Options of the commands that change a zone of a running server.
+#[derive(Debug, clap::Args)]
+pub(super) struct ChangeOptions {
     #[command(flatten)]
     server: ServerArguments,
     /// Print JSON
@@ -75,18 +79,29 @@ struct DeleteArguments {
 /// Runs the subcommand.
 pub(super) fn run(arguments: &ZoneArguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        ZoneCommand::Create(CreateArguments { name, comment, vpcs, server, json }) => {
+        ZoneCommand::Create(CreateArguments { name, comment, vpcs, options }) => {
             let (name, comment, vpcs) = (name.clone(), comment.clone(), vpcs.clone());
             let zone = NewZoneShape { name: name.clone(), comment, vpcs, author: login_name() };
-            let created: ChangedZoneShape =
-                AdminClient::find(server)?.post("/v1/zones", serde_json::to_string(&zone)?)?;
-            report(*json, &created, &format!("{name} is created, its id is {}", created.id))
+            let created: ChangedZoneShape = options.client()?.post("/v1/zones", serde_json::to_string(&zone)?)?;
+            options.report(&created, &format!("{name} is created, its id is {}", created.id))
         }
-        ZoneCommand::Delete(DeleteArguments { zone, server, json }) => {
+        ZoneCommand::Delete(DeleteArguments { zone, options }) => {
             let parameters = [("zone", zone.as_str()), ("author", &login_name())];
-            let deleted: ChangedZoneShape = AdminClient::find(server)?.delete("/v1/zones", &parameters)?;
-            report(*json, &deleted, &format!("{zone} is deleted"))
+            let deleted: ChangedZoneShape = options.client()?.delete("/v1/zones", &parameters)?;
+            options.report(&deleted, &format!("{zone} is deleted"))
         }
+    }
+}
+
+impl ChangeOptions {
+    /// The client of the server to change.
+    pub(super) fn client(&self) -> anyhow::Result<AdminClient> {
+        AdminClient::find(&self.server)
+    }
+
+    /// Prints a zone that was changed.
+    pub(super) fn report(&self, changed: &ChangedZoneShape, line: &str) -> anyhow::Result<ExitCode> {
+        report(self.json, changed, line)
     }
 }
 
