@@ -47,7 +47,7 @@ pub fn resolve_into<'w, T: AnswerTrace<'w>>(
     answer: &mut Answer<'w>,
     accounting: &mut Accounting<'w>,
 ) {
-    // A name in no zone of this server is REFUSED (spec 2.4, as widely observed).
+    // A name in no zone of this server is REFUSED (as widely observed).
     let Some(zone_view) = zone_view_of(query.name, query.qtype, query.requestor, world) else { return };
     accounting.zone = Some(zone_view.zone);
     accounting.zone_number = zone_view.number;

@@ -4,7 +4,7 @@
 use super::{Candidates, Choice, MemberIndex, PolicyStep, PolicyTrace, first_usable};
 use crate::model::{FailoverRole, PrefixLength, ResourceRecordSet, RoutingPolicy};
 
-/// The pair in order of preference. Either may be missing (spec 1.5: a single record has to be
+/// The pair in order of preference. Either may be missing (a single record has to be
 /// accepted).
 #[derive(Debug, PartialEq)]
 pub struct Failover {

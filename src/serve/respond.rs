@@ -25,7 +25,7 @@ use crate::world::World;
 
 /// The longest message over TCP: its length field has two octets.
 pub const MAX_TCP_OCTETS: usize = 65_535;
-/// The longest message over UDP, received or sent, regardless of the settings (spec 2.4: the limit
+/// The longest message over UDP, received or sent, regardless of the settings (the limit
 /// of Route 53).
 pub const MAX_UDP_OCTETS: usize = 4096;
 

@@ -155,7 +155,7 @@ enum Content {
         leads: Option<Found>,
     },
     Alias {
-        /// `None` if there is no target: the alias has no data, and is unhealthy (spec 1.10).
+        /// `None` if there is no target: the alias has no data, and is unhealthy.
         target: Option<GroupIndex>,
         evaluate_target_health: bool,
     },

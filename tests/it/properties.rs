@@ -154,7 +154,7 @@ impl Naive {
     fn new(apex: &str, names: &BTreeMap<String, At>, target: &str) -> Naive {
         let wildcard = |name: &Name| name.is_wildcard();
         let placed = names.iter().map(|(labels, at)| (name(&format!("{labels}.{apex}")), at.clone()));
-        // NS records cannot be wildcards (spec 2.2).
+        // NS records cannot be wildcards.
         let names = placed.filter(|(name, at)| !(wildcard(name) && matches!(at, At::Delegation))).collect();
         Naive { apex: name(apex), names, target: name(&format!("{target}.{apex}")), below: None }
     }
@@ -321,7 +321,7 @@ fn haversine_km(a: Coordinates, b: Coordinates) -> f64 {
     2.0 * 6371.0088 * half.sqrt().min(1.0).asin()
 }
 
-/// The answering member by the rules of spec 1.4 to 1.8, for the policies without random choice.
+/// The answering member by the rules of Route 53, for the policies without random choice.
 fn rule(group: &Group, networks: &[LocationNetwork], collection: &CidrCollection, client: Client) -> Option<usize> {
     let network = network_of(networks, client);
     let find = |wanted: &dyn Fn(&RoutingPolicy) -> bool| group.members.iter().position(|(policy, _)| wanted(policy));
@@ -698,8 +698,7 @@ proptest! {
         }
     }
 
-    /// An answer that does not depend on the location must not split the caches of resolvers (spec
-    /// 6.2 no. 47).
+    /// An answer that does not depend on the location must not split the caches of resolvers.
     #[test]
     fn policies_that_do_not_look_have_no_scope(
         roles in prop::sample::select(vec![1usize, 2]),
