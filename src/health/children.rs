@@ -59,7 +59,7 @@ mod tests {
         check(&number.to_string()).id
     }
 
-    /// Vector 22, and all around it.
+    /// The values at each threshold, and around them.
     #[test]
     fn as_many_children_must_be_healthy_as_the_threshold_says() {
         let slots = Slots::default().for_checks(&["0", "1", "2"].map(check));

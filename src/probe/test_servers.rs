@@ -258,7 +258,7 @@ async fn http_1_0_is_good_enough() {
 
 #[tokio::test]
 async fn the_string_must_lie_whole_in_the_first_5120_bytes() {
-    // Vector 24: a string of six bytes at 5119 to 5125, counted from 1.
+    // A string of six bytes at 5119 to 5125, counted from 1.
     for (before, good) in [(0, true), (5113, true), (5114, true), (5115, false), (5118, false), (9000, false)] {
         let body = [vec![b'.'; before], b"needle".to_vec(), vec![b'.'; 20_000]].concat();
         let expected = if good { Finding::GoodStatus(200) } else { Finding::StringMissing(200) };

@@ -558,7 +558,8 @@ proptest! {
         let of = |usable: bool, positive: bool| -> Vec<usize> {
             all.iter().copied().filter(|&m| (!usable || group.is_usable(m)) && (!positive || weight(m) > 0)).collect()
         };
-        // Spec 1.3: positive and healthy, else healthy, else positive, else all.
+        // Developer Guide, "How health checks work": positive and healthy, else healthy, else
+        // positive, else all.
         let tiers = [of(true, true), of(true, false), of(false, true), all.clone()];
         let tier = tiers.iter().find(|tier| !tier.is_empty()).unwrap();
         let world = world(&[zone("lab.test", group.sets())], &[], &[], &group.down());

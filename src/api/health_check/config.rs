@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::api::errors::ApiError;
-use crate::api::xml::{Element, Members, Writer};
+use crate::api::xml::{Element, Members, Writer, not_in_enumeration};
 use crate::model::{
     AlarmIdentifier, CHECKER_REGIONS, HealthCheckId, InsufficientDataHealthStatus, MIN_CHECKER_REGIONS, Region,
 };
@@ -236,13 +236,9 @@ fn read_regions(members: Members<'_>) -> Result<Option<Vec<Region>>, ApiError> {
     let mut regions = Vec::new();
     for item in items {
         let name = item.text().trim();
-        let region = Region::from_name(name).filter(|_| CHECKER_REGIONS.contains(&name)).ok_or_else(|| {
-            ApiError::invalid_input(format!(
-                "Invalid XML ; cvc-enumeration-valid: Value '{name}' is not facet-valid with respect to enumeration \
-                 '[{}]'. It must be a value from the enumeration.",
-                CHECKER_REGIONS.join(", ")
-            ))
-        })?;
+        let region = Region::from_name(name)
+            .filter(|_| CHECKER_REGIONS.contains(&name))
+            .ok_or_else(|| not_in_enumeration(name, &CHECKER_REGIONS))?;
         if !regions.contains(&region) {
             regions.push(region);
         }

@@ -4,7 +4,7 @@
 use super::config::{ConfigMembers, HealthCheckConfig};
 use super::convert::{absolute_path, alarm_of, known_children};
 use crate::api::errors::{ApiError, Code};
-use crate::api::xml::{Element, Members};
+use crate::api::xml::{Element, Members, not_in_enumeration};
 use crate::model::{
     EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckKind, HttpRequest, MetricCheck,
 };
@@ -50,14 +50,7 @@ impl Update {
         let mut reset = Vec::new();
         for item in members.list("ResetElements", "ResettableElementName")?.unwrap_or_default() {
             let known = RESETTABLE.into_iter().find(|name| *name == item.text().trim());
-            reset.push(known.ok_or_else(|| {
-                ApiError::invalid_input(format!(
-                    "Invalid XML ; cvc-enumeration-valid: Value '{}' is not facet-valid with respect to enumeration \
-                     '[{}]'. It must be a value from the enumeration.",
-                    item.text(),
-                    RESETTABLE.join(", ")
-                ))
-            })?);
+            reset.push(known.ok_or_else(|| not_in_enumeration(item.text(), &RESETTABLE))?);
         }
         // Terraform's provider sends an empty string for an option that was removed.
         if given.resource_path.take_if(|path| path.is_empty()).is_some() {

@@ -2,7 +2,7 @@
 
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::caller::ACCOUNT;
-use crate::api::xml::{Element, Members, Writer};
+use crate::api::xml::{Element, Members, Writer, not_in_enumeration};
 use crate::model::{HostedZone, Region, VpcId};
 
 /// The default and the largest page.
@@ -108,11 +108,7 @@ fn vpc_id(text: &str) -> Result<VpcId, ApiError> {
 fn region(name: &str) -> Result<Region, ApiError> {
     Region::from_name(name).ok_or_else(|| {
         let known: Vec<&str> = Region::all().map(Region::name).collect();
-        ApiError::invalid_input(format!(
-            "Invalid XML ; cvc-enumeration-valid: Value '{name}' is not facet-valid with respect to enumeration '[{}]'. \
-             It must be a value from the enumeration.",
-            known.join(", ")
-        ))
+        not_in_enumeration(name, &known)
     })
 }
 

@@ -76,11 +76,7 @@ impl<'e> Members<'e> {
     /// One of these words.
     pub(crate) fn choice(self, name: &str, words: &[&str]) -> Result<Option<&'e str>, ApiError> {
         match self.text(name)? {
-            Some(text) if !words.contains(&text) => Err(invalid(&format!(
-                "cvc-enumeration-valid: Value '{text}' is not facet-valid with respect to enumeration '[{}]'. It must be \
-                 a value from the enumeration.",
-                words.join(", ")
-            ))),
+            Some(text) if !words.contains(&text) => Err(not_in_enumeration(text, words)),
             text => Ok(text),
         }
     }
@@ -155,6 +151,15 @@ fn unexpected(name: &str, expected: &[&str]) -> ApiError {
     invalid(&format!(
         "cvc-complex-type.2.4.a: Invalid content was found starting with element '{name}'. One of '{}' is expected.",
         qualified(expected)
+    ))
+}
+
+/// The error for a value that is none of these words.
+pub(in crate::api) fn not_in_enumeration(value: &str, words: &[&str]) -> ApiError {
+    invalid(&format!(
+        "cvc-enumeration-valid: Value '{value}' is not facet-valid with respect to enumeration '[{}]'. It must be a \
+         value from the enumeration.",
+        words.join(", ")
     ))
 }
 

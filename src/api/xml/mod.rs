@@ -6,6 +6,7 @@ mod writer;
 
 pub(crate) use element::Element;
 pub(crate) use members::Members;
+pub(in crate::api) use members::not_in_enumeration;
 pub(crate) use writer::Writer;
 
 /// The namespace of every request and response.
