@@ -12,7 +12,7 @@ pub(crate) const SIDE_BY_SIDE: usize = 32;
 
 /// A table larger than this many bytes does not fit the processor's own caches of a megabyte or
 /// two.
-pub(crate) const FAR_OCTETS: usize = 2 << 20;
+pub(crate) const FAR_BYTES: usize = 2 << 20;
 
 /// Reads these words so that the processor fetches their cache lines. No instruction depends on the
 /// values, so the reads overlap.

@@ -17,7 +17,7 @@ use crate::geo::{Client, GeoLookup, PrefixTable};
 use crate::health::{CheckBits, CheckSlot, RecoveryRules, Timestamp};
 use crate::model::{HostedZoneId, Name, PrefixLength, RecordType, Region, Vpc, VpcId};
 use crate::policy::{BitIndex, MemberIndex, UsableBits, ZoneBit};
-use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE, fetch};
+use crate::prefetch::{FAR_BYTES, SIDE_BY_SIDE, fetch};
 use crate::stats::{AnswerNumber, ZoneNumber};
 use crate::zonetree::{Bits, GroupIndex, PropagationReason, QueryName, SuffixTable, Zone};
 
@@ -418,7 +418,7 @@ impl Catalog {
             views: views.collect(),
             networks: PrefixTable::build(networks),
             zones_by_check: zones_by_check(&entry),
-            is_large: public.iter().map(|(_, served)| served.zone.octets()).sum::<usize>() > FAR_OCTETS,
+            is_large: public.iter().map(|(_, served)| served.zone.bytes()).sum::<usize>() > FAR_BYTES,
             zones: entry,
             bit_count,
         }

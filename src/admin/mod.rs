@@ -76,7 +76,7 @@ pub(crate) use token::{Changes, TOKEN_VARIABLE, Token};
 /// essential paths.
 pub(crate) const CONNECTIONS: usize = 128;
 /// Largest request body in bytes: twice what a batch of 1000 values and 32 000 characters needs.
-const BODY_OCTETS: usize = 512 * 1024;
+const BODY_BYTES: usize = 512 * 1024;
 
 /// Most unavailable files that `/readyz` lists.
 const NAMED: usize = 10;
@@ -146,7 +146,7 @@ pub(crate) async fn serve(listener: TcpListener, admin: AdminState, hosts: Hosts
 
 fn front(hosts: Hosts, connections: usize) -> Front {
     let refusal = |status, error: &str| page::protected(refusal(status, error));
-    Front { limits: Limits { connections, body: BODY_OCTETS }, hosts: Some(hosts), class_of, refusal, tls: None }
+    Front { limits: Limits { connections, body: BODY_BYTES }, hosts: Some(hosts), class_of, refusal, tls: None }
 }
 
 /// Health probes of an orchestrator and overrides must work under every load, so they are

@@ -219,9 +219,9 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut seen = String::new();
     let mut chunk = [0; 4096];
     while !seen.contains(text) {
-        let octets = stream.read(&mut chunk).await.unwrap();
-        assert!(octets > 0, "it ended before {text:?} came: {seen}");
-        seen.push_str(std::str::from_utf8(&chunk[..octets]).unwrap());
+        let bytes = stream.read(&mut chunk).await.unwrap();
+        assert!(bytes > 0, "it ended before {text:?} came: {seen}");
+        seen.push_str(std::str::from_utf8(&chunk[..bytes]).unwrap());
     }
     seen
 }
@@ -603,9 +603,9 @@ async fn histories_come_page_by_page() {
 struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl std::io::Write for Lines {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

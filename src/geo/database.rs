@@ -107,8 +107,8 @@ impl Database {
     }
 
     /// The memory that it takes, in bytes.
-    pub fn octets(&self) -> usize {
-        self.locations.octets() + size_of_val(&*self.areas)
+    pub fn bytes(&self) -> usize {
+        self.locations.bytes() + size_of_val(&*self.areas)
     }
 
     /// The number of address intervals with one location.

@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use super::latency::{LatencyTable, RoundTrips};
 use super::{Database, Location, LocationSource, PrefixTable};
 use crate::model::{LatencyRow, LocationNetwork, PrefixLength, Region};
-use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE};
+use crate::prefetch::{FAR_BYTES, SIDE_BY_SIDE};
 
 /// Locates clients. Immutable. The default has no sources.
 #[derive(Debug)]
@@ -67,9 +67,9 @@ impl GeoLookup {
     pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> GeoLookup {
         let placed = networks.iter().map(|network| (network.cidr, Location::of_network(network)));
         let networks = (!networks.is_empty()).then(|| PrefixTable::build(placed));
-        let octets = networks.iter().map(PrefixTable::octets).chain(databases.iter().map(Database::octets));
+        let bytes = networks.iter().map(PrefixTable::bytes).chain(databases.iter().map(Database::bytes));
         GeoLookup {
-            is_large: octets.sum::<usize>() > FAR_OCTETS,
+            is_large: bytes.sum::<usize>() > FAR_BYTES,
             networks,
             databases,
             latency: LatencyTable::build(latency),

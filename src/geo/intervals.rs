@@ -83,8 +83,8 @@ impl Ipv4Intervals {
         self.count
     }
 
-    pub(super) fn octets(&self) -> usize {
-        size_of_val(&*self.lines) + self.static_btree.octets()
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.lines) + self.static_btree.bytes()
     }
 }
 
@@ -200,8 +200,8 @@ impl Ipv6Intervals {
         self.count
     }
 
-    pub(super) fn octets(&self) -> usize {
-        size_of_val(&*self.lines) + size_of_val(&*self.lows) + self.static_btree.octets()
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.lines) + size_of_val(&*self.lows) + self.static_btree.bytes()
     }
 }
 

@@ -139,8 +139,8 @@ impl<V> PrefixTable<V> {
     }
 
     /// Approximate memory of the table in bytes, without what values own on the heap.
-    pub fn octets(&self) -> usize {
-        self.ipv4.octets() + self.ipv6.octets() + size_of_val(&*self.values)
+    pub fn bytes(&self) -> usize {
+        self.ipv4.bytes() + self.ipv6.bytes() + size_of_val(&*self.values)
     }
 }
 

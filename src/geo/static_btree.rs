@@ -76,7 +76,7 @@ impl<K: Copy + Ord + Into<u64>, const N: usize> StaticBTree<K, N> {
         found.iter_mut().for_each(|found| *found = (*found).min(self.last));
     }
 
-    pub(super) fn octets(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.rungs.iter().map(|rung| size_of_val(&**rung)).sum()
     }
 }

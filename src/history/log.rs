@@ -22,7 +22,7 @@ use crate::store::{Contents, HistoryFile, SourceHash, Writers, read_history, rea
 
 /// With more events or bytes than this, the older half is dropped.
 const MOST_EVENTS: usize = 10_000;
-const MOST_OCTETS: u64 = 64 << 20;
+const MOST_BYTES: u64 = 64 << 20;
 /// How many events are in memory after the start.
 const RESTORED_EVENTS: usize = 512;
 /// How many bytes of lines are returned at once.
@@ -69,7 +69,7 @@ struct Log {
     file: HistoryFile,
     last_number: u64,
     events: usize,
-    octets: u64,
+    bytes: u64,
     /// Whether the last write failed; the warning was logged then.
     has_failed: bool,
 }
@@ -79,7 +79,7 @@ impl History {
     pub(crate) fn open(state: &Path) -> io::Result<(History, Restored)> {
         let file = HistoryFile::new(state);
         let path = file.path().to_path_buf();
-        let mut log = Log { file, last_number: 0, events: 0, octets: 0, has_failed: false };
+        let mut log = Log { file, last_number: 0, events: 0, bytes: 0, has_failed: false };
         let mut reading = Reading::of(&path, RESTORED_EVENTS).unwrap_or_else(|error| {
             tracing::warn!("{} cannot be read: {error}; what happened before this start is not shown", path.display());
             Reading::default()
@@ -87,7 +87,7 @@ impl History {
         if reading.damaged > 0 {
             tracing::warn!("{}: {} damaged lines are skipped", path.display(), reading.damaged);
         }
-        (log.last_number, log.events, log.octets) = (reading.last_number, reading.events, reading.octets);
+        (log.last_number, log.events, log.bytes) = (reading.last_number, reading.events, reading.bytes);
         let decided = reading.decide_open(&holds);
         if !decided.is_empty() {
             log.write(&decided);
@@ -190,7 +190,7 @@ impl Log {
         let text = line.text();
         self.write(&text);
         self.events += 1;
-        self.octets += text.len() as u64;
+        self.bytes += text.len() as u64;
     }
 
     /// Warns about the first failure; further ones are silent until a write succeeds.
@@ -210,7 +210,7 @@ impl Log {
     }
 
     fn is_full(&self) -> bool {
-        self.events > MOST_EVENTS || self.octets > MOST_OCTETS
+        self.events > MOST_EVENTS || self.bytes > MOST_BYTES
     }
 
     /// Drops the older half of the events. Ids of changes, and caller references of removed
@@ -219,10 +219,10 @@ impl Log {
         let path = self.file.path().to_path_buf();
         let mut lines = VecDeque::new();
         read_history(&path, |line| lines.extend(line.map(str::to_owned)))?;
-        let octets = |lines: &VecDeque<String>| lines.iter().map(String::len).sum::<usize>() as u64;
-        let mut left = octets(&lines);
+        let bytes = |lines: &VecDeque<String>| lines.iter().map(String::len).sum::<usize>() as u64;
+        let mut left = bytes(&lines);
         let mut older = Reading::default();
-        while (lines.len() > MOST_EVENTS / 2 || left > MOST_OCTETS / 2)
+        while (lines.len() > MOST_EVENTS / 2 || left > MOST_BYTES / 2)
             && let Some(line) = lines.pop_front()
         {
             left -= line.len() as u64;
@@ -240,7 +240,7 @@ impl Log {
             text.push_str(line);
             text.push('\n');
         }
-        (self.events, self.octets) = (newer.events, newer.octets);
+        (self.events, self.bytes) = (newer.events, newer.bytes);
         self.file.replace(&(lines_of(&older.into_past()) + &text))
     }
 }
@@ -281,7 +281,7 @@ fn rotate(log: &Mutex<Log>) {
     let mut log = locked(log);
     if let Err(error) = log.rotate() {
         tracing::warn!("{} cannot be shortened: {error}; it is tried again later", log.file.path().display());
-        (log.events, log.octets) = (0, 0);
+        (log.events, log.bytes) = (0, 0);
     }
 }
 
@@ -316,7 +316,7 @@ struct Latest<'o> {
     object: Option<&'o str>,
     /// With the number of a change, and the length of the line.
     events: VecDeque<(Option<u64>, usize, EventRecord)>,
-    octets: usize,
+    bytes: usize,
 }
 
 impl Latest<'_> {
@@ -331,7 +331,7 @@ impl Latest<'_> {
                 let number = line.intent.as_ref().map(|intent| intent.number);
                 let record = EventRecord::from(*line);
                 if self.object.is_none_or(|object| record.is_of(object)) {
-                    self.octets += text.len();
+                    self.bytes += text.len();
                     self.events.push_back((number, text.len(), record));
                     self.drop_oldest();
                 }
@@ -342,9 +342,9 @@ impl Latest<'_> {
     }
 
     fn drop_oldest(&mut self) {
-        while self.events.len() > self.most || (self.octets > MOST_RETURNED && self.events.len() > 1) {
-            let Some((_, octets, _)) = self.events.pop_front() else { return };
-            self.octets -= octets;
+        while self.events.len() > self.most || (self.bytes > MOST_RETURNED && self.events.len() > 1) {
+            let Some((_, bytes, _)) = self.events.pop_front() else { return };
+            self.bytes -= bytes;
         }
     }
 }

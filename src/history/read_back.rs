@@ -31,7 +31,7 @@ pub(super) struct Reading {
     open: HashMap<u64, (IntentLine, Arc<EventRecord>)>,
     pub(super) last_number: u64,
     pub(super) events: usize,
-    pub(super) octets: u64,
+    pub(super) bytes: u64,
     /// Lines that are damaged, or were written by another version.
     pub(super) damaged: usize,
 }
@@ -51,7 +51,7 @@ impl Reading {
         };
         match line {
             Line::Event(line) => {
-                self.octets += text.map_or(0, |text| text.len() as u64 + 1);
+                self.bytes += text.map_or(0, |text| text.len() as u64 + 1);
                 self.take_event(*line);
             }
             Line::Made(number) => self.decide(number, true),

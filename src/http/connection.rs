@@ -30,7 +30,7 @@ pub(super) const STALL: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(120);
 /// Read buffer for a head. Heads up to this size are accepted, none of twice the size. Browsers
 /// send the cookies of all ports of a host.
-const HEAD_OCTETS: usize = 32 * 1024;
+const HEAD_BYTES: usize = 32 * 1024;
 
 /// The socket of a connection.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -70,7 +70,7 @@ pub(super) async fn serve(socket: impl Socket, service: Service) {
     let entry = service.entry();
     let head = if entry.arrived_crowded() { QUICK } else { HEAD };
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD_OCTETS);
+    builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD_BYTES);
     let connection = builder.serve_connection(TokioIo::new(Watched::new(socket, Arc::clone(&entry))), service);
     tokio::select! {
         // An error is the client's: it disconnected, sent invalid HTTP, or was too slow.
@@ -125,8 +125,8 @@ impl<S: Socket> AsyncRead for Watched<S> {
 }
 
 impl<S: Socket> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write(context, octets);
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
         self.watch(context, written)
     }
 

@@ -187,7 +187,7 @@ async fn a_head_has_to_come_in_time_and_quickly_where_there_are_many() {
     for (others, seconds) in [(0, 30), (13, 1)] {
         let (mut client, _others) = connect(others);
         let began = Instant::now();
-        // A few octets now and then do not renew it.
+        // A few bytes now and then do not renew it.
         let dripped = async {
             while client.write_all(b"G").await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(300)).await;
@@ -268,8 +268,7 @@ async fn a_response_that_is_read_in_drips_is_given_up_and_a_stream_is_not() {
         client.write_all(request(path).as_bytes()).await.unwrap();
         let mut chunk = [0; 64];
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(600) && client.read(&mut chunk).await.is_ok_and(|octets| octets > 0)
-        {
+        while began.elapsed() < Duration::from_secs(600) && client.read(&mut chunk).await.is_ok_and(|bytes| bytes > 0) {
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
         let wanted = if is_given_up { 120..250 } else { 600..610 };

@@ -17,7 +17,7 @@ use super::sources::FileInput;
 use super::zone_files::{ZoneFiles, find};
 
 /// The most bytes of text of one change. Further parts are counted.
-const MOST_OCTETS: usize = 4 << 20;
+const MOST_BYTES: usize = 4 << 20;
 /// The most bytes of the texts that a load compares: an edit of many large files is not slowed down
 /// by telling what it changed.
 const MOST_COMPARED: u64 = 8 << 20;
@@ -29,7 +29,7 @@ const MOST_OBJECTS: usize = 100;
 #[derive(Default)]
 struct Parts {
     parts: Vec<Part>,
-    octets: usize,
+    bytes: usize,
     more: usize,
 }
 
@@ -39,8 +39,8 @@ impl Parts {
         if before == after {
             return;
         }
-        self.octets += [&before, &after].into_iter().flatten().map(String::len).sum::<usize>();
-        if self.octets > MOST_OCTETS && !self.parts.is_empty() {
+        self.bytes += [&before, &after].into_iter().flatten().map(String::len).sum::<usize>();
+        if self.bytes > MOST_BYTES && !self.parts.is_empty() {
             self.more += 1;
         } else {
             self.parts.push(Part { what: what.to_owned(), before, after });
@@ -171,10 +171,10 @@ impl LoadedConfig {
             Some(FileInput::Before(_)) => true,
             None => false,
         };
-        let mut octets = 0;
+        let mut bytes = 0;
         let is_small = |file: &&Arc<LoadedFile>| {
-            octets += file.octets;
-            octets <= MOST_COMPARED
+            bytes += file.bytes;
+            bytes <= MOST_COMPARED
         };
         let changed = self.files.iter().filter(|file| file.zone.is_some() && !is_unchanged(file));
         changed.take(MOST_OBJECTS).filter(is_small).filter_map(|file| self.source_of(file).ok()).collect()

@@ -34,7 +34,7 @@ pub(super) struct LoadedFile {
     pub(super) source_hash: SourceHash,
     is_blank: bool,
     /// The length of the source.
-    pub(super) octets: u64,
+    pub(super) bytes: u64,
     /// Whether other files can refer to definitions in it.
     pub(super) may_define: bool,
     /// The warnings about it.
@@ -139,7 +139,7 @@ impl ZoneCompiler<'_> {
             stamp: *stamp,
             source_hash: SourceHash::of(&source.text),
             is_blank: source.is_blank(),
-            octets: source.text.len() as u64,
+            bytes: source.text.len() as u64,
             may_define: *may_define,
             warnings,
             zone: reading.zone.as_ref().map(|zone| self.compile_zone(zone, before)),
@@ -193,7 +193,7 @@ impl LoadedFile {
             stamp: None,
             source_hash: SourceHash::NONE,
             is_blank: false,
-            octets: 0,
+            bytes: 0,
             may_define: false,
             warnings: Vec::new(),
             zone,

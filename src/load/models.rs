@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::model::HostedZone;
 use crate::store::SourceHash;
 
-/// The most octets of the texts whose models are kept. A model takes about three times as much.
-const MOST_OCTETS: usize = 16 << 20;
+/// The most bytes of the texts whose models are kept. A model takes about three times as much.
+const MOST_BYTES: usize = 16 << 20;
 
 /// Models by the hash of their text, the one used last at the end.
 #[derive(Debug, Default)]
@@ -31,11 +31,11 @@ impl Models {
         // Only the latest state of a zone is used again.
         models.retain(|(_, _, known)| known.id != zone.id);
         models.push_back((SourceHash::of(text), text.len(), Arc::clone(zone)));
-        let mut octets: usize = models.iter().map(|(_, octets, _)| octets).sum();
-        while octets > MOST_OCTETS
+        let mut bytes: usize = models.iter().map(|(_, bytes, _)| bytes).sum();
+        while bytes > MOST_BYTES
             && let Some((_, least, _)) = models.pop_front()
         {
-            octets -= least;
+            bytes -= least;
         }
     }
 
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn the_models_used_last_are_kept_within_the_limit() {
         let models = Models::default();
-        let text = |letter: &str| letter.repeat(MOST_OCTETS / 2);
+        let text = |letter: &str| letter.repeat(MOST_BYTES / 2);
         models.keep(&text("a"), &zone("ZA"));
         models.keep(&text("b"), &zone("ZB"));
         assert!(models.of(SourceHash::of(&text("a"))).is_some());

@@ -341,7 +341,7 @@ mod tests {
         let found = read(directory.path(), &[SourceFile::new(bad.clone(), "served")]);
         assert_eq!(texts(&found), ["served", "good"]);
         let message = &found.diagnostics[0].message;
-        assert!(message.contains("octet 0xfc in line 2, column 12"), "{message}");
+        assert!(message.contains("byte 0xfc in line 2, column 12"), "{message}");
         let found = read(directory.path(), &[]);
         assert_eq!((texts(&found), &found.missing), (vec!["good".to_owned()], &vec![bad]));
     }

@@ -13,7 +13,7 @@ use crate::store::{SourceHash, Stamp};
 use super::loaded_config::ConfigState;
 use super::loaded_file::LoadedFile;
 use super::sources::FileInput;
-use super::zone_files::{ZoneFiles, is_new_directory, octets_of, path_of};
+use super::zone_files::{ZoneFiles, bytes_of, is_new_directory, path_of};
 use super::{CompiledZones, Load, LoadReport, Refused, Zones, unavailable};
 
 /// The current texts of the files, and the stamp of each.
@@ -26,8 +26,8 @@ impl Load<'_> {
     /// Selects the sources to serve and compiles them. A served zone stays in service even if its
     /// source is lost.
     pub(super) fn compile_with_fallback(&self, texts: ZoneFiles, report: &mut LoadReport) -> Result<Zones, Refused> {
-        let octets = texts.iter().map(octets_of).sum();
-        if let Err(problem) = self.room.admit_with_errors(octets) {
+        let bytes = texts.iter().map(bytes_of).sum();
+        if let Err(problem) = self.room.admit_with_errors(bytes) {
             let message = format!("the files have errors, and there is not enough memory to report them: {problem}");
             let mut diagnostic = Diagnostic::error(&self.settings.zones.directory, message);
             diagnostic.hint("`fiftythree check` reports them");

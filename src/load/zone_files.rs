@@ -92,9 +92,9 @@ pub(super) fn path_of(text: &FileInput<Arc<LoadedFile>>) -> &Path {
     }
 }
 
-pub(super) fn octets_of(text: &FileInput<Arc<LoadedFile>>) -> u64 {
+pub(super) fn bytes_of(text: &FileInput<Arc<LoadedFile>>) -> u64 {
     match text {
         FileInput::Read(source, _) => source.text.len() as u64,
-        FileInput::Before(file) => file.octets,
+        FileInput::Before(file) => file.bytes,
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
         let column = 1 + String::from_utf8_lossy(&valid[line_start..]).chars().count();
         let byte = error.as_bytes()[valid.len()];
         format!(
-            "the file is not UTF-8: octet 0x{byte:02x} in line {line}, column {column}; if it is Latin-1 or \
+            "the file is not UTF-8: byte 0x{byte:02x} in line {line}, column {column}; if it is Latin-1 or \
              Windows-1252, save it as UTF-8"
         )
     })
@@ -48,7 +48,7 @@ mod tests {
             ([&[0xfe, 0xff][..], &big].concat(), "UTF-16"),
             ([&[0xff, 0xfe, 0, 0][..], b"n\0\0\0"].concat(), "UTF-32"),
             (vec![0x1f, 0x8b, 8, 0], "gzip"),
-            (b"comment = \"M\xfcnchen\"\n".to_vec(), "octet 0xfc in line 1, column 13; if it is Latin-1"),
+            (b"comment = \"M\xfcnchen\"\n".to_vec(), "byte 0xfc in line 1, column 13; if it is Latin-1"),
         ] {
             let problem = text(bytes).unwrap_err();
             assert!(problem.contains(expected), "{problem}");

@@ -19,14 +19,14 @@ const FILE: &str = "health.journal";
 const HEADER: &str = "fiftythree health 1";
 /// The size limit when reading, in bytes. A million checks need less; a larger file is not a
 /// journal.
-const MOST_OCTETS: u64 = 1 << 30;
+const MOST_BYTES: u64 = 1 << 30;
 
 /// The journal. It can be appended to once it has been replaced.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
     file: Option<File>,
-    octets: u64,
+    bytes: u64,
 }
 
 /// What was found at the start.
@@ -41,7 +41,7 @@ pub(crate) struct Found {
 impl Journal {
     /// The journal in this state directory. Does not access the file.
     pub(crate) fn new(state: &Path) -> Journal {
-        Journal { path: state.join(FILE), file: None, octets: 0 }
+        Journal { path: state.join(FILE), file: None, bytes: 0 }
     }
 
     /// The path of the file.
@@ -50,14 +50,14 @@ impl Journal {
     }
 
     /// Its length in bytes.
-    pub(crate) fn octets(&self) -> u64 {
-        self.octets
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Reads the journal of the last run. A damaged file is set aside; its intact lines are
     /// returned.
     pub(crate) fn recover(&self) -> Found {
-        let bytes = match private::read(&self.path, MOST_OCTETS) {
+        let bytes = match private::read(&self.path, MOST_BYTES) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
             Err(error) => return Found { lines: Vec::new(), damage: Some(self.unreadable(&error)) },
@@ -76,7 +76,7 @@ impl Journal {
         write_durably(&self.path, text.as_bytes())?;
         File::open(directory)?.sync_all()?;
         self.file = Some(private::append(&self.path)?);
-        self.octets = text.len() as u64;
+        self.bytes = text.len() as u64;
         Ok(())
     }
 
@@ -92,7 +92,7 @@ impl Journal {
             lines::append(&mut text, line);
         }
         file.write_all(text.as_bytes())?;
-        self.octets += text.len() as u64;
+        self.bytes += text.len() as u64;
         self.file = Some(file);
         Ok(())
     }
@@ -194,35 +194,35 @@ mod tests {
     fn what_was_written_is_found() {
         let (_state, journal) = written();
         assert_eq!(journal.recover(), Found { lines: LINES.map(str::to_owned).to_vec(), damage: None });
-        assert_eq!(journal.octets(), fs::metadata(journal.path()).unwrap().len());
+        assert_eq!(journal.bytes(), fs::metadata(journal.path()).unwrap().len());
         let nowhere = Journal::new(Path::new("/nonexistent"));
         assert_eq!(nowhere.recover(), Found::default());
     }
 
     #[test]
-    fn cut_at_any_octet_it_loses_only_what_was_not_finished() {
+    fn cut_at_any_byte_it_loses_only_what_was_not_finished() {
         let (_state, journal) = written();
         let bytes = fs::read(journal.path()).unwrap();
         for length in 0..=bytes.len() {
             fs::write(journal.path(), &bytes[..length]).unwrap();
-            let finished = bytes[..length].iter().filter(|&&octet| octet == b'\n').count().saturating_sub(1);
+            let finished = bytes[..length].iter().filter(|&&byte| byte == b'\n').count().saturating_sub(1);
             let found = journal.recover();
-            assert_eq!(found.lines, LINES[..finished], "cut after {length} octets");
-            assert_eq!(found.damage, None, "cut after {length} octets");
+            assert_eq!(found.lines, LINES[..finished], "cut after {length} bytes");
+            assert_eq!(found.damage, None, "cut after {length} bytes");
         }
     }
 
     #[test]
-    fn any_octet_that_is_another_is_noticed_and_costs_one_line() {
+    fn any_byte_that_is_another_is_noticed_and_costs_one_line() {
         let (_state, journal) = written();
         let bytes = fs::read(journal.path()).unwrap();
         for place in 0..bytes.len() - 1 {
             let mut damaged = bytes.clone();
             damaged[place] ^= 1;
             let (lines, diagnostic) = lines::read(&damaged, HEADER);
-            assert!(diagnostic.is_some(), "octet {place}");
-            assert!(!lines.is_empty(), "octet {place}: {lines:?}");
-            assert!(lines.iter().all(|line| LINES.contains(&line.as_str())), "octet {place}: {lines:?}");
+            assert!(diagnostic.is_some(), "byte {place}");
+            assert!(!lines.is_empty(), "byte {place}: {lines:?}");
+            assert!(lines.iter().all(|line| LINES.contains(&line.as_str())), "byte {place}: {lines:?}");
         }
     }
 

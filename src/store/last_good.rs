@@ -234,11 +234,11 @@ fn file_name(path: &Path) -> String {
 /// digits. The result cannot begin with a dot or leave the directory, because a path is absolute
 /// and its slashes are escaped.
 fn escape(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, &octet| {
-        if octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.') {
-            out.push(char::from(octet));
+    bytes.iter().fold(String::new(), |mut out, &byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{octet:02X}"));
+            out.push_str(&format!("%{byte:02X}"));
         }
         out
     })
@@ -246,19 +246,19 @@ fn escape(bytes: &[u8]) -> String {
 
 /// The inverse of `escape`.
 fn unescape(name: &str) -> Option<PathBuf> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let mut rest = name.as_bytes();
-    while let Some((&octet, after)) = rest.split_first() {
-        if octet != b'%' {
-            octets.push(octet);
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte != b'%' {
+            bytes.push(byte);
             rest = after;
             continue;
         }
         let (digits, after) = after.split_at_checked(2)?;
-        octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
         rest = after;
     }
-    String::from_utf8(octets).ok().map(PathBuf::from)
+    String::from_utf8(bytes).ok().map(PathBuf::from)
 }
 
 #[cfg(test)]

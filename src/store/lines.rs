@@ -24,8 +24,8 @@ pub(super) fn append(text: &mut String, line: &str) {
 
 /// The intact lines, and what is damaged apart from an incomplete last line.
 pub(super) fn read(bytes: &[u8], header: &str) -> (Vec<String>, Option<String>) {
-    let whole = bytes.iter().rposition(|&octet| octet == b'\n').map_or(0, |end| end + 1);
-    let mut texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n');
+    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let mut texts = bytes[..whole].split_inclusive(|&byte| byte == b'\n');
     let Some(first) = texts.next() else { return (Vec::new(), None) };
     match opened(first) {
         Some(known) if known == header => {}
@@ -44,7 +44,7 @@ pub(super) fn read(bytes: &[u8], header: &str) -> (Vec<String>, Option<String>) 
 
 /// Reads a file with a damaged first line: every line with a correct checksum is used.
 fn salvage(bytes: &[u8], whole: usize, diagnostic: &str) -> (Vec<String>, Option<String>) {
-    let texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n').skip(1);
+    let texts = bytes[..whole].split_inclusive(|&byte| byte == b'\n').skip(1);
     let lines: Vec<String> = texts.filter_map(opened).map(str::to_owned).collect();
     (lines, Some(diagnostic.to_owned()))
 }
@@ -69,7 +69,7 @@ fn opened(text: &[u8]) -> Option<&str> {
 /// the standard library's hashers. It detects any change of one byte and nearly all other damage.
 /// It is not a security measure.
 pub(super) fn checksum(bytes: &[u8]) -> u64 {
-    let add = |hash: u64, &octet: &u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    let add = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.chunks(CHUNK).fold(0xcbf2_9ce4_8422_2325, |hash, chunk| {
         if chunk.len() == CHUNK {
             background::yield_point();

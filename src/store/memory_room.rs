@@ -51,13 +51,13 @@ impl MemoryRoom {
     /// Admits a file of this size, in bytes, if it fits together with the others.
     ///
     /// # Errors A message with the memory that would be needed.
-    pub(crate) fn admit(&mut self, octets: u64) -> Result<(), String> {
+    pub(crate) fn admit(&mut self, bytes: u64) -> Result<(), String> {
         let Some(available) = self.available else { return Ok(()) };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let mut largest = self.largest.clone();
-        largest.insert(largest.partition_point(|&other| other >= octets), octets);
+        largest.insert(largest.partition_point(|&other| other >= bytes), bytes);
         largest.truncate(cores);
-        let files = self.files.saturating_add(octets);
+        let files = self.files.saturating_add(bytes);
         let needed = files.saturating_mul(HELD).saturating_add(largest.iter().sum::<u64>().saturating_mul(IN_WORK));
         fits(needed, available)?;
         (self.files, self.largest) = (files, largest);
@@ -67,8 +67,8 @@ impl MemoryRoom {
     /// Whether files of this total size, in bytes, can be read together to report their errors.
     ///
     /// # Errors A message with the memory that would be needed.
-    pub(crate) fn admit_with_errors(&self, octets: u64) -> Result<(), String> {
-        self.available.map_or(Ok(()), |available| fits(octets.saturating_mul(WITH_ERRORS), available))
+    pub(crate) fn admit_with_errors(&self, bytes: u64) -> Result<(), String> {
+        self.available.map_or(Ok(()), |available| fits(bytes.saturating_mul(WITH_ERRORS), available))
     }
 }
 
@@ -76,7 +76,7 @@ fn fits(needed: u64, available: u64) -> Result<(), String> {
     if needed <= available {
         return Ok(());
     }
-    let mib = |octets: u64| octets.div_ceil(1 << 20);
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     Err(format!("loading needs about {} MiB of memory and the limit leaves {} MiB", mib(needed), mib(available)))
 }
 

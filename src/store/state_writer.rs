@@ -68,7 +68,7 @@ struct Thread {
     journal: Journal,
     wants_all: Arc<AtomicBool>,
     /// The length of the journal after it was last rewritten.
-    octets_anew: u64,
+    bytes_anew: u64,
     /// When the written lines must be synced.
     sync_at: Option<Instant>,
     /// Since when writes fail; they are tried again later.
@@ -84,7 +84,7 @@ impl StateWriter {
         let thread = Thread {
             journal,
             wants_all: Arc::clone(&wants_all),
-            octets_anew: 0,
+            bytes_anew: 0,
             sync_at: None,
             failed_at: None,
             warnings: LogLimit::default(),
@@ -205,7 +205,7 @@ impl Thread {
         if outcome.is_ok() && self.failed_at.take().is_some() {
             tracing::info!("{} is written again", self.journal.path().display());
         }
-        self.octets_anew = self.journal.octets();
+        self.bytes_anew = self.journal.bytes();
         self.sync_at = None;
         self.note(outcome);
     }
@@ -242,7 +242,7 @@ impl Thread {
 
     fn ask_for_all(&self) {
         let rested = self.failed_at.is_some_and(|at| at.elapsed() >= RETRY_AFTER);
-        let grown = self.journal.octets() > self.octets_anew.saturating_mul(2).max(self.octets_anew + GROWTH);
+        let grown = self.journal.bytes() > self.bytes_anew.saturating_mul(2).max(self.bytes_anew + GROWTH);
         if rested || (grown && self.failed_at.is_none()) {
             self.wants_all.store(true, Ordering::Relaxed);
         }

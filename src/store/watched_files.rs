@@ -69,8 +69,8 @@ pub(crate) fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Whether a file with this name in the zones directory is a zone file.
 pub(super) fn is_zone_file(name: &OsStr) -> bool {
-    let octets = name.as_encoded_bytes();
-    octets.ends_with(b".toml") && !octets.starts_with(b".")
+    let bytes = name.as_encoded_bytes();
+    bytes.ends_with(b".toml") && !bytes.starts_with(b".")
 }
 
 /// The stamps of all targets.

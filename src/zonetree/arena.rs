@@ -66,7 +66,7 @@ impl Arena {
         self.word(offset(node.0))
     }
 
-    pub(super) fn octets(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.0.len()
     }
 

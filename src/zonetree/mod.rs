@@ -252,8 +252,8 @@ impl Zone {
     }
 
     /// The approximate number of bytes that answers read.
-    pub(crate) fn octets(&self) -> usize {
-        size_of::<Zone>() + self.table.octets() + self.arena.octets()
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Zone>() + self.table.bytes() + self.arena.bytes()
     }
 
     /// Looks up `name`, which is in this zone: the name itself, otherwise the closest encloser and

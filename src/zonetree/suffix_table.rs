@@ -50,7 +50,7 @@ impl SuffixTable {
     }
 
     /// The size in bytes.
-    pub(crate) fn octets(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.places)
     }
 

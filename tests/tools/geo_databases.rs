@@ -23,8 +23,8 @@ fn check_against_the_reader(path: &Path) {
         Err(DatabaseError::OtherKind { name, kind }) => return println!("{name}: {kind} is of another kind"),
         Err(broken) => panic!("{broken}"),
     };
-    let (intervals, octets) = (database.intervals(), database.octets());
-    println!("{}: {intervals} intervals, {octets} octets, {:?}", database.name(), started.elapsed());
+    let (intervals, bytes) = (database.intervals(), database.bytes());
+    println!("{}: {intervals} intervals, {bytes} bytes, {:?}", database.name(), started.elapsed());
     let geo_lookup = GeoLookup::build(&[], vec![database], &[]);
     for record in reader.networks(Default::default()).unwrap().step_by(7) {
         let record = record.unwrap();
