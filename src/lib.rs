@@ -20,14 +20,16 @@
 //!   health checks, locations.
 //! - [`config`]: TOML to model: settings and zones; every error with its line and a hint; which
 //!   source is served when a file is broken (`select_sources`).
-//! - [`objects`]: zones, checks and collections as objects that programs change; what a change is and
-//!   by which rules it is allowed (`decide`).
+//! - [`objects`]: zones, checks and collections as objects that programs change; what a change is
+//!   and by which rules it is allowed (`decide`).
 //! - [`geo`]: where the client is, and on how many bits of its address that depends (the ECS scope,
 //!   `prefix`): configured networks, geo databases, regions, distances, latencies.
-//! - [`health`]: the state of every health check, and one bit for each: healthy or not; how records
-//!   drain and recover.
-//! - [`policy`]: the eight routing policies: candidates, client, health and random numbers in, the
-//!   chosen records out. The rule for groups that are all unhealthy (fail-open) is in its `mod.rs`.
+//! - [`health`]: the state of every health check (`check_state` has the failure threshold), and one
+//!   bit for each: healthy or not; how records drain (`overrides`) and return with a failback delay
+//!   and a slow start (`recovery`).
+//! - [`policy`]: the eight routing policies, one file each: candidates, client, health and random
+//!   numbers in, the chosen records out. The rule for groups that are all unhealthy (fail-open) is in
+//!   its `mod.rs`.
 //! - [`zonetree`]: one compiled zone: names, groups, records as wire-format bytes.
 //!
 //! From configuration to answers:
@@ -43,16 +45,16 @@
 //! - [`stats`]: counters, one set per worker.
 //! - [`logging`]: the log; it never blocks.
 //! - [`query_logging`]: the query log and dnstap.
-//! - [`serve`]: sockets: decode, answer, encode and truncate, over batched UDP, TCP or
-//!   hickory-server.
+//! - [`serve`]: sockets: decode, answer, encode and truncate (`encode`), over batched UDP, TCP (`tcp`
+//!   has its limits) or hickory-server; rate limits, DNS cookies.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
-//! - [`history`]: what happened: status changes, overrides, reloads, and changes of objects, in one log
-//!   that survives a restart.
+//! - [`history`]: what happened: status changes, overrides, reloads, and changes of objects, in one
+//!   log that survives a restart.
 //! - [`privilege`]: what the process can no longer do after its start.
 //! - [`load`]: from files to compiled zones and diagnostics; the queue of configuration loads.
 //! - [`control`]: the one loop that changes the world: takes probe results, overrides and loads,
-//!   and publishes.
+//!   and publishes; what of that survives a restart (`saved_state`).
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
 //! - [`lab`]: small web servers to try health checks on.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.
