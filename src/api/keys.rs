@@ -134,10 +134,10 @@ impl Keys {
         file.seen.store(Arc::new(stamp));
         match read_file(&file.path) {
             Ok(keys) => {
-                tracing::info!("{}: {} keys", file.path.display(), keys.len());
+                tracing::info!("{}: {} access keys are in force", file.path.display(), keys.len());
                 file.current.store(Arc::new(keys));
             }
-            Err(error) => tracing::error!("{error}; the keys stay as they were"),
+            Err(error) => tracing::error!("{error}; the previous keys stay in force"),
         }
     }
 

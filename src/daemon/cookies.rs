@@ -57,7 +57,7 @@ async fn follow(cookies: Cookies, file: CookieSecretFile, mut last: Result<Cooki
                 cookies.replace(secrets.clone());
             }
             Err(problem) => tracing::error!(
-                "the secrets of DNS cookies in {} are not usable: {problem}; those before stay in force",
+                "the secrets of DNS cookies in {} are not usable: {problem}; the previous ones stay in force",
                 file.path().display()
             ),
         }

@@ -81,11 +81,14 @@ impl History {
         let path = file.path().to_path_buf();
         let mut log = Log { file, last_number: 0, events: 0, bytes: 0, has_failed: false };
         let mut reading = Reading::of(&path, RESTORED_EVENTS).unwrap_or_else(|error| {
-            tracing::warn!("{} cannot be read: {error}; what happened before this start is not shown", path.display());
+            tracing::warn!(
+                "the history {} cannot be read: {error}; events before this start are not shown",
+                path.display()
+            );
             Reading::default()
         });
         if reading.damaged > 0 {
-            tracing::warn!("{}: {} damaged lines are skipped", path.display(), reading.damaged);
+            tracing::warn!("the history {} has {} damaged lines; they are skipped", path.display(), reading.damaged);
         }
         (log.last_number, log.events, log.bytes) = (reading.last_number, reading.events, reading.bytes);
         let decided = reading.decide_open(&holds);
@@ -108,7 +111,10 @@ impl History {
         if shared.work.try_send(Work::Record(record)).is_err()
             && let Some(held_back) = shared.warnings.admit("full")
         {
-            tracing::warn!("{}: the disk is too slow, events are missing in it{held_back}", shared.path.display());
+            tracing::warn!(
+                "the disk is too slow for the history {}: events are lost{held_back}",
+                shared.path.display()
+            );
         }
     }
 
@@ -198,12 +204,12 @@ impl Log {
         let path = self.file.path().display().to_string();
         match (self.file.append(lines), self.has_failed) {
             (Ok(()), true) => {
-                tracing::info!("{path} is written again");
+                tracing::info!("the history {path} is written again");
                 self.has_failed = false;
             }
             (Ok(()), false) | (Err(_), true) => {}
             (Err(error), false) => {
-                tracing::warn!("{path} cannot be written: {error}; what happens is not kept for after a restart");
+                tracing::warn!("the history {path} cannot be written: {error}; new events are lost at a restart");
                 self.has_failed = true;
             }
         }
@@ -280,7 +286,7 @@ fn run(log: &Mutex<Log>, inbox: &mpsc::Receiver<Work>) {
 fn rotate(log: &Mutex<Log>) {
     let mut log = locked(log);
     if let Err(error) = log.rotate() {
-        tracing::warn!("{} cannot be shortened: {error}; it is tried again later", log.file.path().display());
+        tracing::warn!("the history {} cannot be shortened: {error}; trying again later", log.file.path().display());
         (log.events, log.bytes) = (0, 0);
     }
 }

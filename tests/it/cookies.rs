@@ -59,7 +59,7 @@ fn the_server_makes_a_secret_and_takes_the_next_one_while_it_runs() {
 
     // Damage changes nothing.
     fs::write(lab.path("state/cookie-secrets"), "nonsense").unwrap();
-    server.wait_for_log("are not usable: a secret must have 32 hexadecimal digits; those before stay in force");
+    server.wait_for_log("are not usable: a secret must have 32 hexadecimal digits; the previous ones stay in force");
     assert_eq!(cookie_from(server.address, &second), second);
 }
 

@@ -78,7 +78,7 @@ fn a_damaged_history_is_one_warning() {
     fs::create_dir_all(lab.path("state")).unwrap();
     lab.write("state/history.jsonl", "garbage\nmore garbage\n");
     let running = lab.serve();
-    running.wait_for_log("2 damaged lines are skipped");
+    running.wait_for_log("2 damaged lines; they are skipped");
     run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]);
     assert_eq!(running.ask("www.lab.test.", Transport::Udp).addresses, ["192.0.2.7"]);
     running.wait_for_log("ChangeResourceRecordSets of lab.test. by ");
