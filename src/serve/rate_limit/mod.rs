@@ -16,16 +16,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use self::report::{Inlet, Reports};
-use self::sources::{Limits, Sources};
-use self::table::Tick;
+use self::sources::{Charge, Limits, Sources};
 use crate::answer::Timestamp;
 use crate::requestor::Requestor;
 use crate::stats::Meters;
 
 /// 4 MiB of counters.
-const BUCKETS: usize = 1 << 17;
+const CELLS: usize = 1 << 19;
 /// 64 KiB. Clients over TCP are real, so they are few.
-const TCP_BUCKETS: usize = 1 << 11;
+const TCP_CELLS: usize = 1 << 13;
 /// The longest time that one use over TCP counts for. A thread that has to wait for its turn on a
 /// busy machine takes longer, for which its client is not to blame.
 const LONGEST_USE: Duration = Duration::from_micros(500);
@@ -54,17 +53,17 @@ pub struct RateLimit(Arc<Shared>);
 
 struct Shared {
     settings: RateLimitSettings,
-    sources: Sources<BUCKETS>,
+    sources: Sources<CELLS>,
     /// Microseconds used over TCP, if they are limited.
-    tcp_sources: Option<Sources<TCP_BUCKETS>>,
+    tcp_sources: Option<Sources<TCP_CELLS>>,
     reports: Reports,
 }
 
 /// The part of one worker.
 pub(super) struct RateLimiter {
     shared: Arc<Shared>,
-    /// The time of the last packet, and its tick.
-    now: (Timestamp, Tick),
+    /// The time of the last packet, and what a response counts then.
+    now: (Timestamp, Charge),
     /// Responses over the limit.
     over: u32,
     inlet: Inlet,
@@ -96,8 +95,8 @@ pub(super) enum TimeLeft {
 impl Shared {
     /// A flood cannot come from loopback, and a lab or a proxy on this machine uses it.
     #[inline(always)]
-    fn is_exempt(&self, address: IpAddr) -> bool {
-        address.is_loopback() || self.settings.allow.iter().any(|network| network.contains(&address))
+    fn is_exempt(&self, address: &IpAddr) -> bool {
+        address.is_loopback() || self.settings.allow.iter().any(|network| network.contains(address))
     }
 }
 
@@ -115,8 +114,9 @@ impl RateLimit {
 
     /// The part of another worker.
     pub(super) fn worker(&self) -> RateLimiter {
-        let inlet = self.0.reports.inlet();
-        RateLimiter { shared: Arc::clone(&self.0), now: (Timestamp::default(), Tick::default()), over: 0, inlet }
+        let (shared, inlet) = (Arc::clone(&self.0), self.0.reports.inlet());
+        let at = Timestamp::default();
+        RateLimiter { now: (at, shared.sources.price(1.0, at)), shared, over: 0, inlet }
     }
 
     /// Logs at most every 30 seconds how many responses were over the limit and which source is
@@ -136,17 +136,17 @@ impl RateLimiter {
     /// Counts a response to `requestor` and says what happens to it.
     #[inline(always)]
     pub(super) fn verdict(&mut self, requestor: &Requestor, at: Timestamp) -> Verdict {
-        let (address, shared) = (requestor.address(), &*self.shared);
+        let (address, shared) = (&requestor.address(), &*self.shared);
         if shared.is_exempt(address) {
             return Verdict::Send;
         }
         // All packets of a batch have the same time.
         if at != self.now.0 {
-            self.now = (at, shared.sources.table().tick(at));
+            self.now = (at, shared.sources.price(1.0, at));
         }
-        match shared.sources.charge(address, 1, self.now.1) {
+        match shared.sources.count(address, &self.now.1) {
             Ok(()) => Verdict::Send,
-            Err(network) => self.over_the_limit(network),
+            Err(over) => self.over_the_limit(over.network(*address)),
         }
     }
 
@@ -154,12 +154,11 @@ impl RateLimiter {
     /// disconnected.
     pub(super) fn use_time(&self, requestor: &Requestor, used: Duration, at: Timestamp) -> TimeLeft {
         let shared = &*self.shared;
-        let Some(sources) = shared.tcp_sources.as_ref().filter(|_| !shared.is_exempt(requestor.address())) else {
+        let Some(sources) = shared.tcp_sources.as_ref().filter(|_| !shared.is_exempt(&requestor.address())) else {
             return TimeLeft::Some;
         };
-        #[expect(clippy::cast_possible_truncation, reason = "at most LONGEST_USE")]
-        let microseconds = used.min(LONGEST_USE).as_micros() as u32 + 1;
-        match sources.charge(requestor.address(), microseconds, sources.table().tick(at)) {
+        let microseconds = used.min(LONGEST_USE).as_secs_f64() * 1e6;
+        match sources.count(&requestor.address(), &sources.price(microseconds, at)) {
             Ok(()) => TimeLeft::Some,
             Err(_) if shared.settings.dry_run => TimeLeft::DryRun,
             Err(_) => TimeLeft::None,
@@ -226,8 +225,7 @@ mod tests {
             let requestor = Requestor::new(format!("{address}:4242").parse().unwrap(), Transport::Tcp);
             limiter.use_time(&requestor, Duration::from_micros(used), Timestamp(Duration::from_secs(second)))
         };
-        // 24 µs and one for the rest of a microsecond.
-        let uses = |address, second| (0..1000).take_while(|_| use_time(address, 24, second) == TimeLeft::Some).count();
+        let uses = |address, second| (0..1000).take_while(|_| use_time(address, 25, second) == TimeLeft::Some).count();
         assert_eq!(uses("192.0.2.1", 1000), 200);
         assert_eq!(uses("192.0.2.2", 1000), 200);
         assert_eq!((uses("127.0.0.1", 1000), uses("198.51.100.1", 1000)), (1000, 1000));

@@ -4,6 +4,11 @@
 //! lowest load and inherits that load ("space saving", Metwally and others 2005). So frequent keys
 //! stay, rare ones make room for each other, and no key is ever counted too low.
 //!
+//! A cell has no time. Instead of making loads smaller as time passes, what is counted later is
+//! larger: a unit, and with it the limit, doubles in a fixed time ("forward decay", Cormode and
+//! others 2009). Compared with the limit, loads decay exponentially, and nothing has to be computed
+//! for it when a cell is read.
+//!
 //! Loads and stores are relaxed. If two workers count the same key in the same moment, one of the
 //! two may be lost. A key over its limit is only read, so a flood loses no counts that matter.
 
@@ -11,113 +16,135 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::answer::Timestamp;
 
-/// The cells of a bucket. A bucket is within one cache line.
+/// The cells of a bucket, which follow one another.
 const WAYS: usize = 4;
-/// The load of a key that is at its limit. A cell holds twice as much.
-pub(super) const LIMIT: u32 = 1 << 31;
-/// How many ticks a load needs to decay to 1/e.
-const TICKS_TO_DECAY: u32 = 64;
-/// The bits of a hash that tell the keys of a bucket apart. Above them, 17 bits choose the bucket.
+/// The bits of a cell that tell the keys of a bucket apart, the tag. They replace the last bits of
+/// the load, which then has 36 binary digits.
+const TAG: u64 = 0xffff;
+/// Where a hash has the tag. Above it, 17 bits choose the bucket.
 const TAG_SHIFT: u32 = 31;
-/// Older loads count as 0; they have decayed to a ten-millionth.
-const OLDEST_TICKS: usize = 1024;
-/// Workers read the clock at different moments, so a cell can be younger than "now" by a few
-/// ticks. Its age then seems to be almost 2^16 ticks.
-const SEEMS_OLD: u16 = 0xff00;
-/// In a shorter tick most batches of packets would still see the same one.
-const SHORTEST_TICK_NS: u64 = 1_000_000;
+/// The first two bits of the tag choose the cell that a key prefers in its bucket.
+const CELL_SHIFT: u32 = TAG_SHIFT + 16 - WAYS.trailing_zeros();
+/// How often a unit doubles, from 2^-960 to 2^960, before it starts again.
+const DOUBLINGS: f64 = 1920.0;
+/// No load is more than its limit when it is written. So what is more than twice the limit is from
+/// before units started again, or from before the clock was set back, and counts as nothing.
+const OUTDATED: f64 = 2.0;
 
-#[derive(Default)]
-#[repr(align(32))]
-struct Bucket([AtomicU64; WAYS]);
-
-/// Cells for `4 * BUCKETS` keys, 8 octets each. `BUCKETS` is a power of two, from 2 to 2^17.
-pub(super) struct Table<const BUCKETS: usize> {
-    buckets: Box<[Bucket; BUCKETS]>,
-    /// What is left of a load after so many ticks, in units of 2^-32.
-    decay: Box<[u32; OLDEST_TICKS]>,
-    tick_ns: u64,
+/// Cells of 8 octets. `CELLS` is a power of two, from 8 to 2^19.
+pub(super) struct Table<const CELLS: usize> {
+    cells: Box<[AtomicU64; CELLS]>,
+    /// How many units are the limit.
+    limit: f64,
+    /// How long a unit takes to double.
+    doubling_ns: f64,
+    /// After so long, units start again.
+    period_ns: u64,
 }
 
-/// A moment in ticks. It wraps, at the default limits after 40 minutes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tick(u16);
+/// What counts at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment {
+    /// The load of a unit.
+    pub(super) unit: f64,
+    /// The load at the limit.
+    pub(super) limit: f64,
+}
 
-/// The cell of a key. At most one tick old, unless the key is new.
+/// The cell of a key, or the one that it takes over.
 pub(super) struct Cell<'t> {
-    cell: &'t AtomicU64,
-    tag: u64,
-    pub(super) load: u32,
+    place: &'t AtomicU64,
+    bits: u64,
 }
 
-impl<const BUCKETS: usize> Table<BUCKETS> {
-    /// A table whose loads decay to 1/e in `decay_seconds`.
-    pub(super) fn new(decay_seconds: f64) -> Table<BUCKETS> {
-        let buckets: Box<[Bucket]> = (0..BUCKETS).map(|_| Bucket::default()).collect();
-        let Ok(buckets) = buckets.try_into() else { unreachable!("there are as many buckets as asked for") };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a duration of seconds to days")]
-        let tick_ns = ((decay_seconds * 1e9) as u64 / u64::from(TICKS_TO_DECAY)).max(SHORTEST_TICK_NS);
-        let left = |ticks: usize| (-(ticks as f64) * tick_ns as f64 / (decay_seconds * 1e9)).exp();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^32 - 1")]
-        let decay = Box::new(std::array::from_fn(|ticks| match ticks {
-            // The last one stands for all that are older.
-            ticks if ticks == OLDEST_TICKS - 1 => 0,
-            ticks => (left(ticks) * f64::from(u32::MAX)) as u32,
-        }));
-        Table { buckets, decay, tick_ns }
+impl<const CELLS: usize> Table<CELLS> {
+    /// A table whose loads decay to 1/e in `decay_seconds`, with this limit in units.
+    pub(super) fn new(limit: f64, decay_seconds: f64) -> Table<CELLS> {
+        let cells: Box<[AtomicU64]> = (0..CELLS).map(|_| AtomicU64::default()).collect();
+        let Ok(cells) = cells.try_into() else { unreachable!("there are as many cells as asked for") };
+        let doubling_ns = decay_seconds * std::f64::consts::LN_2 * 1e9;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from microseconds to years")]
+        let period_ns = ((DOUBLINGS * doubling_ns) as u64).max(1);
+        Table { cells, limit, doubling_ns, period_ns }
     }
 
-    /// The tick of a moment.
-    pub(super) fn tick(&self, at: Timestamp) -> Tick {
+    /// What counts at this time.
+    pub(super) fn moment(&self, at: Timestamp) -> Moment {
         let ns = at.0.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(at.0.subsec_nanos()));
-        // Ticks wrap.
-        Tick((ns / self.tick_ns) as u16)
+        let doublings = (ns % self.period_ns) as f64 / self.doubling_ns;
+        let unit = (doublings - DOUBLINGS / 2.0).exp2();
+        Moment { unit, limit: unit * self.limit }
     }
 
-    /// The cell of the key with this hash, with its load now.
+    /// The cell that the key with this hash prefers, which can be another key's.
     #[inline(always)]
-    pub(super) fn find(&self, hash: u64, now: Tick) -> Cell<'_> {
-        #[expect(clippy::cast_possible_truncation, reason = "fewer bits than BUCKETS has")]
-        let bucket = &self.buckets[(hash >> (u64::BITS - BUCKETS.trailing_zeros())) as usize & (BUCKETS - 1)];
-        let tag = hash >> TAG_SHIFT & 0xffff;
-        for cell in &bucket.0 {
-            let value = cell.load(Ordering::Relaxed);
-            if value >> 48 == tag {
-                return Cell { cell, tag, load: self.load(value, now) };
+    pub(super) fn preferred(&self, hash: u64) -> Cell<'_> {
+        Cell::read(&self.cells[Self::index(hash)])
+    }
+
+    /// The cell of the key with this hash, or the one with the lowest load in its bucket.
+    pub(super) fn find(&self, hash: u64, now: &Moment) -> Cell<'_> {
+        let preferred = self.preferred(hash);
+        // A key takes another cell only while this one is taken.
+        if preferred.is_of(hash) || preferred.is_empty() {
+            return preferred;
+        }
+        let mut lowest = preferred;
+        for way in 1..WAYS {
+            let cell = Cell::read(&self.cells[Self::index(hash) ^ way]);
+            if cell.is_of(hash) {
+                return cell;
+            }
+            if cell.load_at(now) < lowest.load_at(now) {
+                lowest = cell;
             }
         }
-        self.take_over(bucket, tag, now)
+        lowest
     }
 
-    /// The cell with the lowest load, for a key without a cell.
-    #[cold]
-    fn take_over<'t>(&self, bucket: &'t Bucket, tag: u64, now: Tick) -> Cell<'t> {
-        let loads = bucket.0.iter().map(|cell| (cell, self.load(cell.load(Ordering::Relaxed), now)));
-        let (cell, load) = loads.min_by_key(|(_, load)| *load).expect("a bucket has cells");
-        Cell { cell, tag, load }
-    }
-
-    /// The load in a cell now.
     #[inline(always)]
-    fn load(&self, value: u64, now: Tick) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the parts of a cell")]
-        let (ticks, load) = ((value >> 32) as u16, value as u32);
-        let age = now.0.wrapping_sub(ticks);
-        if age == 0 || age >= SEEMS_OLD {
-            return load;
-        }
-        let left = self.decay[usize::from(age).min(OLDEST_TICKS - 1)];
-        // Not more than the load.
-        ((u64::from(load) * u64::from(left)) >> 32) as u32
+    fn index(hash: u64) -> usize {
+        (hash >> CELL_SHIFT) as usize & (CELLS - 1)
     }
 }
 
 impl Cell<'_> {
-    /// Adds to the load.
     #[inline(always)]
-    pub(super) fn add(&self, load: u32, now: Tick) {
-        let load = u64::from(self.load.saturating_add(load));
-        self.cell.store(self.tag << 48 | u64::from(now.0) << 32 | load, Ordering::Relaxed);
+    fn read(place: &AtomicU64) -> Cell<'_> {
+        Cell { place, bits: place.load(Ordering::Relaxed) }
+    }
+
+    /// Whether it is the cell of the key with this hash.
+    #[inline(always)]
+    pub(super) fn is_of(&self, hash: u64) -> bool {
+        (self.bits ^ hash >> TAG_SHIFT) & TAG == 0
+    }
+
+    /// Whether no key has taken it yet.
+    fn is_empty(&self) -> bool {
+        self.bits == 0
+    }
+
+    /// The load, also if it is outdated.
+    #[inline(always)]
+    pub(super) fn load(&self) -> f64 {
+        f64::from_bits(self.bits)
+    }
+
+    /// The load at this moment.
+    pub(super) fn load_at(&self, now: &Moment) -> f64 {
+        if self.load() > now.limit * OUTDATED { 0.0 } else { self.load() }
+    }
+
+    /// Writes another load for the same key.
+    #[inline(always)]
+    pub(super) fn set(&self, load: f64) {
+        self.place.store(load.to_bits() & !TAG | self.bits & TAG, Ordering::Relaxed);
+    }
+
+    /// Makes it the cell of the key with this hash, with this load.
+    pub(super) fn take(&self, hash: u64, load: f64) {
+        self.place.store(load.to_bits() & !TAG | hash >> TAG_SHIFT & TAG, Ordering::Relaxed);
     }
 }
 
@@ -129,75 +156,109 @@ mod tests {
 
     use super::*;
 
-    /// Adds one unit and returns the load before.
-    fn count<const BUCKETS: usize>(table: &Table<BUCKETS>, hash: u64, at: Duration) -> u32 {
-        let now = table.tick(Timestamp(at));
-        let cell = table.find(hash << TAG_SHIFT, now);
-        let load = cell.load;
-        cell.add(1, now);
-        load
+    /// The hash of a key in the first bucket.
+    fn hash(key: u64) -> u64 {
+        key << TAG_SHIFT
+    }
+
+    /// How many units a key has at this time.
+    fn units<const CELLS: usize>(table: &Table<CELLS>, key: u64, at: Duration) -> f64 {
+        let now = table.moment(Timestamp(at));
+        table.find(hash(key), &now).load_at(&now) / now.unit
+    }
+
+    /// Adds units to a key, and returns how many it had.
+    fn add<const CELLS: usize>(table: &Table<CELLS>, key: u64, units: f64, at: Duration) -> f64 {
+        let now = table.moment(Timestamp(at));
+        let cell = table.find(hash(key), &now);
+        let load = cell.load_at(&now);
+        cell.take(hash(key), load + units * now.unit);
+        load / now.unit
     }
 
     #[test]
     fn a_table_of_responses_has_four_mebibytes() {
-        assert_eq!(size_of::<Bucket>() * super::super::BUCKETS, 4 << 20);
+        assert_eq!(size_of::<AtomicU64>() * super::super::CELLS, 4 << 20);
     }
 
     #[test]
     fn a_load_decays_exponentially() {
-        for (decay_seconds, resolution) in [(2.5, 0.02), (0.01, 0.11), (100.0, 0.02)] {
-            let table = Table::<2>::new(decay_seconds);
+        for decay_seconds in [2.5, 0.01, 100.0] {
+            let table = Table::<8>::new(1e6, decay_seconds);
             let start = Duration::from_secs(1_700_000_000);
-            let now = table.tick(Timestamp(start));
-            table.find(7 << TAG_SHIFT, now).add(1_000_000, now);
-            for part in [0.1, 0.5, 1.0, 2.0, 5.0] {
-                let later = table.tick(Timestamp(start + Duration::from_secs_f64(part * decay_seconds)));
-                let (load, expected) = (f64::from(table.find(7 << TAG_SHIFT, later).load), 1e6 * f64::exp(-part));
-                assert!(
-                    (load / expected - 1.0).abs() < resolution,
-                    "{decay_seconds} s, {part}: {load}, not {expected}"
-                );
+            add(&table, 7, 1e6, start);
+            for part in [0.0, 0.1, 0.5, 1.0, 2.0, 5.0] {
+                let load = units(&table, 7, start + Duration::from_secs_f64(part * decay_seconds));
+                let expected = 1e6 * f64::exp(-part);
+                assert!((load / expected - 1.0).abs() < 1e-3, "{decay_seconds} s, {part}: {load}, not {expected}");
             }
         }
     }
 
     #[test]
-    fn an_old_load_is_none_and_one_from_another_worker_is_not_old() {
-        let table = Table::<2>::new(2.5);
-        let at = |ticks: u64| table.tick(Timestamp(Duration::from_nanos(ticks * table.tick_ns)));
-        table.find(7 << TAG_SHIFT, at(500)).add(100, at(500));
-        assert_eq!(table.find(7 << TAG_SHIFT, at(498)).load, 100);
-        assert_eq!(table.find(7 << TAG_SHIFT, at(500 + 1023)).load, 0);
-        assert_eq!(table.find(7 << TAG_SHIFT, at(500 + 30_000)).load, 0);
+    fn an_outdated_load_is_none_and_one_from_another_worker_is_not_outdated() {
+        let table = Table::<8>::new(100.0, 2.5);
+        let start = Duration::from_secs(1_700_000_000);
+        add(&table, 7, 100.0, start);
+        assert!(units(&table, 7, start + Duration::from_secs(60)) < 1e-6);
+        // The worker whose clock was read a second before counts it as larger, but not as nothing.
+        assert!((100.0..150.0).contains(&units(&table, 7, start - Duration::from_secs(1))));
+        // The clock is set back.
+        assert_eq!(units(&table, 7, start - Duration::from_secs(60)), 0.0);
+        assert_eq!(add(&table, 7, 1.0, start - Duration::from_secs(60)), 0.0);
+        // Units start again.
+        let period = Duration::from_nanos(table.period_ns);
+        let end = period * 500_000;
+        let before = end - Duration::from_secs(1);
+        add(&table, 8, 100.0, before);
+        assert!((units(&table, 8, before) - 100.0).abs() < 1e-6);
+        assert_eq!(units(&table, 8, end), 0.0);
+        assert!(table.moment(Timestamp(end)).unit.is_normal() && table.moment(Timestamp(before)).limit.is_normal());
     }
 
     #[test]
     fn a_full_bucket_keeps_the_frequent_keys() {
-        let table = Table::<2>::new(1e6);
+        let table = Table::<8>::new(1e6, 1e6);
         let at = Duration::from_secs(9);
         let frequent = [1, 2, 3];
         for round in 0..1000 {
-            for hash in frequent {
-                count(&table, hash, at);
+            for key in frequent {
+                add(&table, key, 1.0, at);
             }
-            count(&table, 100 + round, at);
+            add(&table, 100 + round, 1.0, at);
         }
-        for hash in frequent {
-            assert_eq!(count(&table, hash, at), 1000);
+        for key in frequent {
+            assert!((units(&table, key, at) - 1000.0).abs() < 1e-3);
         }
+    }
+
+    #[test]
+    fn keys_that_prefer_different_cells_are_found_at_once() {
+        let table = Table::<8>::new(1e6, 1e6);
+        let keys = [0x0007, 0x4007, 0x8007, 0xc007];
+        for key in keys {
+            add(&table, key, 1.0, Duration::from_secs(9));
+        }
+        assert!(keys.iter().all(|key| table.preferred(hash(*key)).is_of(hash(*key))));
+        add(&table, 0x0008, 1.0, Duration::from_secs(9));
+        assert!(
+            table.preferred(hash(0x0008)).is_of(hash(0x0008)),
+            "all have one unit: it takes the one that it prefers"
+        );
     }
 
     proptest! {
         /// Space saving: no key is counted too low, and too high by at most a bucket's share.
         #[test]
         fn no_key_is_counted_too_low(keys in prop::collection::vec(0u64..30, 1..600)) {
-            let table = Table::<2>::new(1e6);
+            let table = Table::<8>::new(1e6, 1e6);
             let mut counts = [0u32; 30];
             for (total, key) in (0u32..).zip(keys) {
-                let before = count(&table, key, Duration::from_secs(9));
-                let expected = counts[usize::try_from(key).unwrap()];
-                prop_assert!((expected..=expected + total / 4).contains(&before), "{before}, {expected} of {total}");
-                counts[usize::try_from(key).unwrap()] += 1;
+                let before = add(&table, key, 1.0, Duration::from_secs(9)).round();
+                let count = &mut counts[usize::try_from(key).unwrap()];
+                let most = f64::from(*count + total / 4);
+                prop_assert!((f64::from(*count)..=most).contains(&before), "{before}, {count} of {total}");
+                *count += 1;
             }
         }
     }
