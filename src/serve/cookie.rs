@@ -85,14 +85,15 @@ enum Validity {
 
 fn validity(cookie: &CookieOption<'_>, address: IpAddr, secrets: &CookieSecrets, now: u32) -> Validity {
     let Some(octets) = cookie.octets() else { return Validity::Invalid };
-    let (start, _) = octets.split_first_chunk().expect("it starts with the octets before the hash");
+    let (start, hash) = octets.split_first_chunk().expect("it starts with the octets before the hash");
+    let hash = u64::from_le_bytes(hash.try_into().expect("it ends with the hash"));
     let made = u32::from_be_bytes([start[12], start[13], start[14], start[15]]);
     // Serial number arithmetic (RFC 1982).
     let age = now.wrapping_sub(made).cast_signed();
     if start[8] != VERSION || !(EARLIEST_S..=OLDEST_S).contains(&age) {
         return Validity::Invalid;
     }
-    let is_made_by = |secret: &CookieSecret| bool::from(signed(*start, address, secret).ct_eq(&octets));
+    let is_made_by = |secret: &CookieSecret| bool::from(hash_of(start, address, secret).ct_eq(&hash));
     match secrets.all().find(|secret| is_made_by(secret)) {
         Some(secret) if secret == secrets.active() && age <= RENEWED_AFTER_S => Validity::Fresh(octets),
         Some(_) => Validity::Old,
@@ -112,10 +113,18 @@ fn start_of(client: [u8; 8], now: u32) -> [u8; START_OCTETS] {
     start
 }
 
-/// Appends the hash (RFC 9018 section 4.4): SipHash-2-4 of the octets before it and the address.
+/// Appends the hash.
 fn signed(start: [u8; START_OCTETS], address: IpAddr, secret: &CookieSecret) -> [u8; COOKIE_OCTETS] {
+    let mut cookie = [0; COOKIE_OCTETS];
+    cookie[..START_OCTETS].copy_from_slice(&start);
+    cookie[START_OCTETS..].copy_from_slice(&hash_of(&start, address, secret).to_le_bytes());
+    cookie
+}
+
+/// RFC 9018 section 4.4: SipHash-2-4 of the octets before the hash and the address.
+fn hash_of(start: &[u8; START_OCTETS], address: IpAddr, secret: &CookieSecret) -> u64 {
     let mut hashed = [0; START_OCTETS + 16];
-    hashed[..START_OCTETS].copy_from_slice(&start);
+    hashed[..START_OCTETS].copy_from_slice(start);
     let octets = match address {
         IpAddr::V4(address) => {
             hashed[START_OCTETS..START_OCTETS + 4].copy_from_slice(&address.octets());
@@ -126,11 +135,7 @@ fn signed(start: [u8; START_OCTETS], address: IpAddr, secret: &CookieSecret) -> 
             START_OCTETS + 16
         }
     };
-    let hash = SipHasher24::new_with_key(secret.octets()).hash(&hashed[..octets]);
-    let mut cookie = [0; COOKIE_OCTETS];
-    cookie[..START_OCTETS].copy_from_slice(&start);
-    cookie[START_OCTETS..].copy_from_slice(&hash.to_le_bytes());
-    cookie
+    SipHasher24::new_with_key(secret.octets()).hash(&hashed[..octets])
 }
 
 #[cfg(test)]

@@ -238,7 +238,7 @@ impl Responder {
         let admitted = self.admit(received);
         let response = match self.verdict(&admitted, received) {
             Verdict::Send | Verdict::DryRun => self.answer(&admitted, received, world, &mut accounting, out),
-            Verdict::Truncate => self.answer_over_the_limit(&admitted, out),
+            Verdict::Truncate => self.answer_over_the_limit(&admitted, received.packet.len(), out),
             Verdict::Drop => None,
         };
         self.account(received, &admitted.decoded, response.as_ref(), &accounting);
@@ -278,26 +278,46 @@ impl Responder {
         }
         let verdict = limiter.verdict(&received.requestor, received.at);
         match verdict {
-            Verdict::Send => {}
-            Verdict::Truncate if admitted.cookie.is_some() => self.stats.count_rate_limited(RateLimited::BadCookie),
-            Verdict::Truncate => self.stats.count_rate_limited(RateLimited::Truncated),
+            Verdict::Send | Verdict::Truncate => {}
             Verdict::Drop => self.stats.count_rate_limited(RateLimited::Dropped),
             Verdict::DryRun => self.stats.count_rate_limited(RateLimited::DryRun),
         }
         verdict
     }
 
-    /// Writes a response without records. Without a cookie it is not longer than its request.
+    /// Writes a response without records that is not longer than its request, which has
+    /// `most_octets`: the address that gets it may be a victim's. `None` if there is none.
     #[cold]
-    fn answer_over_the_limit(&self, admitted: &Admitted<'_>, out: &mut [u8]) -> Option<Response> {
-        let (request, error, qtype) = match &admitted.decoded {
+    fn answer_over_the_limit(&self, admitted: &Admitted<'_>, most_octets: usize, out: &mut [u8]) -> Option<Response> {
+        // A request with a server cookie has the space for a new one.
+        let mut attempts = [admitted.cookie.as_ref(), None].into_iter();
+        let response = attempts.find_map(|cookie| {
+            let response = self.without_records(&admitted.decoded, cookie, out)?;
+            (response.encoded.octets <= most_octets).then_some(response)
+        });
+        self.stats.count_rate_limited(match &response {
+            Some(response) if response.response_code == ErrorCode::BadCookie as u8 => RateLimited::BadCookie,
+            Some(_) => RateLimited::Truncated,
+            None => RateLimited::Dropped,
+        });
+        response
+    }
+
+    /// Writes TC; BADCOOKIE if there is a cookie for the client to repeat its query with (RFC 7873
+    /// section 5.3); or the error that the request gets anyway.
+    fn without_records(
+        &self,
+        decoded: &Decoded<'_>,
+        cookie: Option<&CheckedCookie>,
+        out: &mut [u8],
+    ) -> Option<Response> {
+        let (request, error, qtype) = match decoded {
             Decoded::Dropped => return None,
             Decoded::Error(request, code) => (request, Some(*code), qtype_of(request)),
-            // The client repeats its query with the new cookie (RFC 7873 section 5.3).
-            Decoded::Question(request, qtype) => (request, admitted.cookie.map(|_| ErrorCode::BadCookie), *qtype),
+            Decoded::Question(request, qtype) => (request, cookie.map(|_| ErrorCode::BadCookie), *qtype),
         };
         let mut options = ResponseOptions::default();
-        if let Some(cookie) = &admitted.cookie {
+        if let Some(cookie) = cookie {
             options.push_cookie(&cookie.octets);
         }
         let frame = Frame { most_octets: MAX_UDP_OCTETS, payload_size: self.settings.udp_payload_max, options };

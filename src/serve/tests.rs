@@ -284,24 +284,83 @@ fn a_client_gets_a_cookie_and_with_it_has_no_limit() {
     let messages: Vec<Message> = all.iter().map(|response| Message::from_vec(response).unwrap()).collect();
     let cookie = cookie_of(&messages[0]).unwrap();
     assert_eq!((cookie.len(), &cookie[..8]), (24, [7; 8].as_slice()));
-    // Over the limit: BADCOOKIE instead of TC, because the client can repeat the query with a cookie.
-    assert_eq!((u16::from(messages[0].response_code), u16::from(messages[20].response_code)), (0, 23));
-    assert_eq!((messages[20].truncation, messages[20].answers.len()), (false, 0));
-    assert_eq!(cookie_of(&messages[20]), Some(cookie.clone()));
+    // Over the limit, a response with a cookie would be longer than its query.
+    assert_eq!((messages[20].response_code, messages[20].truncation), (ResponseCode::NoError, true));
+    assert_eq!((messages[20].answers.len(), cookie_of(&messages[20])), (0, None));
 
     let whole = |response: &Vec<u8>| Message::from_vec(response).unwrap().answers.len() == 1;
     assert!(responses(settings.clone(), &with_cookie("www.lab.test.", &cookie), Transport::Udp, 100).iter().all(whole));
-    let mut forged = cookie;
+    let mut forged = cookie.clone();
     forged[23] ^= 1;
     let unused = ResponderSettings { cookies: settings.cookies.clone(), ..limited(1) };
     let forged = responses(unused, &with_cookie("www.lab.test.", &forged), Transport::Udp, 100);
     assert_eq!(forged.iter().filter(|response| whole(response)).count(), 10);
+    // BADCOOKIE instead of TC: the client repeats its query with the cookie.
+    let last = Message::from_vec(&forged[99]).unwrap();
+    assert_eq!((u16::from(last.response_code), last.truncation, last.answers.len()), (23, false, 0));
+    assert_eq!(cookie_of(&last), Some(cookie));
     // Without the option, or if cookies are off, nothing about them is sent.
     for (settings, packet) in
         [(settings, query_with_edns("www.lab.test.", HickoryType::A, 4096).to_vec().unwrap()), (limited(1), first)]
     {
         let response = Message::from_vec(&responses(settings, &packet, Transport::Udp, 1)[0]).unwrap();
         assert_eq!(cookie_of(&response), None);
+    }
+}
+
+/// A query with these options, and possibly a signature.
+fn query_of(name: &[u8], options: Option<&[u8]>, is_signed: bool) -> Vec<u8> {
+    let records = u8::from(options.is_some()) + u8::from(is_signed);
+    let mut packet = vec![0x47, 0x11, 1, 0, 0, 1, 0, 0, 0, 0, 0, records];
+    packet.extend(name);
+    packet.extend([0, 1, 0, 1]);
+    if let Some(options) = options {
+        packet.extend([0, 0, 41, 16, 0, 0, 0, 0, 0, 0, u8::try_from(options.len()).unwrap()]);
+        packet.extend(options);
+    }
+    if is_signed {
+        packet.extend(b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x16\x04hmac\0TIMESTFU\0\0ID\0\0\0\0");
+    }
+    packet
+}
+
+#[test]
+fn no_response_over_the_limit_is_longer_than_its_query() {
+    let settings =
+        ResponderSettings { cookies: cookies(), nsid: Some([b'x'; 100].as_slice().into()), chaos: true, ..limited(1) };
+    let world = lab_world(&["www 60 A 192.0.2.1"]);
+    let requestor = Requestor::at("203.0.113.7".parse().unwrap());
+    let mut responder = Responder::new(settings, 1);
+    let mut out = [0; MAX_UDP_OCTETS];
+    let mut send = |packet: &[u8]| {
+        let octets = responder.respond(&world, &Received::new(packet, requestor, Timestamp::default()), &mut out);
+        out[..octets].to_vec()
+    };
+    (0..10).for_each(|_| drop(send(&query_of(b"\x03www\x03lab\x04test\0", None, false))));
+    let cookie = |octets: u8| [&[0, 10, 0, octets][..], &vec![7; usize::from(octets)]].concat();
+    let others =
+        [&[][..], b"\0\x03\0\0", b"\0\x08\0\x07\0\x01\x18\0\x0a\x35\x01", b"\0\x0b\0\0", b"\0\x0c\0\x08padding."];
+    let options = (0..=41).flat_map(|octets| others.map(|other| Some([&cookie(octets), other].concat())));
+    let all = options.chain(others.map(|other| Some(other.to_vec()))).chain([None]);
+    for options in all {
+        let names: [&[u8]; 4] =
+            [b"\0", b"\x03www\x03lab\x04test\0", b"\x05other\x04test\0", &[&[63; 192][..], &[0]].concat()];
+        for (name, is_signed) in names.iter().flat_map(|name| [(name, false), (name, true)]) {
+            let packet = query_of(name, options.as_deref(), is_signed);
+            let response = send(&packet);
+            assert!((12..=packet.len()).contains(&response.len()), "{packet:?}: {response:?}");
+            // A cut packet, another opcode, no question, two of them, another version of EDNS.
+            for end in 0..packet.len() {
+                assert!(send(&packet[..end]).len() <= end, "{:?}", &packet[..end]);
+            }
+            for (at, octet) in [(2, 0x28), (5, 0), (5, 2), (11, 3), (12 + name.len() + 10, 1)] {
+                let mut changed = packet.clone();
+                if let Some(place) = changed.get_mut(at) {
+                    *place = octet;
+                }
+                assert!(send(&changed).len() <= changed.len(), "{changed:?}");
+            }
+        }
     }
 }
 
