@@ -88,7 +88,7 @@ impl From<Format> for LogFormat {
 /// Serves until a signal stops it.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let ServeArguments { config, listen, zones, admin, api, state, in_memory, log_format, verbose } = arguments;
-    daemon::end_on_signals().context("cannot listen for signals")?;
+    let end_on_signals = daemon::end_on_signals().context("cannot listen for signals")?;
     let file =
         settings::locate_or_default(config.as_deref(), zones.as_deref())?.as_deref().map(absolute).transpose()?;
     let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
@@ -107,11 +107,13 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let Some(settings) = reading.settings else {
         return broken(&reading.diagnostics, reading.source);
     };
-    // Before there are other threads, which inherit the restrictions.
+    // Before there are other threads, which inherit the restrictions. The one that waits for signals
+    // is older, because the settings may be on a file system that hangs.
     let privileges = match privilege::restrict(&source, &settings) {
         Ok(privileges) => privileges,
         Err(diagnostic) => return broken(&[*diagnostic], reading.source),
     };
+    let _end_on_signals = end_on_signals.renew().context("cannot listen for signals")?;
     // Dropped last: that writes the rest of the log.
     let log = logging::start(settings.log.format, verbose).context("cannot start threads")?;
     match daemon::run(source, settings, privileges) {

@@ -9,6 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(unix)]
+use tokio::sync::oneshot;
+
+#[cfg(unix)]
 use crate::logging;
 
 /// How long after the first signal to stop the process ends in any case: slightly less than 5 s,
@@ -20,12 +23,20 @@ const LONGEST_END: Duration = Duration::from_millis(4700);
 #[cfg(unix)]
 const EXIT: Duration = Duration::from_millis(200);
 
+/// The thread that ends the process after a signal. It also waits when this is dropped.
+#[must_use]
+pub(crate) struct EndOnSignals {
+    #[cfg(unix)]
+    replaced: oneshot::Sender<()>,
+}
+
 /// Ensures that the process ends within 5 s of SIGTERM or SIGINT, even while it reads files that do
 /// not respond or writes to a blocked log. The handler has its own thread and runtime, which wait
 /// for nothing else.
 #[cfg(unix)]
-pub(crate) fn end_on_signals() -> io::Result<()> {
+pub(crate) fn end_on_signals() -> io::Result<EndOnSignals> {
     let (listens, is_listening) = mpsc::channel();
+    let (replaced, is_replaced) = oneshot::channel();
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let signals = runtime.and_then(|runtime| Ok((runtime.block_on(async { Signals::listen() })?, runtime)));
@@ -35,17 +46,40 @@ pub(crate) fn end_on_signals() -> io::Result<()> {
         };
         // The caller waits for this.
         let _ = listens.send(Ok(()));
-        runtime.block_on(async {
-            signals.stop().await;
-            if tokio::time::timeout(LONGEST_END, signals.stop()).await.is_ok() {
-                // A second signal. The server also receives it and logs it.
-                tokio::time::sleep(EXIT).await;
-            }
-        });
-        exit();
+        if runtime.block_on(wait_for_the_end(&mut signals, is_replaced)) {
+            exit();
+        }
     };
     thread::Builder::new().name("signals".to_owned()).spawn(work)?;
-    is_listening.recv().map_err(io::Error::other)?
+    is_listening.recv().map_err(io::Error::other)??;
+    Ok(EndOnSignals { replaced })
+}
+
+/// Returns true when the process has to end, and false if another thread sees to that.
+#[cfg(unix)]
+async fn wait_for_the_end(signals: &mut Signals, is_replaced: oneshot::Receiver<()>) -> bool {
+    tokio::select! {
+        // The other thread may not have seen a signal that has come already.
+        biased;
+        _ = signals.stop() => {}
+        Ok(()) = is_replaced => return false,
+    }
+    if tokio::time::timeout(LONGEST_END, signals.stop()).await.is_ok() {
+        // A second signal. The server also receives it and logs it.
+        tokio::time::sleep(EXIT).await;
+    }
+    true
+}
+
+#[cfg(unix)]
+impl EndOnSignals {
+    /// Replaces the thread by one that has the restrictions of the calling thread.
+    pub(crate) fn renew(self) -> io::Result<EndOnSignals> {
+        let renewed = end_on_signals()?;
+        // It may be ending the process already.
+        let _ = self.replaced.send(());
+        Ok(renewed)
+    }
 }
 
 /// Ends the process. An orderly exit may block, for example on standard output.
@@ -66,8 +100,15 @@ fn exit() {
 
 /// Systems without signals need no handler.
 #[cfg(not(unix))]
-pub(crate) fn end_on_signals() -> io::Result<()> {
-    Ok(())
+pub(crate) fn end_on_signals() -> io::Result<EndOnSignals> {
+    Ok(EndOnSignals {})
+}
+
+#[cfg(not(unix))]
+impl EndOnSignals {
+    pub(crate) fn renew(self) -> io::Result<EndOnSignals> {
+        Ok(self)
+    }
 }
 
 /// The signals that stop the server.

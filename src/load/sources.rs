@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::background;
 use crate::config::{Diagnostic, SourceFile};
 use crate::files;
+use crate::privilege::out_of_reach;
 use crate::store::{self, Contents, MemoryRoom, ReplaceError, Stamp, WriteState, Writers};
 
 /// The settings, zone files and geo databases, each by its path. Whether a file changed is seen by
@@ -99,14 +100,15 @@ impl Sources for FileSources {
     }
 
     fn text(&self, path: &Path) -> Result<Contents, String> {
-        match store::read_text(path, &self.writers)? {
+        match store::read_text(path, &self.writers).map_err(|problem| out_of_reach(path).unwrap_or(problem))? {
             Contents::Absent if self.named.iter().any(|named| named == path) => Err("there is no such file".to_owned()),
             contents => Ok(contents),
         }
     }
 
     fn bytes(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, String> {
-        files::read(path, at_most).map_err(|error| format!("the file cannot be read: {error}"))
+        let problem = |error| out_of_reach(path).unwrap_or_else(|| format!("the file cannot be read: {error}"));
+        files::read(path, at_most).map_err(problem)
     }
 
     fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {

@@ -5,8 +5,8 @@
 //!  when the ports are open      the user of `[process] user`, without capabilities
 //! ```
 //!
-//! Landlock covers the thread that asks for it and the threads that it starts. Here these are all
-//! threads except the one that ends the process after a signal, which opens no files.
+//! Landlock covers the thread that asks for it and the threads that it starts. The one thread that is
+//! older, which ends the process after a signal, is then replaced by a new one.
 
 #[cfg(target_os = "linux")]
 mod file_access;
@@ -23,7 +23,7 @@ use crate::store::SettingsSource;
 use paths::Paths;
 use user::Identity;
 
-pub(crate) use paths::is_reachable;
+pub(crate) use paths::{is_reachable, out_of_reach};
 
 /// What the process has given up, and what it gives up when its ports are open.
 #[derive(Debug)]

@@ -73,6 +73,19 @@ pub(crate) fn is_reachable(path: &Path) -> bool {
     real.map_or(true, |real| reachable.iter().any(|directory| real.starts_with(directory)))
 }
 
+/// What to say instead of "permission denied" about a file that Landlock puts out of reach, such as
+/// one that became a link to another place.
+pub(crate) fn out_of_reach(file: &Path) -> Option<String> {
+    let real = || fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    (!is_reachable(file)).then(|| {
+        format!(
+            "the file cannot be read: {} is outside of the directories that the server may use since its start \
+             (Landlock); restart the server, or set `landlock = false` in `[process]`",
+            real().display()
+        )
+    })
+}
+
 /// Why the user of the process cannot use paths that the settings name.
 pub(super) fn unusable(source: &SettingsSource, settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();

@@ -1,9 +1,10 @@
 //! A server that root starts, and that changes to another user when its ports are open.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::process::{Command, Stdio};
 
-use crate::server::{Lab, Running, Transport, WebServer, text};
+use crate::server::{Lab, Running, Transport, WebServer, text, wait_for};
 
 /// The user nobody and its group, on every Linux system (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65534;
@@ -88,6 +89,65 @@ pub(crate) fn a_directory_outside_the_landlock_needs_a_restart() {
     server.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
     assert!(!server.log().contains("has changed"), "{}", server.log());
     assert!(server.stop().success());
+}
+
+pub(crate) fn a_zone_file_that_becomes_a_link_out_of_the_landlock_says_so() {
+    let zone = |value: &str| {
+        format!("name = 'lab.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 60\nvalues = ['{value}']\n")
+    };
+    let lab = lab(&zone("192.0.2.1"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("lab.toml");
+    fs::write(&target, zone("192.0.2.2")).unwrap();
+    let server = lab.serve();
+    server.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
+    symlink(&target, lab.path("zones/new")).unwrap();
+    fs::rename(lab.path("zones/new"), lab.path("zones/lab.toml")).unwrap();
+    let problem = format!("{} is outside of the directories that the server may use since its start", target.display());
+    server.wait_for_log(&problem);
+    server.wait_for_log("restart the server, or set `landlock = false` in `[process]`");
+    assert_eq!(server.ask("www.lab.test.", Transport::Udp).addresses, ["192.0.2.1"]);
+    assert!(server.stop().success());
+    let server = lab.serve();
+    server.wait_for_answer("www.lab.test.", &["192.0.2.2"]);
+    assert!(server.stop().success());
+}
+
+/// strace shows when each thread is started, and when Landlock begins.
+pub(crate) fn no_thread_is_older_than_the_landlock() {
+    let lab = lab("name = 'lab.test'\n");
+    let (trace, settings) = (lab.path("trace"), lab.path("fiftythree.toml"));
+    let serve = lab.command(&["serve", "--config", settings.to_str().unwrap()]);
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=clone,clone3,landlock_restrict_self", "-o"]).arg(&trace);
+    command.arg(serve.get_program()).args(serve.get_args()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut tracer = command.spawn().unwrap();
+    let calls = || fs::read_to_string(&trace).unwrap_or_default();
+    let pid = wait_for("process", || Some(calls().split_whitespace().next()?.to_owned()));
+    let threads = wait_for("thread of each kind", || {
+        let threads = threads_of(&pid);
+        let count = |start: &str| threads.iter().filter(|(_, name)| name.starts_with(start)).count();
+        (count("signals") == 1 && count("udp") > 0).then_some(threads)
+    });
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().unwrap().success());
+    assert!(tracer.wait().unwrap().success());
+    let calls = calls();
+    let (_, after) = calls.split_once("landlock_restrict_self(").expect("Landlock begins");
+    for (id, name) in threads {
+        let is_its_start = |line: &str| line.contains("clone") && line.ends_with(&format!("= {id}"));
+        assert!(after.lines().any(is_its_start), "{name} is older: {calls}");
+    }
+}
+
+/// The threads of a process except its first one: their ids and names.
+fn threads_of(pid: &str) -> Vec<(String, String)> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let thread = |task: std::io::Result<fs::DirEntry>| {
+        let task = task.ok()?;
+        let name = fs::read_to_string(task.path().join("comm")).ok()?;
+        Some((task.file_name().into_string().ok()?, name.trim().to_owned()))
+    };
+    tasks.filter_map(thread).filter(|(id, _)| id != pid).collect()
 }
 
 fn failover_zone(port: u16) -> String {
