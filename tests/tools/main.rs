@@ -11,6 +11,8 @@
 mod api_clients;
 /// The status page in Chromium.
 mod browser;
+/// Cookies and the TCP keepalive, as clients of other vendors read them.
+mod edns_options;
 /// Geo databases that people publish.
 mod geo_databases;
 /// IPv4 and IPv6 on one port.
@@ -84,6 +86,8 @@ const TESTS: &[Test] = &[
     test!(api_clients::ansible_makes_what_a_playbook_says_and_nothing_twice, ANSIBLE, DIG),
     test!(api_clients::the_example_for_pytest, BOTO3, DIG),
     test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),
+    test!(edns_options::dig_and_kdig_take_each_other_s_cookies, DIG, KDIG),
+    test!(edns_options::dig_reads_the_keepalive_over_tcp_and_finds_none_over_udp, DIG, KDIG),
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
     test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),
@@ -103,6 +107,10 @@ const TESTS: &[Test] = &[
     test!(privilege::root_gives_up_its_privileges_and_everything_still_works, ROOT),
     #[cfg(target_os = "linux")]
     test!(privilege::a_directory_outside_the_landlock_needs_a_restart, ROOT, LANDLOCK),
+    #[cfg(target_os = "linux")]
+    test!(privilege::a_zone_file_that_becomes_a_link_out_of_the_landlock_says_so, LANDLOCK),
+    #[cfg(target_os = "linux")]
+    test!(privilege::no_thread_is_older_than_the_landlock, LANDLOCK, STRACE),
     test!(proxy::the_page_behind_nginx, NGINX),
     test!(proxy::the_page_behind_caddy, CADDY),
     test!(proxy::without_a_token_nothing_changes_behind_a_proxy),

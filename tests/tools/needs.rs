@@ -57,6 +57,7 @@ pub(crate) const DNSTAP_LDNS: Need = program!("dnstap-ldns", "Debian package dns
 pub(crate) const FISH: Need = program!("fish", "Debian package fish");
 pub(crate) const FSTRM_CAPTURE: Need = program!("fstrm_capture", "Debian package fstrm-bin");
 pub(crate) const GROFF: Need = program!("groff", "Debian package groff");
+pub(crate) const KDIG: Need = program!("kdig", "Debian package knot-dnsutils");
 pub(crate) const MANDOC: Need = program!("mandoc", "Debian package mandoc");
 pub(crate) const NGINX: Need = program!("nginx", "Debian package nginx-light");
 pub(crate) const OCTODNS: Need = client!("octoDNS", "octodns-sync");
