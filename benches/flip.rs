@@ -152,6 +152,7 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
         tags: Default::default(),
         record_sets,
         record_groups: Vec::new(),
+        default_addresses: Vec::new(),
     };
     ServedZone {
         zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &CidrTables::default())),

@@ -141,6 +141,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
         tags: Default::default(),
         record_sets: head.into_iter().chain(sets).collect(),
         record_groups: Vec::new(),
+        default_addresses: Vec::new(),
     };
     Arc::new(Zone::compile(&zone, &|id: &HealthCheckId| id.0.parse().ok().map(CheckSlot), &CidrTables::default()))
 }

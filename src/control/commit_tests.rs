@@ -266,6 +266,7 @@ fn a_zone_and_its_records_come_and_go() {
         vpc_regions: Vec::new(),
         record_sets: Vec::new(),
         record_groups: Vec::new(),
+        default_addresses: Vec::new(),
     };
     let id = ObjectId::HostedZone(new.id.clone());
     let create = |zone: &HostedZone| Change::Create(Object::HostedZone(Arc::new(zone.clone())));

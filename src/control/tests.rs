@@ -771,7 +771,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     assert_eq!(control.do_loads(), 1);
     assert_eq!(counts(), (1, 1));
     let outcome = reloads.borrow().outcome.to_string();
-    assert!(outcome.starts_with("serving 4 records in 1 zone, 0 health checks; errors in the files: 1, "), "{outcome}");
+    assert!(outcome.starts_with("serving 3 records in 1 zone, 0 health checks; errors in the files: 1, "), "{outcome}");
     assert!(outcome.contains("other.test.toml") && !outcome.contains('\n'), "{outcome}");
 }
 

@@ -16,7 +16,7 @@ impl<'m> Names<'m> {
     /// The record sets of a group, by member.
     pub(crate) fn sets(&self, owner: &Owner) -> Vec<&'m ResourceRecordSet> {
         let is_member = |set: &&ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
-        self.0.record_sets.iter().filter(is_member).collect()
+        self.0.answered_sets().filter(is_member).collect()
     }
 
     /// The group that an alias points to.

@@ -10,7 +10,7 @@ pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meter
     let mut groups = CountedGroups::default();
     let mut any = false;
     for name in names.iter().filter(|name| name.is_within(compiled.name())) {
-        let sets = || source.record_sets.iter().filter(|set| set.name == *name);
+        let sets = || source.answered_sets().filter(|set| set.name == *name);
         let mut types: Vec<RecordType> = sets().map(|set| set.record_type).collect();
         types.sort_unstable();
         types.dedup();

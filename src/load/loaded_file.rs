@@ -255,6 +255,6 @@ pub(super) fn served(files: &[Arc<LoadedFile>]) -> Vec<ServedFile> {
 }
 
 fn example(zone: &HostedZone) -> Option<Name> {
-    let mut sets = zone.record_sets.iter().filter(|_| !zone.is_private());
+    let mut sets = zone.answered_sets().filter(|_| !zone.is_private());
     sets.find(|set| set.record_type == RecordType::A && !set.name.is_wildcard()).map(|set| set.name.clone())
 }

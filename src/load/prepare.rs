@@ -246,7 +246,9 @@ fn is_same(one: &HostedZone, other: &HostedZone) -> bool {
 
 /// All members; of the record sets only their number.
 fn members(zone: &HostedZone) -> impl PartialEq {
-    let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, record_sets, record_groups } = zone;
+    // Default addresses follow from the others and the settings.
+    let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = zone;
+    let HostedZone { record_sets, record_groups, default_addresses: _, .. } = zone;
     (id, name, comment, vpcs, vpc_regions, caller_reference, tags, record_groups, record_sets.len())
 }
 

@@ -51,6 +51,10 @@ impl Snapshot for LoadedConfig {
         config::default_record_sets(zone, &self.settings.dns)
     }
 
+    fn default_addresses(&self, zone: &HostedZone) -> Vec<ResourceRecordSet> {
+        config::default_addresses(zone, &self.settings.dns)
+    }
+
     fn udp_payload_max(&self) -> u16 {
         self.settings.dns.udp_payload_max
     }

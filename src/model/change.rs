@@ -9,10 +9,10 @@ use std::fmt;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::rules::describe_key;
+use super::rules::{describe_key, target_not_found};
 use super::{
-    CidrCollection, Content, HostedZone, Name, RecordData, RecordType, ResourceRecordSet, Severity, Violation,
-    violations,
+    CidrCollection, Content, Field, HostedZone, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet,
+    Severity, Violation, violations,
 };
 
 /// The most values of one batch; an UPSERT counts its values twice, an alias counts as one value
@@ -91,6 +91,22 @@ pub enum ChangeError {
     /// DELETE with fields that differ from those of the zone.
     #[error("Tried to delete resource record set {0} but the values provided do not match the current values")]
     DoesNotMatch(RecordSetKey),
+    /// CREATE or UPSERT of an alias whose target is created after it.
+    #[error("{}", target_not_found(&target.name, target.record_type, zone))]
+    TargetComesLater {
+        /// The target, without a set identifier.
+        target: RecordSetKey,
+        /// The zone.
+        zone: HostedZoneId,
+    },
+    /// DELETE of what an alias targets that stays. No sentence of Route 53 is known.
+    #[error("Tried to delete resource record set {target} but the alias {alias} targets it")]
+    IsAliasTarget {
+        /// The deleted record set.
+        target: RecordSetKey,
+        /// The alias.
+        alias: RecordSetKey,
+    },
     /// The SOA of the zone would be gone.
     #[error("A HostedZone must contain exactly one SOA record.")]
     NoSoa,
@@ -168,7 +184,8 @@ impl HostedZone {
             draft.make(change, &mut errors);
         }
         if errors.is_empty() {
-            errors = draft.violations(collections, udp_payload_max);
+            errors = draft.early_aliases(batch);
+            errors.extend(draft.violations(collections, udp_payload_max));
         }
         if errors.is_empty() { Ok(draft.finish()) } else { Err(errors) }
     }
@@ -263,24 +280,57 @@ impl<'z> Draft<'z> {
         let broken = violations(&zone, collections, udp_payload_max).into_iter();
         let broken = broken.filter(|violation| violation.severity != Severity::Warning);
         errors.extend(broken.map(|violation| {
-            let key = zone.record_sets[violation.record_set].key();
-            ChangeError::Rule { key, violation }
+            let set = &zone.record_sets[violation.record_set];
+            self.deleted_target(set, &violation).unwrap_or_else(|| ChangeError::Rule { key: set.key(), violation })
         }));
         errors
     }
 
-    fn finish(self) -> HostedZone {
-        let zone = self.with(Vec::new());
-        HostedZone { record_sets: self.sets.into_iter().flatten().collect(), ..zone }
+    /// The error for an alias that the batch does not touch, but whose target it deletes.
+    fn deleted_target(&self, alias: &ResourceRecordSet, violation: &Violation) -> Option<ChangeError> {
+        let Content::Alias(target) = &alias.content else { return None };
+        if violation.field != Field::Alias || self.done.contains_key(&alias.key()) {
+            return None;
+        }
+        let mut deleted =
+            self.done.keys().filter(|key| key.name == target.name && key.record_type == alias.record_type);
+        Some(ChangeError::IsAliasTarget { target: deleted.next()?.clone(), alias: alias.key() })
     }
 
-    /// The zone with these record sets, and the settings of the groups that are left.
+    /// Aliases whose targets are created by a later change of the batch: Route 53 looks for a target
+    /// when it makes the change of the alias.
+    fn early_aliases(&self, batch: &ChangeBatch) -> Vec<ChangeError> {
+        let creates = |change: &&Change| change.action != ChangeAction::Delete;
+        let mut created = HashMap::new();
+        for (at, change) in batch.changes.iter().enumerate().filter(|(_, change)| creates(change)) {
+            created.entry((&change.record_set.name, change.record_set.record_type)).or_insert(at);
+        }
+        let exists = |target: &Name, record_type: RecordType| {
+            self.zone.answered_sets().any(|set| set.record_type == record_type && set.name == *target)
+        };
+        let mut errors = Vec::new();
+        for (at, change) in batch.changes.iter().enumerate().filter(|(_, change)| creates(change)) {
+            let Content::Alias(alias) = &change.record_set.content else { continue };
+            let (target, record_type) = (&alias.name, change.record_set.record_type);
+            let comes_later = created.get(&(target, record_type)).is_some_and(|created| *created > at);
+            if comes_later && !exists(target, record_type) {
+                let target = RecordSetKey { name: target.clone(), record_type, set_identifier: None };
+                errors.push(ChangeError::TargetComesLater { target, zone: self.zone.id.clone() });
+            }
+        }
+        errors
+    }
+
+    fn finish(mut self) -> HostedZone {
+        let sets = std::mem::take(&mut self.sets);
+        self.with(sets.into_iter().flatten().collect())
+    }
+
+    /// The zone with these record sets, and with the default addresses and the settings of groups that
+    /// are left.
     fn with(&self, record_sets: Vec<ResourceRecordSet>) -> HostedZone {
-        let groups: HashSet<(&Name, RecordType)> =
-            self.sets.iter().flatten().map(|set| (&set.name, set.record_type)).collect();
         let zone = self.zone;
-        let left = zone.record_groups.iter().filter(|group| groups.contains(&(&group.name, group.record_type)));
-        HostedZone {
+        let mut after = HostedZone {
             id: zone.id.clone(),
             name: zone.name.clone(),
             comment: zone.comment.clone(),
@@ -289,8 +339,19 @@ impl<'z> Draft<'z> {
             caller_reference: zone.caller_reference.clone(),
             tags: zone.tags.clone(),
             record_sets,
-            record_groups: left.cloned().collect(),
+            record_groups: Vec::new(),
+            default_addresses: Vec::new(),
+        };
+        let left = zone.default_addresses.iter().filter(|set| after.lacks_address(set));
+        after.default_addresses = left.cloned().collect();
+        // Most zones have no such settings.
+        if !zone.record_groups.is_empty() {
+            let groups: HashSet<(&Name, RecordType)> =
+                after.answered_sets().map(|set| (&set.name, set.record_type)).collect();
+            let left = zone.record_groups.iter().filter(|group| groups.contains(&(&group.name, group.record_type)));
+            after.record_groups = left.cloned().collect();
         }
+        after
     }
 }
 
@@ -344,6 +405,7 @@ mod tests {
             tags: Default::default(),
             record_sets: [&[soa, ns], sets].concat(),
             record_groups: Vec::new(),
+            default_addresses: Vec::new(),
         }
     }
 
@@ -481,14 +543,20 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_may_target_what_the_batch_creates_and_keeps_its_target() {
+    fn an_alias_may_target_what_the_batch_created_before_and_keeps_its_target() {
         let target = AliasTarget { name: name("a.lab.test"), evaluate_target_health: false };
         let alias = ResourceRecordSet { content: Content::Alias(target), ..a("b.lab.test", &[]) };
         let a = a("a.lab.test", &["192.0.2.1"]);
-        let after = apply(&zone(&[]), &[(Create, alias), (Create, a.clone())]).unwrap();
-        let message =
+        let after = apply(&zone(&[]), &[(Create, a.clone()), (Create, alias.clone())]).unwrap();
+        let not_found =
             "Tried to create an alias that targets a.lab.test., type A in zone Z1, but that target was not found";
-        refused(&after, &[(Delete, a)], &[message]);
+        refused(&zone(&[]), &[(Create, alias.clone())], &[not_found]);
+        refused(&zone(&[]), &[(Create, alias.clone()), (Create, a.clone())], &[not_found]);
+        let message = "Tried to delete resource record set [name='a.lab.test.', type='A'] but the alias \
+                       [name='b.lab.test.', type='A'] targets it";
+        refused(&after, &[(Delete, a.clone())], &[message]);
+        assert!(apply(&after, &[(Upsert, alias.clone()), (Upsert, a.clone())]).is_ok());
+        assert_eq!(apply(&after, &[(Delete, a), (Delete, alias)]), Ok(zone(&[])));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Name, RecordType, Region, ResourceRecordSet, Tags, VpcId};
+use super::{Content, Name, RecordData, RecordType, Region, ResourceRecordSet, Tags, VpcId};
 
 /// The id of a hosted zone: `Z` and 1 to 31 of `[A-Z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +30,9 @@ pub struct HostedZone {
     pub record_sets: Vec<ResourceRecordSet>,
     /// Settings for groups beyond Route 53's; most groups have none.
     pub record_groups: Vec<RecordGroup>,
+    /// Addresses of this server's name servers that the zone has no record sets for. They are in
+    /// answers, but they are no record sets of the zone.
+    pub default_addresses: Vec<ResourceRecordSet>,
 }
 
 /// The properties that identify a hosted zone.
@@ -146,5 +149,31 @@ impl HostedZone {
     /// True when the zone is served only to clients in its VPCs.
     pub fn is_private(&self) -> bool {
         !self.vpcs.is_empty()
+    }
+
+    /// Everything that is answered: the record sets and the default addresses.
+    pub fn answered_sets(&self) -> impl Iterator<Item = &ResourceRecordSet> {
+        self.record_sets.iter().chain(&self.default_addresses)
+    }
+
+    /// The targets of the zone's own NS set.
+    pub fn name_servers(&self) -> impl Iterator<Item = Name> {
+        let is_apex_ns = |set: &&ResourceRecordSet| set.record_type == RecordType::Ns && set.name == self.name;
+        let values = self.record_sets.iter().filter(is_apex_ns).flat_map(|set| match &set.content {
+            Content::Records { values, .. } => values.as_slice(),
+            Content::Alias(_) => &[],
+        });
+        values.filter_map(RecordData::target)
+    }
+
+    /// Whether the zone has room for this default address: its NS set names the server, and it has
+    /// no such record set there.
+    pub fn lacks_address(&self, set: &ResourceRecordSet) -> bool {
+        let is_taken = |other: &ResourceRecordSet| {
+            (other.record_type == set.record_type || other.record_type == RecordType::Cname) && other.name == set.name
+        };
+        set.name.is_within(&self.name)
+            && self.name_servers().any(|name| name == set.name)
+            && !self.record_sets.iter().any(is_taken)
     }
 }

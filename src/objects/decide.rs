@@ -32,6 +32,9 @@ pub(crate) trait Snapshot {
     /// The record sets that a new zone gets besides its own, such as SOA and NS.
     fn default_record_sets(&self, zone: &HostedZone) -> Vec<ResourceRecordSet>;
 
+    /// What [`HostedZone::default_addresses`] are for this zone.
+    fn default_addresses(&self, zone: &HostedZone) -> Vec<ResourceRecordSet>;
+
     /// The size of UDP responses that record sets must fit into.
     fn udp_payload_max(&self) -> u16;
 }
@@ -126,6 +129,7 @@ fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, Com
         let message = format!("{} is too long: the names of its name server and its SOA do not fit", zone.name);
         return Err(refusal(ErrorCode::InvalidDomainName, message));
     }
+    zone.default_addresses = objects.default_addresses(&zone);
     Ok(zone)
 }
 
@@ -214,20 +218,19 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
         return Err(refusal(ErrorCode::NoSuchHealthCheck, no_such_check(&unknown.0)));
     }
     let applied = zone.apply(batch, objects.cidr_collections(), objects.udp_payload_max());
-    applied.map_err(|errors| {
+    let mut zone = applied.map_err(|errors| {
         let messages = errors.iter().map(ToString::to_string).collect();
-        Refusal { code: ErrorCode::InvalidChangeBatch, messages }.into()
-    })
+        Refusal { code: ErrorCode::InvalidChangeBatch, messages }
+    })?;
+    zone.default_addresses = objects.default_addresses(&zone);
+    Ok(zone)
 }
 
 fn may_be_removed(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitError> {
     match object {
         Object::HostedZone(zone) => {
-            // API DeleteHostedZone, HostedZoneNotEmpty. The addresses of the default name servers are
-            // this server's own addition.
-            let defaults = objects.default_record_sets(&HostedZone { record_sets: Vec::new(), ..(**zone).clone() });
-            let is_required = |set: &ResourceRecordSet| is_apex_default(set, &zone.name) || defaults.contains(set);
-            if zone.record_sets.iter().all(is_required) {
+            // API DeleteHostedZone, HostedZoneNotEmpty.
+            if zone.record_sets.iter().all(|set| is_apex_default(set, &zone.name)) {
                 return Ok(());
             }
             let message =

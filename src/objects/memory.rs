@@ -148,6 +148,10 @@ impl Snapshot for State {
         missing.map(|(record_type, ttl, value)| default_set(&zone.name, record_type, ttl, &value)).collect()
     }
 
+    fn default_addresses(&self, _: &HostedZone) -> Vec<ResourceRecordSet> {
+        Vec::new()
+    }
+
     fn udp_payload_max(&self) -> u16 {
         1232
     }

@@ -70,6 +70,7 @@ impl Zone {
             tags: Default::default(),
             record_sets,
             record_groups: Vec::new(),
+            default_addresses: Vec::new(),
         };
         Zone { unavailable: true, ..Zone::compile(&zone, &|_| None, &CidrTables::default()) }
     }
@@ -98,14 +99,15 @@ struct NewNode<'m> {
 
 impl<'m> Names<'m> {
     fn of(zone: &'m HostedZone) -> Names<'m> {
-        let count = zone.record_sets.len();
+        let answered: Vec<&ResourceRecordSet> = zone.answered_sets().collect();
+        let count = answered.len();
         let apex = NewNode { labels: &[], parent: 0, shared_with: None, wildcard: None, sets: 0..0 };
         let (mut list, mut numbers) = (Vec::with_capacity(count + 1), HashMap::with_capacity(count + 1));
         list.push(apex);
         numbers.insert(&[][..], 0);
         let mut names = Names { list, numbers, sets: Vec::new(), has_cuts: false };
         let mut placed = Vec::with_capacity(count);
-        for (at, set) in (0..).zip(background::yielding(&zone.record_sets)) {
+        for (at, set) in (0..).zip(background::yielding(&answered)) {
             if let Some(labels) = set.name.relative_to(&zone.name) {
                 let node = names.number(labels);
                 names.has_cuts |= node > 0 && set.record_type == RecordType::Ns;
@@ -113,7 +115,7 @@ impl<'m> Names<'m> {
             }
         }
         placed.sort_unstable();
-        names.place(&placed, &zone.record_sets);
+        names.place(&placed, &answered);
         names
     }
 
@@ -149,8 +151,8 @@ impl<'m> Names<'m> {
     }
 
     /// Takes the sets, sorted by the number of their name and by type.
-    fn place(&mut self, placed: &[(u32, RecordType, usize)], sets: &'m [ResourceRecordSet]) {
-        self.sets = placed.iter().map(|&(_, _, at)| &sets[at]).collect();
+    fn place(&mut self, placed: &[(u32, RecordType, usize)], sets: &[&'m ResourceRecordSet]) {
+        self.sets = placed.iter().map(|&(_, _, at)| sets[at]).collect();
         for (at, &(node, ..)) in (0..).zip(placed) {
             let range = &mut self.list[node as usize].sets;
             *range = if range.end == 0 { at..at + 1 } else { range.start..at + 1 };

@@ -21,6 +21,7 @@ pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> H
         tags: Default::default(),
         record_sets: apex.into_iter().map(set).chain(record_sets).collect(),
         record_groups: Vec::new(),
+        default_addresses: Vec::new(),
     }
 }
 

@@ -63,6 +63,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
         tags: Default::default(),
         record_sets: [soa, ns].into_iter().chain(sets).collect(),
         record_groups: Vec::new(),
+        default_addresses: Vec::new(),
     }
 }
 

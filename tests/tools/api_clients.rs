@@ -8,14 +8,11 @@ use crate::needs;
 use crate::server::{Lab, Running, wait_for};
 
 /// Clients in Germany and Japan, and two VPCs on loopback. Changes are pending for a second, so that
-/// a client waits. The name servers are in no zone: a zone with `ns1` of its own would have an
-/// address record that no client made, and octoDNS would plan to delete it.
+/// a client waits.
 const SETTINGS: &str = "
 [api]
 listen = ['127.0.0.1:0']
 insync_delay = '1s'
-[[dns.name_servers]]
-name = 'ns1.dns.test'
 [[location.network]]
 cidr = '198.51.100.0/24'
 country = 'DE'

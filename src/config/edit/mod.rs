@@ -151,10 +151,9 @@ impl<'z> Difference<'z> {
     }
 }
 
-/// Whether `default_records` makes sets like this one: SOA, NS, and addresses of name servers.
+/// Whether `default_records` makes sets like this one: SOA and NS.
 fn may_be_default(key: &RecordSetKey) -> bool {
-    let types = [RecordType::Soa, RecordType::Ns, RecordType::A, RecordType::Aaaa];
-    key.set_identifier.is_none() && types.contains(&key.record_type)
+    key.set_identifier.is_none() && matches!(key.record_type, RecordType::Soa | RecordType::Ns)
 }
 
 /// Makes one edit.

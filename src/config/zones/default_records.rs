@@ -18,26 +18,23 @@ const SOA_TTL: Ttl = 900;
 /// Serial, refresh, retry, expire, minimum; the serial does not change automatically.
 const SOA_TIMINGS: &str = "1 7200 900 1209600 86400";
 
-/// The SOA, NS and name server address sets that the zone does not have.
+/// The SOA and NS sets that the zone does not have.
 pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<ResourceRecordSet>, NameError> {
-    let written: Option<Vec<Name>> = apex_set(zone, RecordType::Ns).map(targets);
-    let servers = if dns.name_servers.is_empty() && written.is_none() {
-        vec![own_name_server(zone, &dns.listen)?]
-    } else {
-        dns.name_servers.clone()
+    let (has_soa, has_ns) = (apex_set(zone, RecordType::Soa).is_some(), apex_set(zone, RecordType::Ns).is_some());
+    let names = match (has_ns, &dns.name_servers[..]) {
+        (true, _) => zone.name_servers().collect(),
+        (false, []) => vec![own_name_server(zone, &dns.listen)?.name],
+        (false, servers) => servers.iter().map(|server| server.name.clone()).collect::<Vec<_>>(),
     };
-    let names = written.clone().unwrap_or_else(|| servers.iter().map(|server| server.name.clone()).collect());
     let mut sets = Vec::new();
-    if apex_set(zone, RecordType::Soa).is_none() {
+    if !has_soa {
         // An NS set without a readable value is already an error.
         let first = names.first().unwrap_or(&zone.name);
         sets.push(soa(&zone.name, first)?);
     }
-    if written.is_none() {
-        sets.push(records(&zone.name, RecordType::Ns, NS_TTL, names.iter().map(Name::to_string)));
+    if !has_ns {
+        sets.push(name_server_set(zone, &names));
     }
-    let own = servers.iter().filter(|server| names.contains(&server.name) && server.name.is_within(&zone.name));
-    sets.extend(own.flat_map(|server| missing_addresses(zone, server)));
     Ok(sets)
 }
 
@@ -46,16 +43,34 @@ pub fn default_record_sets(zone: &HostedZone, dns: &DnsSettings) -> Vec<Resource
     missing_sets(zone, dns).unwrap_or_default()
 }
 
+/// The addresses of name servers that a zone with SOA and NS gets ([`HostedZone::default_addresses`]).
+pub fn default_addresses(zone: &HostedZone, dns: &DnsSettings) -> Vec<ResourceRecordSet> {
+    let own = || own_name_server(zone, &dns.listen).ok().filter(|server| !has_other_addresses(zone, &server.name));
+    let servers = if dns.name_servers.is_empty() { own().into_iter().collect() } else { dns.name_servers.clone() };
+    servers.iter().flat_map(address_sets).filter(|set| zone.lacks_address(set)).collect()
+}
+
+/// Whether the zone says itself which addresses its server `ns1` has. Those that the server listens on
+/// are a guess.
+fn has_other_addresses(zone: &HostedZone, server: &Name) -> bool {
+    let is_address =
+        |set: &&ResourceRecordSet| matches!(set.record_type, RecordType::A | RecordType::Aaaa | RecordType::Cname);
+    let ns = apex_set(zone, RecordType::Ns);
+    let has_default_ns = ns.is_some_and(|set| *set == name_server_set(zone, [server]));
+    let answers = |set: &ResourceRecordSet| {
+        set.name == *server
+            || (!has_default_ns && set.name.is_wildcard() && set.name.parent().as_ref() == Some(&zone.name))
+    };
+    zone.record_sets.iter().filter(is_address).any(answers)
+}
+
 /// The default name server of a zone if it has a loopback address, because the server listens on
 /// every address and none is configured. Only this machine can reach it.
 pub fn loopback_name_server(zone: &HostedZone, dns: &DnsSettings) -> Option<Name> {
     if !dns.name_servers.is_empty() || !dns.listen.iter().any(|socket| socket.ip().is_unspecified()) {
         return None;
     }
-    let made = own_name_server(zone, &dns.listen).ok()?;
-    let is_named = apex_set(zone, RecordType::Ns).is_some_and(|set| targets(set).contains(&made.name));
-    let is_made = address_sets(&made).any(|set| zone.record_sets.contains(&set));
-    (is_named && is_made).then_some(made.name)
+    zone.default_addresses.first().map(|set| set.name.clone())
 }
 
 /// One warning about such name servers for all zones.
@@ -80,13 +95,6 @@ fn apex_set(zone: &HostedZone, record_type: RecordType) -> Option<&ResourceRecor
     zone.record_sets.iter().find(|set| set.record_type == record_type && set.name == zone.name)
 }
 
-fn targets(set: &ResourceRecordSet) -> Vec<Name> {
-    match &set.content {
-        Content::Records { values, .. } => values.iter().filter_map(RecordData::target).collect(),
-        Content::Alias(_) => Vec::new(),
-    }
-}
-
 /// `ns1.<zone>` with the listen addresses. For the unspecified address the loopback address is
 /// used, which works on one machine.
 fn own_name_server(zone: &HostedZone, listen: &[SocketAddr]) -> Result<NameServer, NameError> {
@@ -97,20 +105,14 @@ fn own_name_server(zone: &HostedZone, listen: &[SocketAddr]) -> Result<NameServe
     Ok(NameServer { name, addresses })
 }
 
+fn name_server_set<'n>(zone: &HostedZone, names: impl IntoIterator<Item = &'n Name>) -> ResourceRecordSet {
+    records(&zone.name, RecordType::Ns, NS_TTL, names.into_iter().map(Name::to_string))
+}
+
 fn soa(zone: &Name, first_name_server: &Name) -> Result<ResourceRecordSet, NameError> {
     let mailbox = Name::parse("hostmaster")?.under(zone)?;
     let value = format!("{first_name_server} {mailbox} {SOA_TIMINGS}");
     Ok(records(zone, RecordType::Soa, SOA_TTL, [value]))
-}
-
-/// The address sets of the name server that the zone does not have.
-fn missing_addresses(zone: &HostedZone, server: &NameServer) -> Vec<ResourceRecordSet> {
-    let has =
-        |record_type| zone.record_sets.iter().any(|set| set.record_type == record_type && set.name == server.name);
-    if has(RecordType::Cname) {
-        return Vec::new();
-    }
-    address_sets(server).filter(|set| !has(set.record_type)).collect()
 }
 
 fn address_sets(server: &NameServer) -> impl Iterator<Item = ResourceRecordSet> {

@@ -42,7 +42,7 @@ pub(super) fn check(groups: &[GroupDraft], zone: &HostedZone, is_incomplete: boo
         return;
     }
     let existing: HashMap<(&Name, RecordType), &RoutingPolicy> =
-        zone.record_sets.iter().map(|set| ((&set.name, set.record_type), &set.routing_policy)).collect();
+        zone.answered_sets().map(|set| ((&set.name, set.record_type), &set.routing_policy)).collect();
     let mut described = HashSet::new();
     for GroupDraft { group, name: at, slow_start } in groups {
         let RecordGroup { name, record_type, .. } = group;

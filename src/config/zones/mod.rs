@@ -27,7 +27,9 @@ use super::diagnostic::Diagnostic;
 use super::{Settings, SourceFile, document};
 use crate::model::{CidrCollection, HealthCheck, HostedZone};
 
-pub use default_records::{default_record_sets, loopback_name_server, warn_of_loopback_name_servers};
+pub use default_records::{
+    default_addresses, default_record_sets, loopback_name_server, warn_of_loopback_name_servers,
+};
 pub(super) use resolve_references::{Definitions, WrittenKeys, definitions, written_keys};
 pub use resolve_references::{
     SharedDefinitions, ZoneReading, defines_cidr_collection, defines_health_check, may_define_for_others, record_names,

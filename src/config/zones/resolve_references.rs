@@ -268,6 +268,7 @@ impl Link<'_, '_> {
             tags: draft.tags,
             record_sets,
             record_groups,
+            default_addresses: Vec::new(),
         };
         let diagnostics = &mut self.diagnostics[at];
         match default_records::missing_sets(&zone, &self.settings.dns) {
@@ -277,6 +278,7 @@ impl Link<'_, '_> {
                 diagnostic.label("too long").hint("write NS and SOA records for the zone");
             }
         }
+        zone.default_addresses = default_records::default_addresses(&zone, &self.settings.dns);
         group::check(&draft.record_groups, &zone, draft.is_incomplete, diagnostics);
         for violation in model::violations(&zone, collections, self.settings.dns.udp_payload_max) {
             let violation = excuse_dangling_alias(violation, &zone);

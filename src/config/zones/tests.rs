@@ -34,6 +34,12 @@ fn sets<'c>(configuration: &'c Configuration, name: &str, record_type: RecordTyp
     all.iter().filter(|set| set.name == name && set.record_type == record_type).collect()
 }
 
+/// The default addresses of a name of the zone.
+fn addresses(configuration: &Configuration, name: &str) -> Vec<(u32, Vec<String>)> {
+    let name = Name::parse(name).unwrap();
+    configuration.zones[0].zone.default_addresses.iter().filter(|set| set.name == name).map(values).collect()
+}
+
 fn values(set: &ResourceRecordSet) -> (u32, Vec<String>) {
     let Content::Records { ttl, values } = &set.content else { panic!("an alias") };
     (*ttl, values.iter().map(ToString::to_string).collect())
@@ -267,16 +273,15 @@ fn a_silent_zone_gets_soa_ns_and_the_address_of_its_name_server() {
     assert_eq!(soa, (900, vec!["ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400".to_owned()]));
     let ns = values(sets(&configuration, "lab.test", RecordType::Ns)[0]);
     assert_eq!(ns, (172_800, vec!["ns1.lab.test.".to_owned()]));
-    let address = values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]);
-    assert_eq!(address, (172_800, vec!["127.0.0.1".to_owned()]));
-    assert!(sets(&configuration, "ns1.lab.test", RecordType::Aaaa).is_empty());
+    assert_eq!(addresses(&configuration, "ns1.lab.test"), [(172_800, vec!["127.0.0.1".to_owned()])]);
+    assert_eq!(configuration.zones[0].zone.record_sets.len(), 2);
 }
 
 #[test]
 fn a_server_on_every_address_is_found_on_loopback() {
     let configuration = read_with("", "name = \"lab.test\"");
-    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]).1, ["127.0.0.1"]);
-    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::Aaaa)[0]).1, ["::1"]);
+    let both = ["127.0.0.1", "::1"].map(|address| (172_800, vec![address.to_owned()]));
+    assert_eq!(addresses(&configuration, "ns1.lab.test"), both);
 }
 
 #[test]
@@ -285,23 +290,28 @@ fn name_servers_of_the_settings_get_addresses_only_in_their_own_zone() {
     let configuration = read_with(settings, "name = \"lab.test\"");
     let ns = values(sets(&configuration, "lab.test", RecordType::Ns)[0]).1;
     assert_eq!(ns, ["ns1.lab.test.", "ns.example.org."]);
-    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]).1, ["192.0.2.53"]);
-    assert_eq!(configuration.zones[0].zone.record_sets.len(), 3);
-    assert_eq!(read_with(settings, "name = \"other.test\"").zones[0].zone.record_sets.len(), 2);
+    assert_eq!(configuration.zones[0].zone.default_addresses.len(), 1);
+    assert_eq!(addresses(&configuration, "ns1.lab.test"), [(172_800, vec!["192.0.2.53".to_owned()])]);
+    assert!(read_with(settings, "name = \"other.test\"").zones[0].zone.default_addresses.is_empty());
 }
 
 #[test]
-fn what_a_zone_says_about_its_name_servers_stands() {
-    let text = "name = \"lab.test\"\n[[record]]\nname = \"@\"\ntype = \"NS\"\nttl = 60\nvalues = [\"ns.example.org.\"]\n\
-                [[record]]\nname = \"ns1\"\ntype = \"A\"\nttl = 60\nvalues = [\"192.0.2.99\"]";
-    let configuration = read(text);
-    let soa = values(sets(&configuration, "lab.test", RecordType::Soa)[0]).1;
+fn what_a_zone_says_about_its_name_servers_is_used() {
+    let ns = |server: &str| format!("[[record]]\nname = '@'\ntype = 'NS'\nttl = 60\nvalues = ['{server}']\n");
+    let address = |name: &str| format!("[[record]]\nname = '{name}'\ntype = 'A'\nttl = 60\nvalues = ['192.0.2.99']\n");
+    let zone = |records: &[String]| read_with("", &format!("name = 'lab.test'\n{}", records.concat()));
+    let elsewhere = zone(&[ns("ns.example.org."), address("ns1")]);
+    let soa = values(sets(&elsewhere, "lab.test", RecordType::Soa)[0]).1;
     assert!(soa[0].starts_with("ns.example.org. hostmaster.lab.test."));
-    assert_eq!(configuration.zones[0].zone.record_sets.len(), 3);
-    let only_address =
-        text.replacen("[[record]]\nname = \"@\"\ntype = \"NS\"\nttl = 60\nvalues = [\"ns.example.org.\"]\n", "", 1);
-    let configuration = read(&only_address);
-    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]), (60, vec!["192.0.2.99".to_owned()]));
+    assert_eq!(elsewhere.zones[0].zone.record_sets.len(), 3);
+    let has_defaults = |records: &[String]| !zone(records).zones[0].zone.default_addresses.is_empty();
+    assert!(!has_defaults(&[ns("ns.example.org.")]), "another name server");
+    assert!(!has_defaults(&[address("ns1")]), "all addresses, also those of IPv6, are the zone's own");
+    assert!(has_defaults(&[address("*")]), "the default name server is no name of a wildcard");
+    assert!(has_defaults(&[ns("ns1.lab.test.")]), "its name server is this server");
+    assert!(!has_defaults(&[ns("ns1.lab.test."), address("*")]), "the wildcard has the address");
+    let alias = "[[record]]\nname = 'www'\ntype = 'A'\nalias = { target = 'ns1', evaluate_target_health = false }\n";
+    assert!(has_defaults(&[alias.to_owned()]), "an alias can target a default address");
 }
 
 #[test]

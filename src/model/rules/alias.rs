@@ -1,11 +1,12 @@
 //! Rules for alias targets: a group of the same zone and type, and no cycles.
 
 use super::{Context, Diagnostics, Field, Group};
-use crate::model::{Content, Name, RecordType, ResourceRecordSet};
+use crate::model::{Content, HostedZoneId, Name, RecordType, ResourceRecordSet};
 
 /// The most groups from an alias to records. Route 53 has no documented limit; this one is far
 /// above real chains.
 pub const MAX_ALIAS_CHAIN: usize = 16;
+const TARGET_NOT_FOUND: &str = ", but that target was not found";
 /// How many names of a cycle a message shows.
 const MAX_SHOWN: usize = 8;
 
@@ -17,7 +18,7 @@ pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecor
         diagnostics.error(at, Field::Alias, format!("a record set of type {record_type} cannot be an alias"));
         return;
     }
-    let attempt = format!("Tried to create an alias that targets {target}, type {record_type} in zone {id}");
+    let attempt = attempt(target, record_type, id);
     if !target.is_within(&context.zone.name) {
         let message = format!("{attempt}, but the alias target name does not lie within the target zone");
         let hint = format!("the target must lie in the alias's own zone, {}", context.zone.name);
@@ -25,12 +26,22 @@ pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecor
     } else if *target == set.name {
         diagnostics.error(at, Field::Alias, format!("the alias targets itself: {target}, type {record_type}"));
     } else if !context.group_of.contains_key(&(target, record_type)) {
-        let finding = diagnostics.error(at, Field::Alias, format!("{attempt}, but that target was not found"));
+        let finding = diagnostics.error(at, Field::Alias, format!("{attempt}{TARGET_NOT_FOUND}"));
         let others = types_at(context, set, target);
         if !others.is_empty() {
             finding.with_hint(format!("an alias targets its own type; {target} has {others}"));
         }
     }
+}
+
+/// The beginning of Route 53's sentences about the target of an alias.
+fn attempt(target: &Name, record_type: RecordType, zone: &str) -> String {
+    format!("Tried to create an alias that targets {target}, type {record_type} in zone {zone}")
+}
+
+/// Route 53's sentence about a target that does not exist.
+pub(in crate::model) fn target_not_found(target: &Name, record_type: RecordType, zone: &HostedZoneId) -> String {
+    attempt(target, record_type, &zone.0) + TARGET_NOT_FOUND
 }
 
 fn types_at(context: &Context<'_>, set: &ResourceRecordSet, target: &Name) -> String {

@@ -139,11 +139,15 @@ fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mu
         };
         let (first_ttl, first) = *expected.get_or_insert((*ttl, set));
         if *ttl != first_ttl {
-            let first = quote_identifier(first);
+            let (first, name, record_type) = (quote_identifier(first), &set.name, set.record_type);
+            let identifier = set.set_identifier.as_ref().map(|id| format!(", SetIdentifier {id}")).unwrap_or_default();
             let message = format!(
-                "all weighted record sets of one name and type must have the same TTL: {ttl} here, {first_ttl} in {first}"
+                "RRSet with DNS name {name} and type {record_type}{identifier} cannot be created as weighted sets must \
+                 contain the same TTL."
             );
-            diagnostics.error(at, Field::Ttl, message);
+            diagnostics
+                .error(at, Field::Ttl, message)
+                .with_hint(format!("it is {ttl} here and {first_ttl} in {first}"));
         }
     }
 }

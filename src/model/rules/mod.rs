@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use foldhash::{HashMap, HashMapExt};
 
 pub use alias::MAX_ALIAS_CHAIN;
+pub(super) use alias::target_not_found;
 
 use super::{
     CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet, WhenAllUnhealthy,
@@ -88,6 +89,8 @@ pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload
     alias::find_cycles(&context, &mut diagnostics);
     names::check_cname_is_alone(&context, &mut diagnostics);
     names::find_occluded(&context, &mut diagnostics);
+    // Default addresses come after the record sets. Who wrote the zone did not write them.
+    diagnostics.0.retain(|violation| violation.record_set < zone.record_sets.len());
     diagnostics.0.sort_by_key(|violation| violation.record_set);
     diagnostics.0
 }
@@ -123,15 +126,15 @@ struct Placed<'z> {
 
 impl<'z> Placed<'z> {
     fn of(zone: &'z HostedZone) -> Placed<'z> {
-        let sets = &zone.record_sets;
+        let sets: Vec<&ResourceRecordSet> = zone.answered_sets().collect();
         let mut group_of = HashMap::with_capacity(sets.len());
         let mut number = |set: &'z ResourceRecordSet| {
             let next = group_of.len();
             *group_of.entry((&set.name, set.record_type)).or_insert(next)
         };
-        let mut placed: Vec<(usize, usize)> = background::yielding(sets).map(&mut number).zip(0..).collect();
+        let mut placed: Vec<(usize, usize)> = background::yielding(&sets).map(|set| number(set)).zip(0..).collect();
         placed.sort_unstable();
-        Placed { members: placed.into_iter().map(|(_, at)| (at, &sets[at])).collect(), group_of }
+        Placed { members: placed.into_iter().map(|(_, at)| (at, sets[at])).collect(), group_of }
     }
 
     /// Ordered by their first members.

@@ -58,6 +58,7 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         tags: Default::default(),
         record_sets: [&defaults, sets].concat(),
         record_groups: Vec::new(),
+        default_addresses: Vec::new(),
     }
 }
 
@@ -498,7 +499,12 @@ fn the_values_of_a_set_differ() {
 #[test]
 fn weighted_sets_share_their_ttl() {
     let member = |id, ttl| a("x.lab.test.").ttl(ttl).with(id, Weighted { weight: 1 });
-    error(&[member("a", 60), member("b", 60), member("c", 30)], 2, Field::Ttl, "30 here, 60 in 'a'");
+    error(
+        &[member("a", 60), member("b", 60), member("c", 30)],
+        2,
+        Field::Ttl,
+        "weighted sets must contain the same TTL.",
+    );
     legal(&[
         alias("x.lab.test.", "A", "y.lab.test.").with("c", Weighted { weight: 1 }),
         member("a", 30),
