@@ -120,6 +120,7 @@ pub(super) async fn create_zone(State(admin): State<AdminState>, body: Bytes) ->
             tags: Tags::new(),
             record_sets: Vec::new(),
             record_groups: Vec::new(),
+            default_addresses: Vec::new(),
         };
         admin.commit(id, Change::Create(Object::HostedZone(zone.into())), &author, "CreateHostedZone").await
     };
@@ -191,7 +192,7 @@ fn answer(done: StatusCode, outcome: Result<ChangedZoneShape, Refused>) -> Respo
     };
     let status = match &error {
         CommitError::Conflict => StatusCode::CONFLICT,
-        CommitError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        CommitError::Unavailable(_) | CommitError::Late => StatusCode::SERVICE_UNAVAILABLE,
         CommitError::Refused(refusal) if refusal.code == ErrorCode::NoSuchHostedZone => StatusCode::NOT_FOUND,
         CommitError::Refused(_) => StatusCode::BAD_REQUEST,
     };

@@ -1,9 +1,10 @@
 //! Who may send requests.
 //!
-//! A request has a well-formed signature (Signature Version 4). It is verified unless the client's
-//! address is trusted. A web page can send requests to loopback through a user's browser, but without
-//! a preflight it cannot set the `Authorization` header, and this server never answers a preflight.
-//! The further rules for requests that are not verified do not rely on that alone.
+//! A request has a well-formed signature (Signature Version 4). It has to be right, unless the
+//! client's address is trusted. A web page can send requests to loopback through a user's browser, but
+//! without a preflight it cannot set the `Authorization` header, and this server never answers a
+//! preflight. The further rules for requests whose signature is not verified do not rely on that
+//! alone.
 
 use std::net::IpAddr;
 
@@ -72,11 +73,16 @@ impl Access {
     /// The caller of a request, or why it is refused.
     pub(super) fn admit(&self, head: &Parts, body: &[u8], peer: IpAddr, now: Timestamp) -> Result<Admitted, ApiError> {
         let signature = Signature::of(head)?;
+        let key = self.keys.find(&signature.access_key_id);
+        let is_verified = || key.as_ref().is_some_and(|key| signature.verify(&key.secret, head, body, now).is_ok());
         let caller = if self.trusts(peer) {
-            self.check_unverified(head, body, &signature)?;
+            // No page has the secret of a key.
+            if !is_verified() {
+                self.check_unverified(head, body, &signature)?;
+            }
             Caller { access_key_id: signature.access_key_id, rights: Rights::Write, zones: None }
         } else {
-            let key = self.keys.find(&signature.access_key_id).ok_or_else(|| {
+            let key = key.ok_or_else(|| {
                 ApiError::new(Code::InvalidClientTokenId, "The security token included in the request is invalid.")
             })?;
             signature.verify(&key.secret, head, body, now)?;
@@ -101,7 +107,10 @@ impl Access {
         }
         // STS has forms as requests; the one that is answered changes nothing.
         if !body.is_empty() && signature.service != "sts" && is_form(head) {
-            return Err(denied("the Content-Type must not be that of a form; application/xml is right"));
+            return Err(denied(
+                "a Content-Type that web pages can send (text/plain or a form's) needs a signature with a key of this \
+                 server; application/xml does not",
+            ));
         }
         Ok(())
     }

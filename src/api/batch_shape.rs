@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::value_problem;
+use super::xml::not_in_enumeration;
 use crate::model::{
     AliasTarget, Change, ChangeAction, ChangeBatch, CidrCollectionId, Content, Continent, Coordinates, Country,
     FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZoneId, Name, RecordData, RecordType, Region,
@@ -170,7 +171,7 @@ impl ChangeShape {
         let name = errors.data(name(&set.name));
         let record_type = set.r#type.parse::<RecordType>().ok();
         if record_type.is_none() {
-            errors.input.push(not_in("Type", &set.r#type, &RecordType::ALL.map(RecordType::as_str)));
+            errors.input.push(not_in(&set.r#type, &RecordType::ALL.map(RecordType::as_str)));
         }
         let routing_policy = errors.input(set.policy(&change));
         let content = set.content(record_type?, &change, errors);
@@ -375,7 +376,7 @@ fn weighted(weight: i64) -> Result<RoutingPolicy, String> {
 fn region(name: &str) -> Result<Region, String> {
     Region::from_name(name).ok_or_else(|| {
         let known: Vec<&str> = Region::all().map(Region::name).collect();
-        not_in("Region", name, &known)
+        not_in(name, &known)
     })
 }
 
@@ -386,10 +387,6 @@ fn degrees(what: &str, text: &str, most: f64) -> Result<f64, String> {
 }
 
 /// Route 53's sentence for a value that an enumeration does not have.
-fn not_in(what: &str, value: &str, allowed: &[&str]) -> String {
-    format!(
-        "Invalid XML ; cvc-enumeration-valid: Value '{value}' is not facet-valid with respect to enumeration '[{}]' for \
-         '{what}'. It must be a value from the enumeration.",
-        allowed.join(", ")
-    )
+fn not_in(value: &str, allowed: &[&str]) -> String {
+    not_in_enumeration(value, allowed).message().to_owned()
 }

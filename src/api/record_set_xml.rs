@@ -67,6 +67,9 @@ fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> {
         None => None,
     };
     let records = members.list("ResourceRecords", "ResourceRecord")?;
+    if records.is_some_and(<[_]>::is_empty) {
+        return Err(Members::of(members.required_child("ResourceRecords")?, &[])?.incomplete("ResourceRecord"));
+    }
     Ok(RecordSetShape {
         name: name.to_owned(),
         r#type: members.required_text("Type")?.to_owned(),
@@ -296,6 +299,7 @@ mod tests {
                 String::new(),
                 "but found none in Change with [Action=UPSERT, Name=x.lab.test, Type=A, SetIdentifier=null]",
             ),
+            ("<TTL>1</TTL><ResourceRecords/>".to_owned(), "The content of element 'ResourceRecords' is not complete"),
             (format!("<Weight>256</Weight>{VALUES}"), "maxInclusive '255'"),
             (format!("<Weight>1</Weight>{VALUES}"), "Missing field 'SetIdentifier'"),
             (format!("{VALUES}<GeoLocation><ContinentCode>Default</ContinentCode></GeoLocation>"), "length = '7'"),

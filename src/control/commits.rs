@@ -215,8 +215,7 @@ impl ObjectStore for ServedObjects {
             self.events.send(Event::Commit(Box::new(commit), answer)).await.map_err(|_| ended())?;
             outcome.await.map_err(|_| ended())?
         };
-        let late = || CommitError::Unavailable("the change was not made in time; it may be made later".to_owned());
-        tokio::time::timeout(PATIENCE, commit).await.unwrap_or_else(|_| Err(late()))
+        tokio::time::timeout(PATIENCE, commit).await.unwrap_or(Err(CommitError::Late))
     }
 
     /// Nothing in the server watches objects yet: what it keeps for each of them has its revision.

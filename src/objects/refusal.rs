@@ -40,9 +40,13 @@ pub(crate) enum CommitError {
     /// The rules do not allow the change.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The object cannot be changed now: the disk, its file or the server does not allow it.
+    /// The object cannot be changed now: the disk, its file or the server does not allow it. The
+    /// reason names files of the server.
     #[error("{0}")]
     Unavailable(String),
+    /// The change takes long. It is made later, or not at all.
+    #[error("the change was not made in time; it may be made later")]
+    Late,
 }
 
 impl Refusal {

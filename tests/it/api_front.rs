@@ -100,6 +100,24 @@ fn keys_come_from_a_file_that_only_the_server_reads() {
     assert!(!running.log().contains("zq7"), "{}", running.log());
 }
 
+/// The settings of the container image: others reach the API when there is a key.
+#[test]
+fn with_keys_it_can_listen_on_other_addresses() {
+    let (_lab, closed) = server("listen_with_keys = ['127.0.0.2:0']\n", &[]);
+    let client = Client::of(&closed, "test", "test");
+    assert!(client.address().starts_with("127.0.0.1:"), "{}", closed.stdout());
+    let options =
+        "-e FIFTYTHREE_API_ACCESS_KEY_ID=test -e FIFTYTHREE_API_SECRET_ACCESS_KEY=test -p 127.0.0.1:4566:4566";
+    assert!(closed.stdout().contains(options), "{}", closed.stdout());
+    let (_lab, open) = server("listen_with_keys = ['127.0.0.2:0']\n", &KEY);
+    let client = Client::of(&open, "test", "test-secret");
+    assert!(client.address().starts_with("127.0.0.2:") && !open.stdout().contains("-e "), "{}", open.stdout());
+    assert_eq!(client.get(DENMARK).status, 200);
+    let lab = Lab::new(&[]);
+    lab.add_settings(&format!("{LISTEN}listen_with_keys = ['0.0.0.0:0']\n"));
+    assert!(lab.run(&["check"]).status.success(), "nobody listens there without keys");
+}
+
 #[test]
 fn without_keys_programs_on_loopback_are_trusted_and_web_pages_are_not() {
     let (_lab, running) = server("", &[]);
@@ -131,6 +149,13 @@ fn without_keys_programs_on_loopback_are_trusted_and_web_pages_are_not() {
     );
     let reply = exchange(client.address(), preflight.as_bytes());
     assert!(reply.status == 403 && !reply.headers.contains("access-control-"), "{reply:?}");
+    // Who has a key is no web page.
+    let (_lab, keyed) = self::server("trust = ['127.0.0.0/8']\n", &KEY);
+    let plain = [("content-type", "text/plain")];
+    let with_key = Client::of(&keyed, "test", "test-secret").send("POST", "/hostedzone", &plain, zone);
+    assert_eq!(outcome(&with_key), (400, "InvalidInput"), "{}", with_key.body);
+    let without = Client::of(&keyed, "test", "guessed").send("POST", "/hostedzone", &plain, zone);
+    assert_eq!(outcome(&without), (403, "AccessDenied"));
     // DNS rebinding.
     let rebound = String::from_utf8(client.request("GET", DENMARK, &[], b"")).unwrap();
     let rebound = rebound.replace(&format!("host: {}", client.address()), "host: evil.test");

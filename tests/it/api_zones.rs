@@ -89,7 +89,7 @@ fn a_new_zone_is_answered_changed_listed_and_deleted() {
     // The delay is only what GetChange says.
     assert_eq!(server.ask("alias.new.test.", Transport::Udp).addresses, ["192.0.2.3"]);
     let listed = client.get(&format!("/hostedzone/{id}/rrset?maxitems=1&name=alias.new.test&type=A"));
-    assert_eq!((listed.element("DNSName"), listed.element("NextRecordName")), ("www.new.test.", "ns1.new.test."));
+    assert_eq!((listed.element("DNSName"), listed.element("NextRecordName")), ("www.new.test.", "www.new.test."));
 
     let refused = change(&client, &id, &[("CREATE", simple("x.new.test", "192.0.2.9")), ("CREATE", alias.clone())]);
     assert_eq!((refused.status, refused.code()), (400, "InvalidChangeBatch"));
@@ -105,6 +105,54 @@ fn a_new_zone_is_answered_changed_listed_and_deleted() {
     let files =
         fs::read_dir(lab.path("zones")).unwrap().filter_map(|file| file.unwrap().file_name().into_string().ok());
     assert!(!files.into_iter().any(|file| file.contains("new.test") && file.ends_with(".toml")));
+}
+
+#[test]
+fn a_new_zone_lists_ns_and_soa_and_answers_for_its_name_server() {
+    let (lab, server, client) = server();
+    let id = create(&client, "new.test");
+    let listed = || {
+        let body = client.get(&format!("/hostedzone/{id}/rrset")).body;
+        let names = |part: &str| part.split_once("</Name><Type>").map(|(name, rest)| format!("{name} {}", &rest[..2]));
+        body.split("<Name>").skip(1).filter_map(names).collect::<Vec<_>>()
+    };
+    let is_default = || server.ask("ns1.new.test.", Transport::Udp).addresses == ["127.0.0.1"];
+    let defaults = ["new.test. NS", "new.test. SO"];
+    assert_eq!(listed(), defaults);
+    assert_eq!(client.get(&format!("/hostedzone/{id}")).element("ResourceRecordSetCount"), "2");
+    assert!(is_default());
+    // A client's own record set replaces the default address, which comes back after it.
+    let own = simple("ns1.new.test", "192.0.2.53");
+    assert_eq!(change(&client, &id, &[("DELETE", own.clone())]).code(), "InvalidChangeBatch");
+    make(&client, &id, std::slice::from_ref(&own));
+    assert_eq!(server.ask("ns1.new.test.", Transport::Udp).addresses, ["192.0.2.53"]);
+    assert_eq!(listed(), ["new.test. NS", "new.test. SO", "ns1.new.test. A<"]);
+    assert_eq!(change(&client, &id, &[("DELETE", own)]).status, 200);
+    assert!(is_default());
+    // So it does after a change of the NS set, which is written to the file.
+    let ns = "<Name>new.test</Name><Type>NS</Type><TTL>60</TTL><ResourceRecords><ResourceRecord><Value>ns1.new.test.</Value>\
+              </ResourceRecord></ResourceRecords>";
+    assert_eq!(change(&client, &id, &[("UPSERT", ns.to_owned())]).status, 200);
+    assert!(is_default() && listed() == defaults);
+    let text = fs::read_to_string(lab.path("zones/new.test.toml")).unwrap();
+    assert_eq!(text.matches("[[record]]").count(), 2, "{text}");
+    let elsewhere = ns.replace("ns1.new.test.", "ns.other.test.");
+    assert_eq!(change(&client, &id, &[("UPSERT", elsewhere)]).status, 200);
+    assert!(server.ask("ns1.new.test.", Transport::Udp).addresses.is_empty(), "it is no name server");
+    assert_eq!(client.send("DELETE", &format!("/hostedzone/{id}"), &[], "").status, 200);
+}
+
+/// The log has the reason.
+#[test]
+fn an_error_of_the_server_names_no_file_to_a_client() {
+    let (lab, server, client) = server();
+    let id = create(&client, "new.test");
+    lab.write("zones/new.test.toml", "name = 'new.test'\nid = 7\n");
+    let refused = change(&client, &id, &[("CREATE", simple("x.new.test", "192.0.2.9"))]);
+    assert_eq!((refused.status, refused.code()), (503, "ServiceUnavailable"));
+    assert!(refused.element("Message").starts_with("The server cannot do this now. Try again;"), "{}", refused.body);
+    assert!(!refused.body.contains("new.test"), "{}", refused.body);
+    server.wait_for_log("new.test.toml");
 }
 
 #[test]

@@ -9,7 +9,7 @@
 
 /// Clients of the Route 53 API.
 mod api_clients;
-/// The status page in Chromium.
+/// The status page and the Route 53 API in Chromium.
 mod browser;
 /// Cookies and the TCP keepalive, as clients of other vendors read them.
 mod edns_options;
@@ -85,6 +85,7 @@ const TESTS: &[Test] = &[
     test!(api_clients::certbot_proves_that_a_name_is_its_own, CERTBOT, DIG),
     test!(api_clients::ansible_makes_what_a_playbook_says_and_nothing_twice, ANSIBLE, DIG),
     test!(api_clients::the_example_for_pytest, BOTO3, DIG),
+    test!(browser::a_page_of_another_origin_cannot_use_the_route_53_api, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(edns_options::dig_and_kdig_take_each_other_s_cookies, DIG, KDIG),
     test!(edns_options::dig_reads_the_keepalive_over_tcp_and_finds_none_over_udp, DIG, KDIG),

@@ -63,7 +63,8 @@ pub(super) async fn list(context: &Context, request: &Request) -> Outcome {
 
 /// Where a page starts. A type needs a name, and an identifier needs both.
 fn start(request: &Request) -> Result<Vec<u8>, ApiError> {
-    let [name, record_type, identifier] = ["name", "type", "identifier"].map(|parameter| request.query(parameter));
+    let given = |parameter| request.query(parameter).filter(|text| !text.is_empty());
+    let [name, record_type, identifier] = ["name", "type", "identifier"].map(given);
     let invalid = || ApiError::invalid_input("The input is not valid");
     if (record_type.is_some() && name.is_none()) || (identifier.is_some() && record_type.is_none()) {
         return Err(invalid());

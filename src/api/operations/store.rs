@@ -29,10 +29,19 @@ impl Context {
     /// A hosted zone.
     pub(super) async fn zone(&self, request: &Request, id: &str) -> Result<(Revision, Arc<HostedZone>), ApiError> {
         self.zone_summary(request, id)?;
-        match self.objects.read(&zone_id(id)).await? {
+        match self.read(&zone_id(id)).await? {
             (revision, Object::HostedZone(zone)) => Ok((revision, zone)),
             _ => Err(no_such_zone(id)),
         }
+    }
+
+    async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), ApiError> {
+        self.objects.read(id).await.map_err(|error| {
+            if let CommitError::Unavailable(why) = &error {
+                tracing::info!("{id:?} cannot be read for the API: {why}");
+            }
+            error.into()
+        })
     }
 
     /// A health check.
@@ -88,7 +97,7 @@ impl Context {
         change: impl Fn(Object) -> Result<Object, ApiError>,
     ) -> Result<Object, ApiError> {
         for _ in 0..TRIES {
-            let (revision, object) = self.objects.read(id).await?;
+            let (revision, object) = self.read(id).await?;
             let changed = change(object)?;
             let commit = commit(request, id.clone(), Some(revision), Change::Update(changed));
             match self.objects.commit(commit).await {
@@ -121,15 +130,21 @@ fn commit(request: &Request, id: ObjectId, expected: Option<Revision>, change: C
     Commit { id, expected, change, author, submission: request.submission.get().cloned() }
 }
 
-/// Clients try again after the errors of a server that cannot make a change now.
+/// Clients try again after the errors of a server that cannot make a change now. The reasons name
+/// files of the server, which are for its log only.
 impl From<CommitError> for ApiError {
     fn from(error: CommitError) -> ApiError {
-        match error {
-            CommitError::Refused(refusal) => refusal.into(),
-            CommitError::Conflict | CommitError::Unavailable(_) => {
-                ApiError::new(Code::ServiceUnavailable, error.to_string())
+        let message = match error {
+            CommitError::Refused(refusal) => return refusal.into(),
+            CommitError::Conflict => "Other requests change the resource at the same time. Try again.",
+            CommitError::Unavailable(_) => {
+                "The server cannot do this now. Try again; if that does not help, ask who runs it: its log says why."
             }
-        }
+            CommitError::Late => {
+                "The change takes too long. It may still be made: look at the resource before you try again."
+            }
+        };
+        ApiError::new(Code::ServiceUnavailable, message)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The tags of hosted zones and health checks.
 
 use super::{ApiError, Context, Outcome, Request};
-use crate::api::xml::{Element, Members, Writer};
+use crate::api::xml::{Element, Members, Writer, sized};
 use crate::model::{
     HealthCheck, HostedZone, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character,
 };
 
 /// The most items of each list of a request (API TagList, TagKeyList, TagResourceIdList).
 const MOST_ITEMS: usize = 10;
+const RESERVED_PREFIX: &str = "aws:";
 /// The longest ids; longer ones are not looked up.
 const MAX_ZONE_ID_CHARACTERS: usize = 32;
 const MAX_ID_CHARACTERS: usize = 64;
@@ -62,12 +63,16 @@ pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
     kind.check_id(id)?;
     let members = Members::of(request.body()?, &["AddTags", "RemoveTagKeys"])?;
     let added = items(members, "AddTags", "Tag")?.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
-    let removed = items(members, "RemoveTagKeys", "Key")?;
+    let removed = items(members, "RemoveTagKeys", "Key")?.iter().map(removed_key).collect::<Result<Vec<_>, _>>()?;
+    let is_second = |(at, (key, _)): &(usize, &(String, String))| added[..*at].iter().any(|(other, _)| other == key);
+    if let Some((_, (key, _))) = added.iter().enumerate().find(is_second) {
+        return Err(ApiError::invalid_input(format!("Invalid parameter : The tag key '{key}' is specified twice")));
+    }
     if added.is_empty() && removed.is_empty() {
         return Err(members.incomplete("AddTags"));
     }
     let change = |mut tags: Tags| {
-        removed.iter().for_each(|key| drop(tags.remove(key.text())));
+        removed.iter().for_each(|key| drop(tags.remove(*key)));
         tags.extend(added.iter().cloned());
         if tags.len() > MAX_TAGS {
             let message = format!("Invalid parameter : The resource would have more than {MAX_TAGS} tags");
@@ -137,6 +142,7 @@ fn items<'e>(members: Members<'e>, name: &str, item: &str) -> Result<&'e [Elemen
 fn tag(element: &Element) -> Result<(String, String), ApiError> {
     let members = Members::of(element, &["Key", "Value"])?;
     let key = members.sized_text("Key", 1..=MAX_TAG_KEY_CHARACTERS)?.ok_or_else(|| members.incomplete("Key"))?;
+    check_prefix(key)?;
     let value = members.sized_text("Value", 0..=MAX_TAG_VALUE_CHARACTERS)?.unwrap_or_default();
     if !key.chars().chain(value.chars()).all(is_tag_character) {
         return Err(ApiError::invalid_input(
@@ -145,6 +151,23 @@ fn tag(element: &Element) -> Result<(String, String), ApiError> {
         ));
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+fn removed_key(element: &Element) -> Result<&str, ApiError> {
+    let key = sized(element, 0..=MAX_TAG_KEY_CHARACTERS)?;
+    check_prefix(key)?;
+    Ok(key)
+}
+
+/// AWS keeps these keys for itself: "you can't edit or delete" them (AWS General Reference, "Tag
+/// naming limits and requirements").
+fn check_prefix(key: &str) -> Result<(), ApiError> {
+    let is_reserved = key.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX));
+    if is_reserved {
+        let message = format!("Invalid parameter : Tag keys cannot start with '{RESERVED_PREFIX}'");
+        return Err(ApiError::invalid_input(message));
+    }
+    Ok(())
 }
 
 fn constraint(value: &str, member: &str, rule: &str) -> ApiError {

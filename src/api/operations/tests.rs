@@ -256,6 +256,7 @@ fn record_sets_are_listed_in_pages_of_any_size() {
     }
     assert_eq!(api.page(&zone, "name=b.lab.test&type=A&identifier=p&maxitems=1").0, ["b.lab.test. A two"]);
     assert_eq!(api.page(&zone, "name=b-1.lab.test&type=TXT&maxitems=1").0, ["b.lab.test. A one"]);
+    assert_eq!(api.page(&zone, "name=lab.test&type=SOA&identifier=&maxitems=1").0, ["lab.test. SOA"]);
     for query in ["type=A", "name=a&identifier=b", "name=a%20b", "name=a&type=X", "maxitems=0"] {
         let error = api.call(Operation::ListResourceRecordSets, &[&zone], query, "").unwrap_err();
         assert_eq!(error.code(), Code::InvalidInput, "{query}");
@@ -341,6 +342,46 @@ fn a_batch_is_made_whole_or_refused_with_all_reasons() {
 }
 
 #[test]
+fn tags_follow_the_rules_of_aws() {
+    let api = TestApi::new();
+    let zone = api.zone("lab.test");
+    let tag = |key: &str, value: &str| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
+    let change = |body: &str| api.call(Operation::ChangeTagsForResource, &["hostedzone", &zone], "", body);
+    let (key, value) = ("k".repeat(128), "v".repeat(256));
+    let removed = |key: &str| format!("<RemoveTagKeys><Key>{key}</Key></RemoveTagKeys>");
+    let added = |tags: &str| format!("<AddTags>{tags}</AddTags>");
+    for (body, expected) in [
+        (added(&tag(&key, &value)), ""),
+        (added(&tag("ä 1 _.:/=+-@", "ß _.:/=+-@")), ""),
+        (added(&tag("laws:x", "aws:x")), ""),
+        (removed(&key), ""),
+        (added(&tag(&format!("{key}k"), "")), "maxLength '128' for element 'Key'"),
+        (added(&tag("k", &format!("{value}v"))), "maxLength '256' for element 'Value'"),
+        (removed(&format!("{key}k")), "maxLength '128' for element 'Key'"),
+        (added(&tag("k", "#")), "Tags can only contain letters"),
+        (added(&tag("aws:x", "")), "Tag keys cannot start with 'aws:'"),
+        (added(&tag("AWS:", "")), "Tag keys cannot start with 'aws:'"),
+        (removed("aws:x"), "Tag keys cannot start with 'aws:'"),
+        (added(&(tag("k", "1") + &tag("k", "2"))), "The tag key 'k' is specified twice"),
+        (added(&tag("k", "").repeat(11)), "'Tag' can occur a maximum of '10' times"),
+        (removed("k").replace("<Key>k</Key>", &"<Key>k</Key>".repeat(11)), "'Key' can occur a maximum of '10' times"),
+    ] {
+        let outcome = change(&body).err().map(|error| (error.code(), error.message().to_owned()));
+        let is_expected = match &outcome {
+            None => expected.is_empty(),
+            Some((code, message)) => *code == Code::InvalidInput && !expected.is_empty() && message.contains(expected),
+        };
+        assert!(is_expected, "{body}: {outcome:?}");
+    }
+    for batch in 0..5 {
+        let tags: String = (0..10).map(|number| tag(&format!("{batch}-{number}"), "")).collect();
+        // Two are there already.
+        let outcome = change(&added(&tags));
+        assert_eq!(outcome.is_ok(), batch < 4, "at most 50: {outcome:?}");
+    }
+}
+
+#[test]
 fn tags_are_added_replaced_removed_and_listed() {
     let api = TestApi::new();
     let zone = api.zone("lab.test");
@@ -365,11 +406,14 @@ fn tags_are_added_replaced_removed_and_listed() {
     assert_eq!(ids(&[&zone]).unwrap().at("ResourceTagSets").children(), [set.to_owned()]);
     assert_eq!(ids(&[&zone, "Z0"]).unwrap_err().code(), Code::NoSuchHostedZone);
     assert_eq!(ids(&[zone.as_str(); 11]).unwrap_err().code(), Code::InvalidInput);
+    assert_eq!(ids(&[]).unwrap_err().code(), Code::InvalidInput);
     for body in [
         "",
         "<AddTags></AddTags>",
         "<AddTags><Tag><Key>a!</Key></Tag></AddTags>",
         "<AddTags><Tag><Key></Key></Tag></AddTags>",
+        "<AddTags><Tag><Value>v</Value></Tag></AddTags>",
+        "<RemoveTagKeys></RemoveTagKeys>",
     ] {
         assert_eq!(change(body).unwrap_err().code(), Code::InvalidInput, "{body}");
     }

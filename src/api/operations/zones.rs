@@ -77,6 +77,7 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
         tags: Default::default(),
         record_sets: Vec::new(),
         record_groups: Vec::new(),
+        default_addresses: Vec::new(),
     })
 }
 

@@ -83,20 +83,7 @@ impl<'e> Members<'e> {
 
     /// A string whose characters number within this range.
     pub(crate) fn sized_text(self, name: &str, characters: RangeInclusive<usize>) -> Result<Option<&'e str>, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let length = text.chars().count();
-        let (least, most) = (characters.start(), characters.end());
-        let bad = |facet: &str, bound: &usize| {
-            Err(invalid(&format!(
-                "cvc-{facet}-valid: Value '{text}' with length = '{length}' is not facet-valid with respect to {facet} \
-                 '{bound}' for element '{name}'."
-            )))
-        };
-        match length {
-            _ if length < *least => bad("minLength", least),
-            _ if length > *most => bad("maxLength", most),
-            _ => Ok(Some(text)),
-        }
+        self.child(name).map(|child| sized(child, characters)).transpose()
     }
 
     /// The items of a list: the children of `name`, all of which are called `item`.
@@ -133,6 +120,24 @@ pub(crate) fn text_of(element: &Element) -> Result<&str, ApiError> {
             element.name(),
             child.name()
         ))),
+    }
+}
+
+/// The text of an element whose characters number within this range.
+pub(crate) fn sized(element: &Element, characters: RangeInclusive<usize>) -> Result<&str, ApiError> {
+    let text = text_of(element)?;
+    let length = text.chars().count();
+    let (name, least, most) = (element.name(), characters.start(), characters.end());
+    let bad = |facet: &str, bound: &usize| {
+        Err(invalid(&format!(
+            "cvc-{facet}-valid: Value '{text}' with length = '{length}' is not facet-valid with respect to {facet} \
+             '{bound}' for element '{name}'."
+        )))
+    };
+    match length {
+        _ if length < *least => bad("minLength", least),
+        _ if length > *most => bad("maxLength", most),
+        _ => Ok(text),
     }
 }
 

@@ -5,8 +5,8 @@ mod members;
 mod writer;
 
 pub(crate) use element::Element;
-pub(crate) use members::Members;
 pub(in crate::api) use members::not_in_enumeration;
+pub(crate) use members::{Members, sized};
 pub(crate) use writer::Writer;
 
 /// The namespace of every request and response.
