@@ -65,7 +65,7 @@ VOLUME ["/etc/fiftythree", "/var/lib/fiftythree"]
 # net.ipv4.ip_unprivileged_port_start=0 in the container's network (Docker since 20.10), so `--cap-drop ALL` works. With
 # `--network host` that setting is the host's: docs/container.md says what to do.
 USER 53:53
-EXPOSE 53/udp 53/tcp
+EXPOSE 53/udp 53/tcp 4566/tcp
 
 # A real DNS question to itself, by the same binary: no shell, no curl.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 CMD ["/fiftythree", "query", "--self"]

@@ -22,6 +22,8 @@ const PORT: u16 = 4566;
 pub struct ApiSettings {
     /// The addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// The addresses to listen on instead if there are keys; empty if that makes no difference.
+    pub listen_with_keys: Vec<SocketAddr>,
     /// The file with the keys of clients.
     pub keys_file: Option<PathBuf>,
     /// The networks of clients whose signatures are not verified; `None` for the default.
@@ -45,12 +47,20 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// All but `listen`.
+impl ApiSettings {
+    /// Whether clients can have keys.
+    pub(super) fn has_keys(&self, environment: EnvironmentKey) -> bool {
+        self.keys_file.is_some() || environment == EnvironmentKey::Present
+    }
+}
+
+/// All but the addresses to listen on.
 pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> ApiSettings {
     let trust = read_list(table, "trust", diagnostics, value::network);
     let insync_delay = table.duration("insync_delay", diagnostics).map(|delay| delay.value);
     ApiSettings {
         listen: Vec::new(),
+        listen_with_keys: Vec::new(),
         keys_file: path(table, "keys_file", directory, diagnostics),
         trust: trust.map(|trust| trust.into_iter().map(|network| network.value).collect()),
         tls: read_tls(table, directory, diagnostics),
@@ -60,13 +70,30 @@ pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Di
     }
 }
 
-/// The addresses, with their positions.
+/// The addresses of `listen`, with their positions.
 pub(super) fn read_listen(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(SocketAddr, Range<usize>)> {
     table.require("listen", "such as listen = [\"127.0.0.1:4566\"]", diagnostics);
-    let Some(texts) = table.strings("listen", diagnostics) else { return Vec::new() };
+    read_addresses(table, "listen", "leave out `[api]` for no API", diagnostics)
+}
+
+/// The same of `listen_with_keys`.
+pub(super) fn read_listen_with_keys(
+    table: &Table<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Vec<(SocketAddr, Range<usize>)> {
+    read_addresses(table, "listen_with_keys", "leave it out to listen on the addresses of `listen`", diagnostics)
+}
+
+fn read_addresses(
+    table: &Table<'_>,
+    key: &'static str,
+    hint: &'static str,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Vec<(SocketAddr, Range<usize>)> {
+    let Some(texts) = table.strings(key, diagnostics) else { return Vec::new() };
     if texts.is_empty() {
-        let diagnostic = diagnostics.error(table.span_of("listen"), "`listen` must name at least one address");
-        diagnostic.label("an empty list").hint("leave out `[api]` for no API");
+        let diagnostic = diagnostics.error(table.span_of(key), format!("`{key}` must name at least one address"));
+        diagnostic.label("an empty list").hint(hint);
     }
     let read = |text: &At<&str>, diagnostics: &mut Diagnostics<'_>| {
         Some((value::socket_address(text, PORT, diagnostics)?, text.span.clone()))
@@ -92,8 +119,8 @@ pub(super) fn open_listeners(
     listeners: &[Listener],
     environment: EnvironmentKey,
 ) -> Vec<Diagnostic> {
-    let is_protected = api.keys_file.is_some() || api.trust.as_ref().is_some_and(|trust| !trust.is_empty());
-    if is_protected || environment != EnvironmentKey::Absent {
+    let is_protected = api.has_keys(environment) || api.trust.as_ref().is_some_and(|trust| !trust.is_empty());
+    if is_protected || environment == EnvironmentKey::Unknown {
         return Vec::new();
     }
     let open = listeners.iter().filter(|listener| !listener.address.ip().is_loopback());

@@ -622,6 +622,11 @@ pub(super) const API: Keys = Keys {
     keys: &[
         required("listen", Shape::Strings, "The addresses and ports to listen on, such as [\"127.0.0.1:4566\"]."),
         optional(
+            "listen_with_keys",
+            Shape::Strings,
+            "The addresses and ports to listen on instead if there is a keys file or a key in the environment. Default: those of `listen`.",
+        ),
+        optional(
             "keys_file",
             Shape::String,
             "A file with the access keys of clients: [[key]] tables with access_key_id, secret_access_key, rights and zones. Only the server's user may read it. Relative to this file. Default: none.",

@@ -247,7 +247,9 @@ impl Settings {
             Some(AddressFlag::Listen(address)) => listeners(Service::Admin, &[address], None, &[]),
             None => listeners(Service::Admin, &[], file.admin, default.as_slice()),
         };
-        let api = self.api_listeners(file.api, flags.api);
+        let has_keys = self.api.as_ref().is_some_and(|api| api.has_keys(flags.environment_key));
+        let api = if has_keys && !file.api_with_keys.is_empty() { file.api_with_keys } else { file.api };
+        let api = self.api_listeners(api, flags.api);
         self.dns.listen = dns.iter().map(|listener| listener.address).collect();
         self.admin.listen = admin.first().map(|listener| listener.address);
         self.lab.backends = file.lab.iter().map(|listener| listener.address).collect();
@@ -333,6 +335,8 @@ struct Listening {
     admin: Option<Vec<Listener>>,
     is_admin_off: bool,
     api: Vec<Listener>,
+    /// Instead of `api` if there are keys.
+    api_with_keys: Vec<Listener>,
     lab: Vec<Listener>,
 }
 
@@ -400,9 +404,13 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     }
     if let Some(table) = root.table("api", diagnostics) {
         let listen = api::read_listen(&table, diagnostics);
+        let with_keys = api::read_listen_with_keys(&table, diagnostics);
+        let mut api = api::read_api(&table, directory, diagnostics);
+        api.listen_with_keys = with_keys.iter().map(|(address, _)| *address).collect();
         let placed = |(address, span)| listener(address, Service::Api, span, diagnostics);
         listening.api = listen.into_iter().map(placed).collect();
-        settings.api = Some(api::read_api(&table, directory, diagnostics));
+        listening.api_with_keys = with_keys.into_iter().map(placed).collect();
+        settings.api = Some(api);
     }
     if let Some(table) = root.table("webhook", diagnostics) {
         settings.webhook.url = read_webhook(&table, diagnostics);

@@ -33,8 +33,9 @@ pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
         if let Some(admin) = admin {
             tracing::info!(%admin, "status page: http://{admin}/");
         }
-        if let Some(ApiUrl { url, .. }) = api {
-            tracing::info!("Route 53 API: {url}");
+        if let Some(ApiUrl { url, waits_for_keys, .. }) = api {
+            let others = if *waits_for_keys { format!(" ({FOR_OTHERS})") } else { String::new() };
+            tracing::info!("Route 53 API: {url}{others}");
         }
         tracing::info!("serving {totals}");
         return;
@@ -60,6 +61,11 @@ pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
     let _ = thread::Builder::new().name("announce".to_owned()).spawn(write);
 }
 
+/// How an API that listens on loopback until there is a key is reached by others.
+const FOR_OTHERS: &str = "only here; with a key others reach it, in a container for example with: \
+                          -e FIFTYTHREE_API_ACCESS_KEY_ID=test -e FIFTYTHREE_API_SECRET_ACCESS_KEY=test \
+                          -p 127.0.0.1:4566:4566";
+
 /// What to paste into a shell to use the API. boto3 reads `AWS_DEFAULT_REGION`, other SDKs
 /// `AWS_REGION`.
 fn route_53_api(api: &ApiUrl) -> String {
@@ -68,8 +74,9 @@ fn route_53_api(api: &ApiUrl) -> String {
         // Not verified, but clients do not send requests without a key.
         false => ("test", "test"),
     };
+    let others = if api.waits_for_keys { format!("    {FOR_OTHERS}\n") } else { String::new() };
     format!(
-        "  Route 53 API: {url}\n    export AWS_ENDPOINT_URL_ROUTE_53={url}\n    \
+        "  Route 53 API: {url}\n{others}    export AWS_ENDPOINT_URL_ROUTE_53={url}\n    \
          export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n    \
          export AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret}\n",
         url = api.url
@@ -147,13 +154,16 @@ mod tests {
 
     #[test]
     fn the_lines_for_the_api_can_be_pasted() {
-        let shown = |needs_key| route_53_api(&ApiUrl { url: "http://127.0.0.1:4566".to_owned(), needs_key });
+        let api = |needs_key| ApiUrl { url: "http://127.0.0.1:4566".to_owned(), needs_key, waits_for_keys: false };
+        let shown = |needs_key| route_53_api(&api(needs_key));
         assert_eq!(
             shown(false),
             "  Route 53 API: http://127.0.0.1:4566\n    export AWS_ENDPOINT_URL_ROUTE_53=http://127.0.0.1:4566\n    \
              export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n    export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n"
         );
         assert!(shown(true).contains("AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…"));
+        let waits = route_53_api(&ApiUrl { waits_for_keys: true, ..api(false) });
+        assert!(waits.contains("-e FIFTYTHREE_API_ACCESS_KEY_ID=test"), "{waits}");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(super) struct ApiListeners {
     tls: Option<Tls>,
     has_files: bool,
     insync_delay: Duration,
+    waits_for_keys: bool,
 }
 
 /// How the API is reached, for the message at the start.
@@ -35,6 +36,8 @@ pub(super) struct ApiUrl {
     pub(super) url: String,
     /// Whether clients on this machine need a key.
     pub(super) needs_key: bool,
+    /// Whether it listens on other addresses when there are keys.
+    pub(super) waits_for_keys: bool,
 }
 
 impl ApiListeners {
@@ -49,8 +52,10 @@ impl ApiListeners {
         let listeners = settings.listen.iter().map(|address| bind(*address)).collect::<anyhow::Result<_>>()?;
         let has_files = settings.keys_file.is_some() || settings.tls.is_some();
         let insync_delay = settings.insync_delay;
+        let with_keys = &settings.listen_with_keys;
+        let waits_for_keys = !with_keys.is_empty() && *with_keys != settings.listen;
         let (access, tls) = with_files(move || read(&settings)).await??;
-        Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay }))
+        Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay, waits_for_keys }))
     }
 
     /// Serves the API until the server stops. It knows the changes of the runs before this one.
@@ -60,7 +65,7 @@ impl ApiListeners {
         health: HealthReader,
         past: Vec<PastChange>,
     ) -> anyhow::Result<ApiUrl> {
-        let ApiListeners { listeners, access, tls, has_files, insync_delay } = self;
+        let ApiListeners { listeners, access, tls, has_files, insync_delay, waits_for_keys } = self;
         let address = listeners[0].local_addr().context("a listener has no address")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -77,7 +82,7 @@ impl ApiListeners {
         if has_files {
             wiring.spawn(refresh(api, tls));
         }
-        Ok(ApiUrl { url: format!("{scheme}://{}", config::reachable(address)), needs_key })
+        Ok(ApiUrl { url: format!("{scheme}://{}", config::reachable(address)), needs_key, waits_for_keys })
     }
 }
 
