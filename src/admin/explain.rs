@@ -9,10 +9,11 @@ use axum::response::Response;
 use ipnet::IpNet;
 
 use crate::control::{CheckSnapshot, HypotheticalHealth, OverrideError, WhatIf, humanize_duration, rfc3339};
-use crate::explain::json::CheckShape;
+use crate::explain::json::{CheckShape, GroupShape, LastChangeShape, StepShape};
 use crate::explain::{ExplainContext, Explanation, QueryOptions, Question, explain, query_type};
-use crate::health::Status;
-use crate::model::{HealthCheckId, Name, NameError};
+use crate::health::{Status, Timestamp};
+use crate::history::{LastChanges, RecordChange};
+use crate::model::{HealthCheckId, HostedZoneId, Name, NameError};
 
 use super::concurrency_limit::ConcurrencyLimits;
 use super::health::verdict_of;
@@ -56,10 +57,53 @@ pub(super) async fn report(
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     let work = move || match answer(&query, &what_if) {
-        Ok(explanation) => json(StatusCode::OK, &explanation),
+        Ok(mut explanation) => {
+            admin.add_last_changes(&mut explanation);
+            json(StatusCode::OK, &explanation)
+        }
         Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
     };
     permit.run_blocking(work).await
+}
+
+impl AdminState {
+    /// Says of each record set who changed it last. Reads the history.
+    fn add_last_changes(&self, explanation: &mut Explanation) {
+        let Some(zone) = &explanation.zone else { return };
+        let groups = explanation.steps.iter_mut().filter_map(|step| match step {
+            StepShape::Group(group) => Some(group),
+            _ => None,
+        });
+        let mut groups: Vec<&mut GroupShape> = groups.collect();
+        let names = groups.iter().map(|group| group.name.clone()).collect();
+        let mut changes = LastChanges::of(HostedZoneId(zone.id.clone()), names);
+        match self.feed.history().collect(&mut changes) {
+            Ok(true) => {}
+            Ok(false) => self.feed.since(0).records.iter().for_each(|(_, record)| changes.take(record)),
+            // The explanation is right without it.
+            Err(error) => tracing::debug!("the history cannot be read: {error}"),
+        }
+        let now = (self.now)();
+        for group in &mut groups {
+            let (name, record_type) = (&group.name, &group.record_type);
+            for candidate in &mut group.candidates {
+                let id = candidate.set_identifier.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+                let change = changes.get(&format!("{name} {record_type}{id}"));
+                candidate.last_change = change.map(|change| last_change(change, now));
+            }
+        }
+    }
+}
+
+fn last_change(change: &RecordChange, now: Timestamp) -> LastChangeShape {
+    let RecordChange { at, author, did } = change;
+    LastChangeShape {
+        at: rfc3339(*at),
+        ago: humanize_duration(now.since(*at)),
+        did: (*did).to_owned(),
+        author: author.name.clone(),
+        operation: author.operation.clone(),
+    }
 }
 
 fn answer(query: &ExplainQuery, what_if: &WhatIf) -> Result<Explanation, String> {

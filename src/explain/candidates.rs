@@ -101,6 +101,7 @@ impl<'t> GroupExplainer<'t> {
             check,
             ttl,
             values,
+            last_change: None,
             alias,
             round_trip_ms: None,
             distance_km: None,

@@ -204,6 +204,9 @@ pub struct CandidateShape {
     /// Its values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
+    /// The last change of the record set, as far as the server remembers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change: Option<LastChangeShape>,
     /// Its alias target, instead of values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<AliasShape>,
@@ -216,6 +219,21 @@ pub struct CandidateShape {
     /// Geoproximity: the distance after the bias, in kilometres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub biased_km: Option<f64>,
+}
+
+/// A change of a record set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastChangeShape {
+    /// When.
+    pub at: String,
+    /// The time since then, in words.
+    pub ago: String,
+    /// `added` or `changed`.
+    pub did: String,
+    /// Who made it, for example `key terraform`.
+    pub author: String,
+    /// Such as `ChangeResourceRecordSets`.
+    pub operation: String,
 }
 
 /// The outcome on a candidate.

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::EventKind;
 use super::event::{EventRecord, ObjectChange};
 use super::line::{IntentLine, Line, lines_of};
 use super::past::Owner;
 use super::read_back::{Reading, Restored};
+use super::{EventKind, LastChanges};
 use crate::background;
 use crate::health::Timestamp;
 use crate::log_limit::LogLimit;
@@ -147,6 +147,13 @@ impl History {
         let mut latest = Latest { most, object, ..Latest::default() };
         let read = read_history(path, |line| latest.take(line));
         Some(read.map(|()| latest.events.into_iter().map(|(_, _, record)| record).collect()))
+    }
+
+    /// Gives every line to `changes`. False without a history.
+    pub(crate) fn collect(&self, changes: &mut LastChanges) -> io::Result<bool> {
+        let Some(shared) = &self.0 else { return Ok(false) };
+        read_history(&shared.path, |line| line.into_iter().for_each(|line| changes.take_line(line)))?;
+        Ok(true)
     }
 
     /// Waits, for at most this long, until everything is written and synced.

@@ -10,6 +10,7 @@
 //! the file.
 
 mod event;
+mod last_changes;
 mod line;
 mod log;
 mod override_line;
@@ -19,6 +20,7 @@ mod read_back;
 mod tests;
 
 pub(crate) use event::{EventKind, EventRecord, ObjectChange, Part};
+pub(crate) use last_changes::{LastChanges, RecordChange};
 pub(crate) use log::History;
 #[cfg(test)]
 use log::Intent;

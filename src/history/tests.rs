@@ -245,3 +245,39 @@ fn without_a_history_nothing_is_kept() {
     history.finish(Duration::from_secs(1));
     assert!(history.latest(1, None).is_none());
 }
+
+#[test]
+fn the_last_change_of_a_record_set_is_found_unless_it_was_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let (history, _) = History::open(directory.path()).unwrap();
+    let by = |name: &str, what: &str, zone: &str| {
+        let parts = vec![Part { what: what.to_owned(), before: None, after: Some("text".to_owned()) }];
+        let author = Author { name: name.to_owned(), operation: "ChangeResourceRecordSets".to_owned() };
+        Arc::new(ObjectChange {
+            author,
+            object: ObjectId::HostedZone(HostedZoneId(zone.to_owned())),
+            parts,
+            ..change(1)
+        })
+    };
+    let file = directory.path().join("lab.test.toml");
+    let make = |second: u64, change: &Arc<ObjectChange>, is_made: bool| {
+        let intent = history.intend(at(second), change, &file, None);
+        if is_made { intent.made() } else { intent.not_made() }
+    };
+    make(1, &by("ada", "www.lab.test. A", "Z1"), true);
+    make(2, &by("bob", "www.lab.test. A blue", "Z1"), true);
+    make(3, &by("cal", "www.lab.test. A", "Z2"), true);
+    make(4, &by("dan", "\\052.lab.test. A", "Z1"), true);
+    make(5, &by("eve", "www.lab.test. A", "Z1"), false);
+    make(6, &by("fay", "other.www.lab.test. A", "Z1"), true);
+    let names = ["www.lab.test.", "\\052.lab.test."].map(str::to_owned);
+    let mut changes = LastChanges::of(HostedZoneId("Z1".to_owned()), names.into());
+    assert!(history.collect(&mut changes).unwrap());
+    let last = |what: &str| changes.get(what).map(|change| (change.author.name.as_str(), change.at));
+    assert_eq!(last("www.lab.test. A"), Some(("ada", at(1))));
+    assert_eq!(last("www.lab.test. A blue"), Some(("bob", at(2))));
+    assert_eq!(last("\\052.lab.test. A"), Some(("dan", at(4))));
+    assert_eq!(last("other.www.lab.test. A"), None);
+    assert!(!History::default().collect(&mut changes).unwrap());
+}

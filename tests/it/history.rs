@@ -36,6 +36,9 @@ fn a_record_that_an_editor_removed_is_named_and_can_be_pasted_back() {
     // An editor that has an old buffer.
     lab.write("zones/lab.test.toml", &ZONE.replace("ttl = 5", "ttl = 6"));
     running.wait_for_log("lab.test. changed: removed new.lab.test. A, changed www.lab.test. A");
+    wait_for("the edit in the history", || {
+        fs::read_to_string(lab.path("state/history.jsonl")).ok().filter(|text| text.contains("\"Edit\""))
+    });
     drop(running); // SIGKILL
 
     let running = lab.serve();
@@ -48,6 +51,28 @@ fn a_record_that_an_editor_removed_is_named_and_can_be_pasted_back() {
     lab.write("zones/lab.test.toml", &format!("{ZONE}\n{block}"));
     running.wait_for_answer("new.lab.test.", &["192.0.2.7"]);
     assert!(running.stop().success());
+}
+
+#[test]
+fn explain_says_who_changed_each_record_last() {
+    let lab = lab();
+    let running = lab.serve();
+    let explained = |running: &Running, name: &str| run(&lab, running, &["explain", name]);
+    assert!(!explained(&running, "www.lab.test").contains(" ago by "), "nobody has changed it");
+    run(&lab, &running, &["record", "set", "new.lab.test", "A", "192.0.2.7"]);
+    let new = explained(&running, "new.lab.test");
+    assert!(new.contains("added ") && new.contains(": ChangeResourceRecordSets"), "{new}");
+    lab.write("zones/lab.test.toml", &ZONE.replace("192.0.2.1", "192.0.2.2"));
+    running.wait_for_answer("www.lab.test.", &["192.0.2.2"]);
+    // Also after a restart.
+    assert!(running.stop().success());
+    let running = lab.serve();
+    let www = run(&lab, &running, &["explain", "www.lab.test", "--json"]);
+    let www: serde_json::Value = serde_json::from_str(&www).unwrap();
+    let steps = www["steps"].as_array().unwrap();
+    let change = &steps.iter().find(|step| step["step"] == "group").unwrap()["candidates"][0]["last_change"];
+    assert_eq!((&change["did"], &change["operation"]), (&"changed".into(), &"Edit".into()), "{www}");
+    assert_eq!(change["author"], "an edit of the file");
 }
 
 #[test]

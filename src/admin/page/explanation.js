@@ -56,7 +56,7 @@ function describe(step) {
 
 function candidate(one, index) {
   const [kind, sign, text] = OUTCOMES[one.outcome] ?? ["unchecked", "·", one.outcome];
-  const { check } = one;
+  const { check, last_change: change } = one;
   return h("li", { key: one.set_identifier ?? index, class: one.outcome },
     h("div", null,
       h(`span.badge.${kind}`, null, h("span", { "aria-hidden": "true" }, sign), ` ${text}`), " ",
@@ -67,7 +67,9 @@ function candidate(one, index) {
     h("div.words.values", null, one.alias ? `→ ${one.alias.target}` : (one.values ?? []).map((value) => h("code.value", { key: value }, value))),
     check && h("div.quiet", null, h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name),
       ` ${check.as_if ? "assumed " : ""}${check.healthy ? "healthy" : "unhealthy"}${check.ago ? ` for ${check.ago}` : ""}`,
-      check.last_result && `: ${check.last_result}`, check.overridden && `; ${check.overridden}`));
+      check.last_result && `: ${check.last_result}`, check.overridden && `; ${check.overridden}`),
+    change && h("div.quiet.words", null, h("time", { datetime: change.at, title: change.at }, `${change.did} ${change.ago} ago`),
+      ` by ${change.author}: ${change.operation}`));
 }
 
 function shares({ shares: parts, shares_complete: isComplete }) {

@@ -3,8 +3,8 @@
 use crate::cli::paint::{Colour, Paint};
 use crate::cli::tree::{Branch, column_count};
 use crate::explain::json::{
-    AnswerShape, CandidateOutcome, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, MessageShape,
-    RecordShape, ShareShape, StepShape, ZoneShape,
+    AnswerShape, CandidateOutcome, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, LastChangeShape,
+    MessageShape, RecordShape, ShareShape, StepShape, ZoneShape,
 };
 
 /// The most candidates that are shown; the others are counted.
@@ -123,6 +123,7 @@ impl Widths {
         branch
             .with(Branch::text(answers_with(candidate)).coloured(Colour::Dim))
             .with_all(candidate.check.as_ref().map(|check| Branch::text(health(check)).coloured(Colour::Dim)))
+            .with_all(candidate.last_change.as_ref().map(|change| Branch::text(changed(change)).coloured(Colour::Dim)))
     }
 }
 
@@ -144,6 +145,12 @@ fn values(values: &[String]) -> String {
     let more = values.len().saturating_sub(MOST_VALUES);
     let shown = values[..values.len() - more].join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// Such as `changed 3 min ago by key terraform: ChangeResourceRecordSets`.
+fn changed(change: &LastChangeShape) -> String {
+    let LastChangeShape { ago, did, author, operation, .. } = change;
+    format!("{did} {ago} ago by {author}: {operation}")
 }
 
 /// Such as `health check blue: healthy for 3 min; last result: Success: HTTP Status Code 200, OK`.
