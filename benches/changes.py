@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""How long queries take while the Route 53 API changes records: median, p99 and p99.9, with and without changes, in one run.
+
+    python3 benches/changes.py --server target/dist/fiftythree
+    python3 benches/changes.py --server target/debug/fiftythree --rounds 1 --seconds 1 --rate 20     # short
+
+It needs only python3. Everything runs on loopback, in a temporary directory that is removed at the end. Rounds with and
+without changes take turns, so that a busy machine hurts both alike. A process of its own asks over UDP, one query at a
+time, for records of the zone that changes. Each change is an UPSERT of one record of another name, and is durable before it is
+acknowledged. After the changes the last one is asked for.
+"""
+
+import argparse
+import http.client
+import multiprocessing
+import pathlib
+import random
+import re
+import socket
+import statistics
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+PATIENCE_S = 60
+AUTHORIZATION = ("AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/route53/aws4_request, SignedHeaders=host, "
+                 "Signature=" + 64 * "0")
+SETTINGS = """[dns]
+listen = ["127.0.0.1:0"]
+[zones]
+directory = "zones"
+[state]
+directory = "state"
+[admin]
+listen = "off"
+[api]
+listen = ["127.0.0.1:0"]
+"""
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", required=True, help="the fiftythree to measure")
+    parser.add_argument("--records", type=int, default=1000, help="records of the zone")
+    parser.add_argument("--rate", type=int, default=300, help="changes per second")
+    parser.add_argument("--clients", type=int, default=4, help="connections that send changes")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    return parser.parse_args()
+
+
+def query(name):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack(">HHHHHH", random.randrange(65536), 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
+
+
+def ask(server, name):
+    """The addresses of the answer, which ends with them: a query without EDNS, and a zone whose servers have no addresses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE_S)
+        client.sendto(query(name), server)
+        return client.recv(512)
+
+
+def queries(server, records, seconds, results):
+    """Sends (times in microseconds, queries without a response) to `results`."""
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.connect(server)
+    client.settimeout(1)
+    times, lost = [], 0
+    end = time.perf_counter() + seconds
+    while (began := time.perf_counter()) < end:
+        packet = query(f"r{random.randrange(records)}.lab.test")
+        client.send(packet)
+        try:
+            while client.recv(512)[:2] != packet[:2]:
+                pass
+            times.append((time.perf_counter() - began) * 1e6)
+        except TimeoutError:
+            lost += 1
+        # About 2000 queries per second: they leave the processor to others.
+        time.sleep(0.0003)
+    results.put((times, lost))
+
+
+class Changes:
+    """Sends changes at a rate over some connections until it is stopped."""
+
+    def __init__(self, api, rate, clients):
+        self.api, self.interval, self.stopped = api, clients / rate, threading.Event()
+        self.made, self.last, self.times = 0, {}, []
+        self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, number):
+        connection = http.client.HTTPConnection(self.api, timeout=PATIENCE_S)
+        due = time.perf_counter()
+        while not self.stopped.is_set():
+            address = f"192.0.2.{random.randrange(256)}"
+            body = ('<ChangeResourceRecordSetsRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeBatch><Changes>'
+                    f"<Change><Action>UPSERT</Action><ResourceRecordSet><Name>changed{number}.lab.test</Name><Type>A</Type>"
+                    f"<TTL>1</TTL><ResourceRecords><ResourceRecord><Value>{address}</Value></ResourceRecord></ResourceRecords>"
+                    "</ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>")
+            headers = {"Authorization": AUTHORIZATION, "X-Amz-Date": "20260101T000000Z", "Content-Type": "application/xml"}
+            began = time.perf_counter()
+            connection.request("POST", "/2013-04-01/hostedzone/ZLAB/rrset", body, headers)
+            response = connection.getresponse()
+            text = response.read()
+            assert response.status == 200, text
+            self.times.append((time.perf_counter() - began) * 1e3)
+            self.last[number] = address
+            due = max(due + self.interval, time.perf_counter() - 0.1)
+            self.stopped.wait(max(0, due - time.perf_counter()))
+
+    def stop(self):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def percentile(times, part):
+    return sorted(times)[min(len(times) - 1, int(len(times) * part))]
+
+
+def main():
+    options = arguments()
+    with tempfile.TemporaryDirectory(prefix="fiftythree-changes-") as directory:
+        path = pathlib.Path(directory)
+        (path / "zones").mkdir()
+        (path / "fiftythree.toml").write_text(SETTINGS)
+        record = '[[record]]\nname = "r{0}"\ntype = "A"\nttl = 60\nvalues = ["10.53.{1}.{2}"]\n'
+        ns = '[[record]]\nname = "@"\ntype = "NS"\nttl = 60\nvalues = ["ns.other.test."]\n'
+        records = "".join(record.format(number, number >> 8 & 255, number & 255) for number in range(options.records))
+        (path / "zones/lab.test.toml").write_text(f'name = "lab.test"\nid = "ZLAB"\n{ns}{records}')
+        with open(path / "log", "w") as log:
+            server = subprocess.Popen([options.server, "serve", "--config", path / "fiftythree.toml"], stdout=log, stderr=log)
+        try:
+            measure(options, path / "log", server)
+        finally:
+            server.terminate()
+            server.wait(PATIENCE_S)
+
+
+def announced(log, server):
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end and server.poll() is None:
+        text = log.read_text()
+        dns, api = re.search(r"listening on 127\.0\.0\.1:(\d+)", text), re.search(r"Route 53 API: http://(\S+)", text)
+        if dns and api:
+            return ("127.0.0.1", int(dns[1])), api[1]
+        time.sleep(0.05)
+    raise SystemExit(log.read_text())
+
+
+def measure(options, log, server):
+    address, api = announced(log, server)
+    found = {False: ([], 0), True: ([], 0)}
+    rates, durations = [], []
+    for number in range(2 * options.rounds):
+        changing = number % 2 == 1
+        changes = Changes(api, options.rate, options.clients) if changing else None
+        results = multiprocessing.Queue()
+        asker = multiprocessing.Process(target=queries, args=(address, options.records, options.seconds, results))
+        began = time.perf_counter()
+        asker.start()
+        times, lost = results.get(timeout=options.seconds + PATIENCE_S)
+        asker.join()
+        if changes:
+            changes.stop()
+            rates.append(len(changes.times) / (time.perf_counter() - began))
+            durations += changes.times
+            for client, value in changes.last.items():
+                assert socket.inet_aton(value) in ask(address, f"changed{client}.lab.test"), "the last change is answered"
+        found[changing] = (found[changing][0] + times, found[changing][1] + lost)
+    print(f"{'':>22} {'queries':>9} {'lost':>5} {'median':>9} {'p99':>9} {'p99.9':>9}   (µs, with the sender's own time)")
+    for changing, what in ((False, "no changes"), (True, f"{statistics.mean(rates):.0f} changes per s")):
+        times, lost = found[changing]
+        figures = [statistics.median(times), percentile(times, 0.99), percentile(times, 0.999)]
+        print(f"{what:>22} {len(times):>9} {lost:>5} " + " ".join(f"{figure:>9.0f}" for figure in figures))
+    print(f"a change takes {statistics.median(durations):.1f} ms, p99 {percentile(durations, 0.99):.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
