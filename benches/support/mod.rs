@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each takes what it needs
 
 pub(crate) mod city;
+pub(crate) mod cluster;
 pub(crate) mod zones;
 
 use std::net::{IpAddr, Ipv4Addr};

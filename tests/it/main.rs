@@ -24,6 +24,8 @@ mod hostile;
 
 // The running server.
 
+/// One opinion of health over several nodes, whatever breaks, in simulated time.
+mod agreement;
 /// Health checks, CIDR collections and TestDNSAnswer over the Route 53 API.
 mod api_checks;
 /// The front of the Route 53 API: signatures, trust, hostile requests.

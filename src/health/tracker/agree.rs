@@ -32,13 +32,25 @@ impl Tracker {
     ) -> Vec<Transition> {
         let mut transitions: Vec<Transition> = Vec::new();
         for slot in slots {
-            let agreed = self.entry(slot).and_then(|entry| entry.agreed_status(slot, terms));
-            transitions.extend(agreed.and_then(|agreed| self.set_agreed(slot, agreed, at)));
+            match self.entry(slot).and_then(|entry| entry.agreed_status(slot, terms)) {
+                Some(agreed) => transitions.extend(self.set_agreed(slot, agreed, at)),
+                None => self.hold_status(slot),
+            }
         }
         let parents = transitions.iter().filter_map(|transition| self.parents.get(&transition.slot));
         let parents: BTreeSet<CheckSlot> = parents.flatten().copied().collect();
         transitions.extend(parents.into_iter().filter_map(|parent| self.calculate(parent, at)));
         transitions
+    }
+
+    /// Without opinions a check keeps its status, also when this node has a result of its own later:
+    /// that is an opinion first.
+    fn hold_status(&mut self, slot: CheckSlot) {
+        let Some(before) = self.entry(slot) else { return };
+        if before.has_opinions() && before.agreed.is_none() {
+            let after = Entry { agreed: Some(before.status()), ..before.clone() };
+            self.put(slot, after);
+        }
     }
 
     fn set_agreed(&mut self, slot: CheckSlot, agreed: AgreedStatus, at: Timestamp) -> Option<Transition> {
