@@ -57,23 +57,6 @@ fn every_directory_is_a_topic() {
     assert_eq!(directories, TOPICS);
 }
 
-/// The vectors of section 9 of the behavioural specification about answers. 21, 23 and 24 are about
-/// probing and have unit tests in `health` and `probe`.
-#[test]
-fn every_vector_about_answers_is_shown() {
-    let rules: Vec<String> =
-        TOPICS.iter().flat_map(|topic| entries(&home().join(topic))).map(|path| read(&path).rule).collect();
-    let shown = |number: usize| {
-        rules.iter().any(|rule| {
-            let numbers = rule.split(|letter: char| !letter.is_ascii_alphanumeric()).collect::<Vec<_>>();
-            let wanted = number.to_string();
-            numbers.windows(2).any(|pair| pair[0].eq_ignore_ascii_case("vector") && pair[1] == wanted)
-        })
-    };
-    let missing: Vec<usize> = (1..=20).chain([22, 34]).filter(|&number| !shown(number)).collect();
-    assert!(missing.is_empty(), "no scenario names vector {missing:?}");
-}
-
 #[test]
 fn a_typo_in_a_scenario_is_an_error() {
     let text = "rule = 'r'\nzones = []\n[[step]]\nquery = 'lab.test A'\nexpect = { anwser = [] }";
