@@ -23,7 +23,7 @@ const VALUES: usize = 20;
 pub(super) type Owner = (Name, RecordType);
 
 /// The source of a zone, with the health that the tree shows.
-pub(super) struct Forest<'f> {
+pub(super) struct PolicyTrees<'f> {
     pub(super) zone: &'f HostedZone,
     /// The record sets by name and type, in the order of the zone.
     groups: HashMap<Owner, Vec<&'f ResourceRecordSet>>,
@@ -31,17 +31,17 @@ pub(super) struct Forest<'f> {
     pub(super) checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
 }
 
-impl<'f> Forest<'f> {
+impl<'f> PolicyTrees<'f> {
     pub(super) fn new(
         zone: &'f HostedZone,
         world: &'f World,
         checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
-    ) -> Forest<'f> {
+    ) -> PolicyTrees<'f> {
         let mut groups: HashMap<Owner, Vec<&ResourceRecordSet>> = HashMap::new();
         for set in &zone.record_sets {
             groups.entry((set.name.clone(), set.record_type)).or_default().push(set);
         }
-        Forest { zone, groups, world, checks }
+        PolicyTrees { zone, groups, world, checks }
     }
 
     /// All groups.

@@ -15,7 +15,7 @@ use crate::model::{Content, HostedZone, HostedZoneId};
 use super::concurrency_limit::ConcurrencyLimits;
 use super::reports::{LARGEST_PAGE, Report, in_words};
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
-use super::tree::{self, Forest, Owner};
+use super::tree::{self, Owner, PolicyTrees};
 use super::{AdminState, json, refusal};
 
 /// Default number of zones or groups in a response.
@@ -113,20 +113,20 @@ pub(super) async fn records(
     let work = move || {
         let zone = view.base.zone_model(&id)?;
         let checks = tree::checks(&Report::new(Arc::clone(&view), None, at));
-        Ok(found(&Forest::new(&zone, &view.world, &checks), &query))
+        Ok(found(&PolicyTrees::new(&zone, &view.world, &checks), &query))
     };
     permit.run_blocking(move || worded(work())).await
 }
 
-fn found(forest: &Forest<'_>, query: &RecordsQuery) -> RecordsShape {
+fn found(trees: &PolicyTrees<'_>, query: &RecordsQuery) -> RecordsShape {
     let part = query.q.to_lowercase();
-    let mut owners: Vec<&Owner> = forest.owners().filter(|owner| query.fits(forest, owner, &part)).collect();
+    let mut owners: Vec<&Owner> = trees.owners().filter(|owner| query.fits(trees, owner, &part)).collect();
     owners.sort_by_cached_key(|(name, record_type)| (order_of(name.wire()), *record_type));
     let limit = query.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
     let mut room = MEMBERS;
     let shown = owners.iter().skip(query.offset).take(limit);
-    let groups = shown.map(|owner| forest.tree(owner, &mut room)).collect();
-    let HostedZone { id, name, comment, vpcs, record_sets, .. } = forest.zone;
+    let groups = shown.map(|owner| trees.tree(owner, &mut room)).collect();
+    let HostedZone { id, name, comment, vpcs, record_sets, .. } = trees.zone;
     RecordsShape {
         id: id.0.clone(),
         name: name.to_string(),
@@ -152,16 +152,16 @@ fn order_of(wire: &[u8]) -> Vec<Vec<u8>> {
 }
 
 impl RecordsQuery {
-    fn fits(&self, forest: &Forest<'_>, owner: &Owner, part: &str) -> bool {
+    fn fits(&self, trees: &PolicyTrees<'_>, owner: &Owner, part: &str) -> bool {
         let (name, record_type) = owner;
         let is = |query: &Option<String>, is: &str| query.as_ref().is_none_or(|query| query.eq_ignore_ascii_case(is));
-        let policy = forest.sets(owner).first().map_or("", |set| set.routing_policy.name());
+        let policy = trees.sets(owner).first().map_or("", |set| set.routing_policy.name());
         is(&self.record_type, record_type.as_str())
             && is(&self.policy, policy)
             && self.name.as_ref().is_none_or(|query| is_name(query, &name.to_string()))
-            && (part.is_empty() || holds(forest, owner, part))
+            && (part.is_empty() || holds(trees, owner, part))
             // Last: this asks the world.
-            && self.state.is_none_or(|query| forest.state(owner) == query)
+            && self.state.is_none_or(|query| trees.state(owner) == query)
     }
 }
 
@@ -170,12 +170,12 @@ fn is_name(query: &str, name: &str) -> bool {
     query.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
 }
 
-fn holds(forest: &Forest<'_>, owner: &Owner, part: &str) -> bool {
+fn holds(trees: &PolicyTrees<'_>, owner: &Owner, part: &str) -> bool {
     let holds = |text: &str| text.to_lowercase().contains(part);
     if holds(&owner.0.to_string()) {
         return true;
     }
-    forest.sets(owner).iter().any(|set| {
+    trees.sets(owner).iter().any(|set| {
         set.set_identifier.as_deref().is_some_and(holds)
             || match &set.content {
                 Content::Records { values, .. } => values.iter().any(|value| holds(&value.to_string())),

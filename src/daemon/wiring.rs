@@ -49,7 +49,7 @@ pub(super) struct Wiring {
     base: watch::Receiver<LoadedConfig>,
     objects: ServedObjects,
     reloads: watch::Receiver<Reloads>,
-    feed: EventLog,
+    event_log: EventLog,
     last_load: watch::Receiver<LastLoad>,
     /// The zone files, if they are only in memory.
     in_memory: Option<Arc<InMemorySources>>,
@@ -64,7 +64,7 @@ impl Wiring {
         source: SettingsSource,
         hangups: Hangups,
         state_writer: StateWriter,
-        feed: EventLog,
+        event_log: EventLog,
     ) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (probes_in, probes) = watch::channel(Arc::from([]));
@@ -76,8 +76,8 @@ impl Wiring {
         tasks.spawn(reload_on_hangup(hangups, events.clone()));
         tasks.spawn(tick(events.clone()));
         let (reloads_in, reloads) = watch::channel(Reloads::default());
-        let (notices, told) = mpsc::channel(NOTICES);
-        tasks.spawn(webhook::deliver(told, base.clone()));
+        let (notices, queued_notices) = mpsc::channel(NOTICES);
+        tasks.spawn(webhook::deliver(queued_notices, base.clone()));
         let (last_load_in, last_load) = watch::channel(LastLoad::default());
         let objects = ServedObjects::new(base.clone(), events.clone());
         let outputs = Outputs {
@@ -89,7 +89,7 @@ impl Wiring {
             state_writer,
             notices,
             reloads: reloads_in,
-            event_log: feed.clone(),
+            event_log: event_log.clone(),
             object_events: objects.object_events.clone(),
             last_load: last_load_in,
         };
@@ -105,7 +105,7 @@ impl Wiring {
             base,
             objects,
             reloads,
-            feed,
+            event_log,
             last_load,
             in_memory: None,
             tasks,
@@ -219,7 +219,7 @@ impl Wiring {
             health,
             base: self.base.clone(),
             objects: self.objects(),
-            feed: self.feed.clone(),
+            feed: self.event_log.clone(),
             last_load: self.last_load.clone(),
             reloads: self.reloads.clone(),
             in_memory: self.in_memory.clone(),
@@ -235,7 +235,7 @@ impl Wiring {
 
     /// The history.
     pub(super) fn history(&self) -> History {
-        self.feed.history().clone()
+        self.event_log.history().clone()
     }
 
     /// The counters of all workers.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{EventKind, EventRecord, ObjectChange, Part};
 use super::override_line::OverrideLine;
-use super::past::{Owner, Past, PastChange};
+use super::past::{ObjectKind, Past, PastChange};
 use crate::health::{Status, Timestamp};
 use crate::model::{CidrCollectionId, HealthCheckId, HostedZoneId};
 use crate::objects::{Author, ObjectId, Submission};
@@ -70,7 +70,7 @@ enum EventKindLine {
 struct ObjectChangeLine {
     author: String,
     operation: String,
-    kind: OwnerLine,
+    kind: ObjectKindLine,
     id: String,
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ struct PartLine {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum OwnerLine {
+enum ObjectKindLine {
     HostedZone,
     HealthCheck,
     CidrCollection,
@@ -110,7 +110,7 @@ pub(super) struct ChangeLine {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ReferenceLine {
-    of: OwnerLine,
+    of: ObjectKindLine,
     caller_reference: String,
 }
 
@@ -134,8 +134,8 @@ impl Line {
 pub(super) fn lines_of(past: &Past) -> String {
     let mut references: Vec<_> = past.references.iter().collect();
     references.sort_unstable();
-    let references = references.into_iter().map(|(owner, caller_reference)| {
-        Line::Reference(ReferenceLine { of: (*owner).into(), caller_reference: caller_reference.clone() })
+    let references = references.into_iter().map(|(kind, caller_reference)| {
+        Line::Reference(ReferenceLine { of: (*kind).into(), caller_reference: caller_reference.clone() })
     });
     let changes = past.changes.iter().map(|PastChange { at, submission }| {
         let Submission { id, comment } = submission.clone();
@@ -165,28 +165,28 @@ impl From<ChangeLine> for PastChange {
     }
 }
 
-impl From<ReferenceLine> for (Owner, String) {
-    fn from(line: ReferenceLine) -> (Owner, String) {
+impl From<ReferenceLine> for (ObjectKind, String) {
+    fn from(line: ReferenceLine) -> (ObjectKind, String) {
         (line.of.into(), line.caller_reference)
     }
 }
 
-impl From<Owner> for OwnerLine {
-    fn from(owner: Owner) -> OwnerLine {
-        match owner {
-            Owner::HostedZone => OwnerLine::HostedZone,
-            Owner::HealthCheck => OwnerLine::HealthCheck,
-            Owner::CidrCollection => OwnerLine::CidrCollection,
+impl From<ObjectKind> for ObjectKindLine {
+    fn from(kind: ObjectKind) -> ObjectKindLine {
+        match kind {
+            ObjectKind::HostedZone => ObjectKindLine::HostedZone,
+            ObjectKind::HealthCheck => ObjectKindLine::HealthCheck,
+            ObjectKind::CidrCollection => ObjectKindLine::CidrCollection,
         }
     }
 }
 
-impl From<OwnerLine> for Owner {
-    fn from(line: OwnerLine) -> Owner {
+impl From<ObjectKindLine> for ObjectKind {
+    fn from(line: ObjectKindLine) -> ObjectKind {
         match line {
-            OwnerLine::HostedZone => Owner::HostedZone,
-            OwnerLine::HealthCheck => Owner::HealthCheck,
-            OwnerLine::CidrCollection => Owner::CidrCollection,
+            ObjectKindLine::HostedZone => ObjectKind::HostedZone,
+            ObjectKindLine::HealthCheck => ObjectKind::HealthCheck,
+            ObjectKindLine::CidrCollection => ObjectKind::CidrCollection,
         }
     }
 }
@@ -259,7 +259,7 @@ impl From<&ObjectChange> for ObjectChangeLine {
         ObjectChangeLine {
             author: author.name.clone(),
             operation: author.operation.clone(),
-            kind: Owner::of(object).into(),
+            kind: ObjectKind::of(object).into(),
             id: id.clone(),
             name: name.clone(),
             change_id: submission.as_ref().map(|submission| submission.id.clone()),
@@ -276,9 +276,9 @@ impl From<ObjectChangeLine> for ObjectChange {
         let ObjectChangeLine { author, operation, kind, id, name, change_id, comment, parts, more, caller_reference } =
             line;
         let object = match kind {
-            OwnerLine::HostedZone => ObjectId::HostedZone(HostedZoneId(id)),
-            OwnerLine::HealthCheck => ObjectId::HealthCheck(HealthCheckId(id)),
-            OwnerLine::CidrCollection => ObjectId::CidrCollection(CidrCollectionId(id)),
+            ObjectKindLine::HostedZone => ObjectId::HostedZone(HostedZoneId(id)),
+            ObjectKindLine::HealthCheck => ObjectId::HealthCheck(HealthCheckId(id)),
+            ObjectKindLine::CidrCollection => ObjectId::CidrCollection(CidrCollectionId(id)),
         };
         let part = |PartLine { what, before, after }| Part { what, before, after };
         ObjectChange {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::event::{EventRecord, ObjectChange};
 use super::line::{IntentLine, Line, lines_of};
-use super::past::Owner;
+use super::past::ObjectKind;
 use super::read_back::{Reading, Restored};
 use super::{EventKind, LastChanges};
 use crate::background;
@@ -41,7 +41,7 @@ struct Shared {
     log: Arc<Mutex<Log>>,
     path: PathBuf,
     /// Caller references of removed objects.
-    references: Mutex<HashSet<(Owner, String)>>,
+    references: Mutex<HashSet<(ObjectKind, String)>>,
     work: SyncSender<Work>,
     warnings: LogLimit,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Intent {
     history: History,
     number: u64,
     /// The caller reference that is never used again after it.
-    reference: Option<(Owner, String)>,
+    reference: Option<(ObjectKind, String)>,
 }
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl History {
     /// Writes that this change is about to be made to a file, which has a text with this hash after
     /// it, or is gone.
     pub(crate) fn intend(&self, at: Timestamp, change: &Arc<ObjectChange>, file: &Path, hash: Option<u128>) -> Intent {
-        let reference = change.caller_reference.clone().map(|reference| (Owner::of(&change.object), reference));
+        let reference = change.caller_reference.clone().map(|reference| (ObjectKind::of(&change.object), reference));
         let mut number = 0;
         if let Some(shared) = &self.0 {
             let mut log = shared.log();
@@ -137,7 +137,7 @@ impl History {
     pub(crate) fn had_reference(&self, id: &ObjectId, caller_reference: &str) -> bool {
         let Some(shared) = &self.0 else { return false };
         let references = shared.references.lock().unwrap_or_else(PoisonError::into_inner);
-        references.contains(&(Owner::of(id), caller_reference.to_owned()))
+        references.contains(&(ObjectKind::of(id), caller_reference.to_owned()))
     }
 
     /// The latest events in full, oldest first: at most this many, and only changes of the object

@@ -20,7 +20,7 @@ pub(crate) struct PastChange {
 
 /// Whose caller reference it is. A hosted zone and a health check may have the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Owner {
+pub(crate) enum ObjectKind {
     HostedZone,
     HealthCheck,
     CidrCollection,
@@ -32,15 +32,15 @@ pub(super) struct Past {
     /// The latest changes, oldest first.
     pub(super) changes: VecDeque<PastChange>,
     /// Caller references of removed objects.
-    pub(super) references: HashSet<(Owner, String)>,
+    pub(super) references: HashSet<(ObjectKind, String)>,
 }
 
-impl Owner {
-    pub(crate) fn of(id: &ObjectId) -> Owner {
+impl ObjectKind {
+    pub(crate) fn of(id: &ObjectId) -> ObjectKind {
         match id {
-            ObjectId::HostedZone(_) => Owner::HostedZone,
-            ObjectId::HealthCheck(_) => Owner::HealthCheck,
-            ObjectId::CidrCollection(_) => Owner::CidrCollection,
+            ObjectId::HostedZone(_) => ObjectKind::HostedZone,
+            ObjectId::HealthCheck(_) => ObjectKind::HealthCheck,
+            ObjectId::CidrCollection(_) => ObjectKind::CidrCollection,
         }
     }
 }

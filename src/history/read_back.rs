@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::event::{EventKind, EventRecord};
 use super::line::{EventLine, IntentLine, Line};
-use super::past::{Owner, Past, PastChange};
+use super::past::{ObjectKind, Past, PastChange};
 use crate::store::read_history;
 
 /// What the history remembers at the start.
@@ -84,7 +84,7 @@ impl Reading {
         }
         let EventKind::Changed(change) = &record.what else { return };
         if let Some(reference) = &change.caller_reference {
-            self.past.references.insert((Owner::of(&change.object), reference.clone()));
+            self.past.references.insert((ObjectKind::of(&change.object), reference.clone()));
         }
         if let Some(submission) = &change.submission {
             self.past.add_change(PastChange { at: record.at, submission: submission.clone() });

@@ -27,7 +27,7 @@ use super::{AdminState, refusal};
 
 /// The data of a scrape.
 #[derive(Debug)]
-struct Picture {
+struct ScrapeData {
     ready: bool,
     dns: Reading,
     query_logging: query_logging::Reading,
@@ -63,7 +63,7 @@ pub(super) async fn scrape(State(admin): State<AdminState>, headers: HeaderMap) 
     let words = tokio::task::spawn_blocking(move || {
         let (dns, query_logging, log) = (admin.meters.read(), admin.query_logging.read(), logging::lost());
         let control = health.map(|health| health.metrics());
-        in_words(Picture { ready, dns, query_logging, log, control }, format)
+        in_words(ScrapeData { ready, dns, query_logging, log, control }, format)
     });
     let Ok(Ok(words)) = words.await else {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be put into words");
@@ -72,9 +72,9 @@ pub(super) async fn scrape(State(admin): State<AdminState>, headers: HeaderMap) 
     (about, [(header::CACHE_CONTROL, "no-store")], words).into_response()
 }
 
-fn in_words(picture: Picture, format: Format) -> Result<String, std::fmt::Error> {
+fn in_words(scrape_data: ScrapeData, format: Format) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(picture));
+    registry.register_collector(Box::new(scrape_data));
     let mut words = String::new();
     match format {
         Format::Prometheus => prometheus_text::encode(&mut words, &registry)?,

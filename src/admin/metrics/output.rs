@@ -7,15 +7,15 @@ use prometheus_client::metrics::MetricType;
 
 use super::families::Family;
 
-/// The output, one family at a time.
-pub(super) struct Page<'p, 'e>(pub(super) &'p mut DescriptorEncoder<'e>);
+/// The text of a scrape (Prometheus exposition format), one family at a time.
+pub(super) struct Exposition<'p, 'e>(pub(super) &'p mut DescriptorEncoder<'e>);
 
 /// Each kind of family has its own kind of samples.
 pub(super) struct Counter<'m>(MetricEncoder<'m>, &'static Family);
 pub(super) struct Gauge<'m>(MetricEncoder<'m>, &'static Family);
 pub(super) struct Histogram<'m>(MetricEncoder<'m>, &'static Family);
 
-impl Page<'_, '_> {
+impl Exposition<'_, '_> {
     pub(super) fn counter(&mut self, family: &'static Family) -> Result<Counter<'_>, fmt::Error> {
         Ok(Counter(self.begin(family)?, family))
     }

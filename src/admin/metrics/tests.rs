@@ -27,8 +27,8 @@ fn the_form_is_what_the_reader_prefers() {
     }
 }
 
-/// A picture with something in every family.
-fn picture() -> Picture {
+/// The data of a scrape with something in every family.
+fn scrape_data() -> ScrapeData {
     let meters = Meters::default();
     let (stats, zone) = (meters.worker(), meters.number("lab.test."));
     let requestor = Requestor::at(std::net::Ipv6Addr::LOCALHOST.into());
@@ -63,12 +63,13 @@ fn picture() -> Picture {
     let totals = query_logging::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
     let query_logging = query_logging::Reading { query_log: Some(totals), dnstap: Some(totals) };
     let log = logging::Lost { full: 3, write: 4 };
-    Picture { ready: true, dns: meters.read(), query_logging, log, control: Some(figures) }
+    ScrapeData { ready: true, dns: meters.read(), query_logging, log, control: Some(figures) }
 }
 
 #[test]
 fn both_forms_say_the_same() {
-    let [plain, open] = [Format::Prometheus, Format::OpenMetrics].map(|format| in_words(picture(), format).unwrap());
+    let [plain, open] =
+        [Format::Prometheus, Format::OpenMetrics].map(|format| in_words(scrape_data(), format).unwrap());
     for line in [
         "fiftythree_dns_requests_total{proto=\"udp\",family=\"2\",type=\"AAAA\",zone=\"lab.test.\"} 3",
         "fiftythree_dns_requests_total{proto=\"udp\",family=\"2\",type=\"other\",zone=\"none\"} 1",
@@ -107,7 +108,7 @@ fn both_forms_say_the_same() {
 
 #[test]
 fn without_the_loop_answers_are_counted_all_the_same() {
-    let text = in_words(Picture { control: None, ..picture() }, Format::Prometheus).unwrap();
+    let text = in_words(ScrapeData { control: None, ..scrape_data() }, Format::Prometheus).unwrap();
     assert!(text.contains("\nfiftythree_control_running 0\n") && text.contains("fiftythree_dns_requests_total{"));
     assert!(!text.contains("fiftythree_health_status"));
 }
@@ -120,7 +121,7 @@ fn the_page_lists_what_is_scraped() {
         page.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 5).collect();
     let expected: Vec<String> = families::ALL.iter().map(|family| row(family)).collect();
     assert_eq!(rows, expected, "the rows should read:\n{}", expected.join("\n"));
-    let text = in_words(picture(), Format::Prometheus).unwrap();
+    let text = in_words(scrape_data(), Format::Prometheus).unwrap();
     let scraped: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let mut listed: Vec<&str> = families::ALL.iter().map(|family| family.name).collect();
     if !cfg!(target_os = "linux") {

@@ -21,16 +21,16 @@ pub(super) struct Registries {
     pub(super) collections: Registry,
 }
 
-/// The owners of names and ids.
+/// The definitions by their names and ids.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    names: HashMap<String, Owner>,
-    ids: HashMap<String, Owner>,
+    names: HashMap<String, RegistryEntry>,
+    ids: HashMap<String, RegistryEntry>,
 }
 
 /// The definition that has a name or an id.
 #[derive(Clone, Debug)]
-pub(super) struct Owner {
+pub(super) struct RegistryEntry {
     file: usize,
     span: Range<usize>,
     pub(super) id: String,
@@ -44,7 +44,7 @@ pub(super) struct SpanInFile {
 }
 
 impl Registry {
-    pub(super) fn find(&self, name: &str) -> Option<&Owner> {
+    pub(super) fn find(&self, name: &str) -> Option<&RegistryEntry> {
         self.names.get(name).or_else(|| self.ids.get(name))
     }
 
@@ -132,7 +132,8 @@ impl Registries {
     /// Whether every name and id of `before` means the same here.
     pub(super) fn extend(&self, before: &Registries) -> bool {
         let extends = |now: &Registry, before: &Registry| {
-            let is_same = |(name, owner): (&String, &Owner)| now.find(name).is_some_and(|known| known.id == owner.id);
+            let is_same =
+                |(name, entry): (&String, &RegistryEntry)| now.find(name).is_some_and(|known| known.id == entry.id);
             before.names.iter().chain(&before.ids).all(is_same)
         };
         extends(&self.checks, &before.checks) && extends(&self.collections, &before.collections)
@@ -149,8 +150,8 @@ impl Registries {
         written: &At<String>,
         diagnostics: &mut [Diagnostics<'_>],
     ) -> Option<HealthCheckId> {
-        if let Some(owner) = self.checks.find(&written.value) {
-            return Some(HealthCheckId(owner.id.clone()));
+        if let Some(entry) = self.checks.find(&written.value) {
+            return Some(HealthCheckId(entry.id.clone()));
         }
         let reported = self.unknown(at, written, ReferenceKind::HealthCheck, diagnostics)?;
         (reported == Severity::Warning).then(|| HealthCheckId(written.value.clone()))
@@ -231,8 +232,8 @@ fn register<T>(
     diagnostics: &mut [Diagnostics<'_>],
 ) -> Option<T> {
     let Defined { name, id, value } = defined;
-    let owner = |span: &Range<usize>| Owner { file: at, span: span.clone(), id: id.value.clone() };
-    let mut refuse = |first: Owner, span: Range<usize>, mut message: String| {
+    let entry = |span: &Range<usize>| RegistryEntry { file: at, span: span.clone(), id: id.value.clone() };
+    let mut refuse = |first: RegistryEntry, span: Range<usize>, mut message: String| {
         if first.file != at {
             let (one, other) = (diagnostics[first.file].path().display(), diagnostics[at].path().display());
             let _ = write!(message, ", in `{one}` and `{other}`");
@@ -248,8 +249,8 @@ fn register<T>(
         refuse(first, id.span, format!("two {what}s have the id `{}`", id.value));
         return None;
     }
-    registry.names.insert(name.value.clone(), owner(&name.span));
-    registry.ids.insert(id.value.clone(), owner(&id.span));
+    registry.names.insert(name.value.clone(), entry(&name.span));
+    registry.ids.insert(id.value.clone(), entry(&id.span));
     value
 }
 
