@@ -276,7 +276,7 @@ impl<'d> Builder<'d> {
         match self.open.pop() {
             Some(Open::Table(start, entries, None)) => match by_key(entries) {
                 Some(entries) => {
-                    self.put(Node { value: Value::Table(entries), position: Position::between(start, end) })
+                    self.put(Node { value: Value::Table(entries), position: Position::between(start, end) });
                 }
                 None => self.is_plain = false,
             },
@@ -321,7 +321,7 @@ impl EventReceiver for Builder<'_> {
     fn array_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
         match (self.header.take(), self.key.take()) {
             (Some(start), Some((key, key_position))) => {
-                self.open_table(key, key_position, Position::between(start, span))
+                self.open_table(key, key_position, Position::between(start, span));
             }
             _ => self.is_plain = false,
         }
