@@ -25,8 +25,12 @@ mod check_histories;
 mod commit_tests;
 mod commits;
 mod connectivity;
+#[cfg(test)]
+mod engine_tests;
 mod event_log;
 mod loads;
+#[cfg(test)]
+mod merge_tests;
 mod metrics;
 mod notices;
 mod override_outcome;

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::answer::{Query, Rcode, Requestor, resolve};
 use crate::config::{LoadPhase, Style};
 use crate::health::Status;
 use crate::health::{Action, Slots};
-use crate::history::EventRecord;
+use crate::history::{EventRecord, History};
 use crate::load::{FileSources, LoadRequest, NoModel, Refused, commit, load};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::SeededRng;
@@ -81,7 +81,7 @@ pub(super) struct TestControl {
     at: Timestamp,
 }
 
-fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("zones")).unwrap();
     fs::write(directory.path().join("fiftythree.toml"), SETTINGS).unwrap();
@@ -95,17 +95,20 @@ fn start(directory: tempfile::TempDir) -> Result<TestControl, Refused> {
     start_at(directory, Timestamp::default())
 }
 
-fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, Refused> {
-    let file = directory.path().join("fiftythree.toml");
+/// What a server with this directory serves first.
+pub(super) fn load_at_start(directory: &Path, history: History) -> (SettingsSource, Result<Loaded, Refused>) {
+    let file = directory.join("fiftythree.toml");
     let source = SettingsSource { file: Some(file), overrides: Overrides::default() };
     let Some(settings) = source.read().settings else { panic!("{:?}", source.read().diagnostics) };
-    let request = LoadRequest {
-        generation: 0,
-        base: LoadedConfig::empty(settings),
-        slots: Slots::default(),
-        trigger: Trigger::Requested,
-    };
-    let loaded = *load(&source, &FileSources::default(), request, LoadPhase::Start).result?;
+    let base = LoadedConfig::empty(settings).with_history(history);
+    let request = LoadRequest { generation: 0, base, slots: Slots::default(), trigger: Trigger::Requested };
+    let outcome = load(&source, &FileSources::default(), request, LoadPhase::Start);
+    (source, outcome.result.map(|loaded| *loaded))
+}
+
+fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, Refused> {
+    let (source, loaded) = load_at_start(directory.path(), History::default());
+    let loaded = loaded?;
     let (probes_in, probes) = watch::channel(Arc::from([]));
     let (metric_checks, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);

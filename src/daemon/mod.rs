@@ -45,7 +45,7 @@ use crate::privilege::Privileges;
 use crate::probe::Authorities;
 use crate::query_logging::QueryLogging;
 use crate::serve::{self, Bound, Serving, UdpPath};
-use crate::store::{self, Fingerprint, SettingsSource, StateLock, StateWriter, StateWriterThread};
+use crate::store::{self, Fingerprint, LeftBehind, SettingsSource, StateLock, StateWriter, StateWriterThread};
 
 pub(crate) use embedded::Daemon;
 pub(crate) use signals::{Signals, end_on_signals};
@@ -257,7 +257,9 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     let authorities = authorities.context("cannot read the certificate authorities of health checks")?;
     let PastEvents { history, restored } = past_events(source, settings).await;
     let FirstLoad { seen, loaded } = first_load(source, settings, &history).await.map_err(cannot_start)?;
-    report_left_behind(settings).await?;
+    if !source.overrides.in_memory {
+        clean_up_after_kills(settings).await?;
+    }
     let remembered = settings.clone();
     let (memory, state_writer, keeping) = with_files(move || remember(&remembered)).await??;
     let permission = Permission::find(settings, source.overrides.in_memory).await?;
@@ -386,16 +388,24 @@ fn cannot_start(refused: Refused) -> anyhow::Error {
     anyhow!("cannot start: {refused}, and there is no last good source to serve instead")
 }
 
-/// A change that is killed between its steps can leave a hidden file with what somebody saved.
-async fn report_left_behind(settings: &Settings) -> anyhow::Result<()> {
+/// A change that is killed between its steps leaves a hidden file, which can have what somebody saved at
+/// that moment.
+async fn clean_up_after_kills(settings: &Settings) -> anyhow::Result<()> {
     let directories: Vec<PathBuf> = settings.zone_directories().into_iter().map(Path::to_path_buf).collect();
-    let look = move || directories.iter().flat_map(|directory| store::left_behind(directory)).collect::<Vec<_>>();
-    for path in with_files(look).await? {
-        tracing::warn!(
-            "{} was left by a change that was killed; it may have an edit that was saved at that moment: compare it \
-             with the zone file and remove it",
-            path.display()
-        );
+    let clean_up = move || directories.iter().flat_map(|directory| store::clean_up_after_kills(directory)).collect();
+    let left: Vec<LeftBehind> = with_files(clean_up).await?;
+    for LeftBehind { file, saved } in left {
+        let file = file.display();
+        match saved {
+            Ok(saved) => tracing::warn!(
+                "{file} was saved while a change of it was killed: what was saved is in {}; compare it with the file",
+                saved.display()
+            ),
+            Err((hidden, error)) => tracing::warn!(
+                "{} was left by a change of {file} that was killed, and stays: {error}",
+                hidden.display()
+            ),
+        }
     }
     Ok(())
 }

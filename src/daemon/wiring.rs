@@ -146,7 +146,7 @@ impl Wiring {
             self.start_loader(writers.clone());
             self.start_watcher(targets, writers)?;
         } else {
-            self.start_loader(Writers::unknown());
+            self.start_loader(Writers::ByAge);
         }
         Ok(())
     }

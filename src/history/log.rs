@@ -313,7 +313,7 @@ fn locked(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
 
 /// Whether a file has the text with this hash, or does not exist if there is none.
 fn holds(path: &Path, hash: Option<&str>) -> bool {
-    match (read_text(path, &Writers::unknown()), hash) {
+    match (read_text(path, &Writers::Unknown), hash) {
         (Ok(Contents::Text { source, .. }), Some(hash)) => {
             format!("{:x}", SourceHash::of(&source.text).number()) == hash
         }

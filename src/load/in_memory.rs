@@ -34,7 +34,7 @@ impl InMemorySources {
         let there = directories.iter().filter(|directory| disk.stamp(directory).is_some());
         let listed: Result<Vec<_>, _> = there.map(|directory| disk.zone_files(directory)).collect();
         for (path, _) in listed?.into_iter().flatten() {
-            if let Contents::Text { source, .. } = read_text(&path, &Writers::unknown())? {
+            if let Contents::Text { source, .. } = read_text(&path, &Writers::Unknown)? {
                 initial.insert(path, source);
             }
         }

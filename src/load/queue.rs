@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use crate::background;
 use crate::config::{LoadPhase, Settings};
@@ -26,6 +27,8 @@ use super::{
 /// How long a load may yield, in addition to four times its CPU time. Edits take effect within
 /// seconds even on a busy machine.
 const YIELD_BUDGET: Duration = Duration::from_millis(100);
+/// How often files that changes replaced are looked at, while there are any.
+const LOOK_AT_REPLACED: Duration = Duration::from_secs(1);
 
 /// What the queue does.
 pub(crate) enum Job {
@@ -78,7 +81,7 @@ impl LoadInputs {
         LoadInputs {
             settings: Arc::new(settings),
             edited: Arc::new(FileSources::new(writers)),
-            requested: Arc::new(FileSources::default()),
+            requested: Arc::new(FileSources::keeping_replaced()),
         }
     }
 }
@@ -116,10 +119,24 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
     events: mpsc::Sender<E>,
 ) {
     keep_sources(base).await;
-    while let Some(job) = jobs.recv().await {
+    let mut looks = tokio::time::interval(LOOK_AT_REPLACED);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_replaced = false;
+    loop {
+        let job = tokio::select! {
+            job = jobs.recv() => job,
+            _ = looks.tick(), if has_replaced => {
+                has_replaced = look_at_replaced(&inputs).await;
+                continue;
+            }
+        };
+        let Some(job) = job else { return };
         let event = match job {
             Job::Load(request) => LoadEvent::Ended(run_one(&inputs, request, events.clone()).await),
-            Job::Commit(request) => LoadEvent::Committed(Box::new(commit_one(&inputs, *request).await)),
+            Job::Commit(request) => {
+                has_replaced = true;
+                LoadEvent::Committed(Box::new(commit_one(&inputs, *request).await))
+            }
             Job::Keep(base) => {
                 keep_sources(base).await;
                 continue;
@@ -143,6 +160,14 @@ async fn commit_one(inputs: &LoadInputs, request: CommitRequest) -> CommitOutcom
             Ended::Failed(why) => why,
         };
     CommitOutcome { generation, loaded: Vec::new(), result: Err(CommitError::Unavailable(why)) }
+}
+
+async fn look_at_replaced(inputs: &LoadInputs) -> bool {
+    let sources = Arc::clone(&inputs.requested);
+    match on_a_thread(move || sources.look_at_replaced(), UNRESPONSIVE_AFTER, || {}).await {
+        Ended::Done(has_replaced) => has_replaced,
+        Ended::GivenUp(_) | Ended::Failed(_) => false,
+    }
 }
 
 async fn run_one<E: From<LoadEvent> + Send + 'static>(

@@ -2,12 +2,14 @@
 //! read, an unchanged one is not, and one that cannot be read now keeps its previous state.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::background;
 use crate::config::{Diagnostic, SourceFile};
 use crate::files;
 use crate::privilege::out_of_reach;
-use crate::store::{self, Contents, MemoryRoom, ReplaceError, Stamp, WriteState, Writers};
+use crate::store::{self, Contents, MemoryRoom, ReplaceError, ReplacedFiles, Stamp, WriteState, Writers};
 
 /// The settings, zone files and geo databases, each by its path. Whether a file changed is seen by
 /// its stamp.
@@ -47,6 +49,11 @@ pub(crate) trait Sources: Send + Sync {
 
     /// Removes a zone file that has the text `read`, durably.
     fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError>;
+
+    /// Looks whether another program writes a file that was replaced. Returns whether to look again.
+    fn look_at_replaced(&self) -> bool {
+        false
+    }
 }
 
 /// Sources on disk.
@@ -55,18 +62,25 @@ pub(crate) struct FileSources {
     writers: Writers,
     /// The zone files, and directories of zone files, in place of those in the zones directory.
     named: Vec<PathBuf>,
+    /// The files that changes replaced, if they are kept.
+    replaced: Option<Arc<ReplacedFiles>>,
 }
 
 impl FileSources {
     /// The files as configured; `writers` says which are being written.
     pub(crate) fn new(writers: Writers) -> FileSources {
-        FileSources { writers, named: Vec::new() }
+        FileSources { writers, ..FileSources::default() }
+    }
+
+    /// The files as configured. Those that are replaced are kept for a while.
+    pub(crate) fn keeping_replaced() -> FileSources {
+        FileSources { replaced: Some(Arc::default()), ..FileSources::default() }
     }
 
     /// These zone files, and those in these directories, in place of the zones directory. Without
     /// any it is the zones directory after all.
     pub(crate) fn named(paths: &[PathBuf]) -> FileSources {
-        FileSources { writers: Writers::unknown(), named: paths.to_vec() }
+        FileSources { named: paths.to_vec(), ..FileSources::default() }
     }
 }
 
@@ -112,7 +126,7 @@ impl Sources for FileSources {
     }
 
     fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
-        store::replace_file(path, read, text)
+        store::replace_file(path, read, text, self.replaced.as_deref())
     }
 
     fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError> {
@@ -121,6 +135,10 @@ impl Sources for FileSources {
 
     fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError> {
         store::retire_file(path, read)
+    }
+
+    fn look_at_replaced(&self) -> bool {
+        self.replaced.as_ref().is_some_and(|replaced| replaced.look(Instant::now()))
     }
 }
 

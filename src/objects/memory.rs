@@ -167,3 +167,9 @@ fn default_set(name: &Name, record_type: RecordType, ttl: u32, value: &str) -> R
         health_check: None,
     }
 }
+
+fn start() -> (Arc<dyn ObjectStore>, ()) {
+    (Arc::new(MemoryObjects::default()), ())
+}
+
+super::suite::test_engine!(tests, super::start);

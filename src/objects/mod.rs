@@ -12,6 +12,8 @@ mod decide;
 mod memory;
 mod refusal;
 mod store;
+#[cfg(test)]
+pub(crate) mod suite;
 mod watch;
 
 pub(crate) use change::{Change, Object, ObjectId, Revision, ZoneSummary};

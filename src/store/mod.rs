@@ -7,6 +7,7 @@
 mod cookie_secrets;
 mod encoding;
 mod health_journal;
+mod hidden_names;
 mod history;
 mod last_good;
 mod lines;
@@ -15,6 +16,7 @@ mod memory_room;
 mod private;
 mod read;
 mod replace;
+mod replaced_files;
 mod settings;
 mod source_cache;
 mod state_lock;
@@ -30,6 +32,7 @@ pub(crate) use cookie_secrets::CookieSecretFile;
 pub(crate) use health_journal::Found;
 #[cfg(test)]
 pub(crate) use health_journal::Journal;
+pub(crate) use hidden_names::{LeftBehind, clean_up_after_kills};
 pub(crate) use history::{HistoryFile, read_history};
 pub(crate) use last_good::{LastGood, NotKept};
 pub(crate) use made_token::{made_token_path, read_made_token, write_made_token};
@@ -38,7 +41,8 @@ pub(crate) use private::tighten;
 #[cfg(target_os = "linux")]
 pub(crate) use private::{give_file, give_state};
 pub(crate) use read::{Contents, read_text};
-pub(crate) use replace::{ReplaceError, create_file, left_behind, replace_file, retire_file};
+pub(crate) use replace::{ReplaceError, create_file, replace_file, retire_file};
+pub(crate) use replaced_files::ReplacedFiles;
 pub(crate) use settings::{Overrides, SettingsReading, SettingsSource};
 pub(crate) use source_cache::{SourceCache, SourceHash};
 pub(crate) use state_lock::StateLock;

@@ -6,15 +6,17 @@
 //! So no edit is lost, and a crash leaves the old text or the new one. File systems without an
 //! exchange, such as NFS, get a comparison right before a plain rename instead. The exchange is the
 //! moment of the change; it is durable when the directory is synced.
+//!
+//! What came out has a hidden name ([`mod@super::hidden_names`]). A server keeps it for a while, because
+//! an editor may have it open and write it later ([`mod@super::replaced_files`]).
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::files;
+use super::hidden_names::{HiddenNames, is_unsupported, name_without_replacing};
+use super::replaced_files::ReplacedFiles;
+use super::source_cache::SourceHash;
 
 /// How often the names are exchanged while others save the file again and again. Each exchange takes
 /// microseconds, so one more save in between is rare already.
@@ -22,11 +24,6 @@ const EXCHANGES: usize = 16;
 
 /// The directory of removed zone files, next to the others. No zone is loaded from it.
 const DELETED: &str = ".deleted";
-
-/// The end of the names of hidden files.
-const HIDDEN: &str = ".fiftythree-new";
-/// A replacement takes milliseconds; after this long its hidden file is not in use any more.
-const IN_USE: Duration = Duration::from_secs(10);
 
 /// Why a file is not replaced.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +41,14 @@ pub(crate) enum ReplaceError {
 
 /// The system calls that a disk can fail.
 trait Disk {
+    fn create(&self, options: &OpenOptions, path: &Path) -> io::Result<File> {
+        options.open(path)
+    }
+
+    fn write(&self, file: &mut File, text: &str) -> io::Result<()> {
+        file.write_all(text.as_bytes())
+    }
+
     fn sync_file(&self, file: &File) -> io::Result<()> {
         file.sync_all()
     }
@@ -63,10 +68,16 @@ struct SystemDisk;
 impl Disk for SystemDisk {}
 
 /// Replaces the text of the file, which must be `read`, by `text`. A symbolic link stays a link:
-/// the file that it leads to is replaced. Owner, if possible, and permissions stay.
-pub(crate) fn replace_file(path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+/// the file that it leads to is replaced. Owner, if possible, and permissions stay. With `replaced` the
+/// old file is kept for a while.
+pub(crate) fn replace_file(
+    path: &Path,
+    read: &str,
+    text: &str,
+    replaced: Option<&ReplacedFiles>,
+) -> Result<(), ReplaceError> {
     let path = fs::canonicalize(path).map_err(ReplaceError::NotWritten)?;
-    replace_on(&SystemDisk, &path, read, text)
+    replace_on(&SystemDisk, &path, read, text, replaced)
 }
 
 /// Creates a file with this text; its directory is created too. If there is a file already, it stays
@@ -84,8 +95,8 @@ pub(crate) fn retire_file(path: &Path, read: &str) -> Result<(), ReplaceError> {
 fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceError> {
     let directory = directory_of(path);
     fs::create_dir_all(directory).map_err(ReplaceError::NotWritten)?;
-    let beside = Beside::of(path);
-    let written = write_new(disk, &beside.0, text).and_then(|()| name_without_replacing(&beside.0, path));
+    let part = Beside(HiddenNames::of(path).part());
+    let written = write_new(disk, &part.0, text).and_then(|()| name_without_replacing(&part.0, path));
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(ReplaceError::Changed),
@@ -100,10 +111,7 @@ fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceErro
 fn retire_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), ReplaceError> {
     let deleted = directory_of(path).join(DELETED);
     fs::create_dir_all(&deleted).map_err(ReplaceError::NotWritten)?;
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{seconds}-{}-{}", std::process::id(), next_number()));
-    let retired = deleted.join(name);
+    let retired = deleted.join(HiddenNames::of(path).retired());
     if fs::read(path).map_err(ReplaceError::NotWritten)? != read.as_bytes() {
         return Err(ReplaceError::Changed);
     }
@@ -121,9 +129,21 @@ fn retire_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), ReplaceErro
     synced.map_err(|error| back(ReplaceError::NotWritten(error)))
 }
 
-fn replace_on(disk: &dyn Disk, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
-    let beside = Beside::of(path);
-    let outcome = Replacement { disk, path, beside: &beside.0, read, text }.run();
+fn replace_on(
+    disk: &dyn Disk,
+    path: &Path,
+    read: &str,
+    text: &str,
+    replaced: Option<&ReplacedFiles>,
+) -> Result<(), ReplaceError> {
+    let names = HiddenNames::of(path);
+    let (part, beside) = (Beside(names.part()), Beside(names.complete(SourceHash::of(read), SourceHash::of(text))));
+    // Only what was there for a while can have been opened by somebody.
+    let replaced = replaced.filter(|_| ReplacedFiles::may_be_open(path));
+    let outcome = Replacement { disk, path, part: &part.0, beside: &beside.0, read, text }.run();
+    if let (Ok(()), Some(replaced)) = (&outcome, replaced) {
+        replaced.keep(&names, path, &beside.0, SourceHash::of(read));
+    }
     if matches!(outcome, Err(ReplaceError::NotRestored(_))) {
         // The hidden file may have what somebody else saved.
         std::mem::forget(beside);
@@ -131,24 +151,8 @@ fn replace_on(disk: &dyn Disk, path: &Path, read: &str, text: &str) -> Result<()
     outcome
 }
 
-/// A number that this process has not used yet.
-fn next_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// A hidden name next to the file, which is removed at the end. No other process or thread uses it.
+/// A hidden file, which is removed at the end.
 struct Beside(PathBuf);
-
-impl Beside {
-    fn of(path: &Path) -> Beside {
-        let (process, number) = (std::process::id(), next_number());
-        let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{process}-{number}{HIDDEN}"));
-        Beside(path.with_file_name(name))
-    }
-}
 
 impl Drop for Beside {
     fn drop(&mut self) {
@@ -156,22 +160,13 @@ impl Drop for Beside {
     }
 }
 
-/// The hidden files in a directory that changes left there because their process was killed. Each can
-/// have what somebody saved at that moment. Files of the last seconds may be in use.
-pub(crate) fn left_behind(directory: &Path) -> Vec<PathBuf> {
-    let names = files::names_in(directory).unwrap_or_default();
-    let hidden = names.into_iter().filter(|name| name.as_encoded_bytes().ends_with(HIDDEN.as_bytes()));
-    let is_old = |path: &PathBuf| {
-        let modified = files::metadata(path).and_then(|metadata| metadata.modified());
-        modified.ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= IN_USE)
-    };
-    hidden.map(|name| directory.join(name)).filter(is_old).collect()
-}
-
 /// One replacement.
 struct Replacement<'r> {
     disk: &'r dyn Disk,
     path: &'r Path,
+    /// The hidden file while its text is not complete.
+    part: &'r Path,
+    /// The hidden file.
     beside: &'r Path,
     read: &'r str,
     text: &'r str,
@@ -179,7 +174,7 @@ struct Replacement<'r> {
 
 impl Replacement<'_> {
     fn run(&self) -> Result<(), ReplaceError> {
-        write(self.disk, self.beside, self.text, self.path).map_err(ReplaceError::NotWritten)?;
+        self.write(self.text).map_err(ReplaceError::NotWritten)?;
         self.check_before()?;
         match self.disk.exchange(self.beside, self.path) {
             Ok(()) => self.check_what_came_out()?,
@@ -212,6 +207,12 @@ impl Replacement<'_> {
         Err(ReplaceError::NotRestored(io::Error::other("others write the file all the time")))
     }
 
+    /// Writes a hidden file. Its name says whether its text is complete.
+    fn write(&self, text: &str) -> io::Result<()> {
+        write(self.disk, self.part, text, self.path)?;
+        fs::rename(self.part, self.beside)
+    }
+
     /// Most other writers are noticed here, before anybody could read the new text.
     fn check_before(&self) -> Result<(), ReplaceError> {
         match fs::read(self.path) {
@@ -225,7 +226,7 @@ impl Replacement<'_> {
     fn restore(&self, error: io::Error) -> ReplaceError {
         let restored = match self.disk.exchange(self.beside, self.path) {
             Err(error) if is_unsupported(&error) => {
-                write(self.disk, self.beside, self.read, self.path).and_then(|()| fs::rename(self.beside, self.path))
+                self.write(self.read).and_then(|()| fs::rename(self.beside, self.path))
             }
             exchanged => exchanged,
         };
@@ -243,36 +244,20 @@ fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = private().write(true).create_new(true).open(path)?;
+    let mut file = disk.create(private().write(true).create_new(true), path)?;
     let metadata = fs::metadata(like)?;
     give_to_owner_of(path, &metadata);
     fs::set_permissions(path, metadata.permissions())?;
     // Only now, so that nobody reads it who may not read the file.
-    file.write_all(text.as_bytes())?;
+    disk.write(&mut file, text)?;
     disk.sync_file(&file)
 }
 
 /// Writes and syncs a new file with the usual permissions.
 fn write_new(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(text.as_bytes())?;
+    let mut file = disk.create(OpenOptions::new().write(true).create_new(true), path)?;
+    disk.write(&mut file, text)?;
     disk.sync_file(&file)
-}
-
-/// Moves a file to a name that no other file has.
-fn name_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
-        // File systems without hard links. What is saved after the check and before this is lost.
-        Err(error) if is_unsupported(&error) => {
-            if to.try_exists()? {
-                Err(io::ErrorKind::AlreadyExists.into())
-            } else {
-                fs::rename(from, to)
-            }
-        }
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(unix)]
@@ -312,34 +297,40 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether the file system or the system has no such call. Older container engines answer calls that
-/// they do not know with EPERM.
-fn is_unsupported(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    let by_number = matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL | libc::EOPNOTSUPP | libc::EPERM));
-    #[cfg(not(unix))]
-    let by_number = false;
-    by_number || error.kind() == io::ErrorKind::Unsupported
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::RefCell;
 
     use super::*;
 
     /// A disk that fails at some calls, and on which somebody saves the file right before the first
     /// exchanges.
-    #[derive(Default)]
+    #[derive(Clone, Default)]
     struct Broken {
+        is_read_only: bool,
+        is_full: bool,
         file: bool,
         directory: bool,
         has_no_exchange: bool,
+        /// The directory has another name before the exchange, and another directory has its name.
+        is_moved: bool,
         /// The file, and the texts that are saved before each exchange.
-        saved: Cell<Vec<(PathBuf, &'static str)>>,
+        saved: RefCell<Vec<(PathBuf, &'static str)>>,
     }
 
     impl Disk for Broken {
+        fn create(&self, options: &OpenOptions, path: &Path) -> io::Result<File> {
+            if self.is_read_only { Err(io::Error::from_raw_os_error(libc::EROFS)) } else { options.open(path) }
+        }
+
+        fn write(&self, file: &mut File, text: &str) -> io::Result<()> {
+            if !self.is_full {
+                return file.write_all(text.as_bytes());
+            }
+            file.write_all(&text.as_bytes()[..text.len() / 2])?;
+            Err(io::Error::from_raw_os_error(libc::ENOSPC))
+        }
+
         fn sync_file(&self, file: &File) -> io::Result<()> {
             if self.file { Err(io::Error::from_raw_os_error(libc::EIO)) } else { file.sync_all() }
         }
@@ -353,12 +344,19 @@ mod tests {
         }
 
         fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-            let mut saved = self.saved.take();
-            if !saved.is_empty() {
-                let (path, text) = saved.remove(0);
+            let saved = {
+                let mut saved = self.saved.borrow_mut();
+                if saved.is_empty() { None } else { Some(saved.remove(0)) }
+            };
+            if let Some((path, text)) = saved {
                 save(&path, text);
             }
-            self.saved.set(saved);
+            if self.is_moved {
+                let directory = directory_of(other);
+                fs::rename(directory, directory.with_extension("moved")).unwrap();
+                fs::create_dir(directory).unwrap();
+                fs::write(other, "other").unwrap();
+            }
             if self.has_no_exchange { Err(io::Error::from_raw_os_error(libc::EINVAL)) } else { exchange(one, other) }
         }
     }
@@ -389,7 +387,7 @@ mod tests {
     fn the_text_that_was_read_is_replaced() {
         for has_no_exchange in [false, true] {
             let (_directory, path) = zone();
-            replace_on(&Broken { has_no_exchange, ..Broken::default() }, &path, "old", "new").unwrap();
+            replace_on(&Broken { has_no_exchange, ..Broken::default() }, &path, "old", "new", None).unwrap();
             assert_eq!(text(&path), "new");
         }
     }
@@ -398,7 +396,7 @@ mod tests {
     fn a_file_with_another_text_stays() {
         for has_no_exchange in [false, true] {
             let (_directory, path) = zone();
-            let replaced = replace_on(&Broken { has_no_exchange, ..Broken::default() }, &path, "older", "new");
+            let replaced = replace_on(&Broken { has_no_exchange, ..Broken::default() }, &path, "older", "new", None);
             assert!(matches!(replaced, Err(ReplaceError::Changed)), "{replaced:?}");
             assert_eq!(text(&path), "old");
         }
@@ -410,8 +408,8 @@ mod tests {
         for (count, last) in saves.iter().enumerate().map(|(at, last)| (at + 1, last)) {
             let (_directory, path) = zone();
             let saved = saves[..count].iter().map(|text| (path.clone(), *text)).collect::<Vec<_>>();
-            let disk = Broken { saved: Cell::new(saved), ..Broken::default() };
-            let replaced = replace_on(&disk, &path, "old", "new");
+            let disk = Broken { saved: RefCell::new(saved), ..Broken::default() };
+            let replaced = replace_on(&disk, &path, "old", "new", None);
             assert!(matches!(replaced, Err(ReplaceError::Changed)), "{replaced:?}");
             assert_eq!(text(&path), *last);
         }
@@ -423,8 +421,8 @@ mod tests {
         let (directory, path) = zone();
         let texts: Vec<&'static str> = (0..=EXCHANGES).map(|number| &*number.to_string().leak()).collect();
         let saved = texts.iter().map(|text| (path.clone(), *text)).collect();
-        let disk = Broken { saved: Cell::new(saved), ..Broken::default() };
-        let replaced = replace_on(&disk, &path, "old", "new");
+        let disk = Broken { saved: RefCell::new(saved), ..Broken::default() };
+        let replaced = replace_on(&disk, &path, "old", "new", None);
         assert!(matches!(replaced, Err(ReplaceError::NotRestored(_))), "{replaced:?}");
         let names = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
         let found: Vec<String> = names.map(|path| fs::read_to_string(path).unwrap()).collect();
@@ -433,11 +431,16 @@ mod tests {
 
     #[test]
     fn a_failing_disk_keeps_the_old_text() {
-        let disks = [(true, false, false), (false, true, false), (true, false, true), (false, true, true)];
-        for (file, directory, has_no_exchange) in disks {
+        let broken = [
+            Broken { is_read_only: true, ..Broken::default() },
+            Broken { is_full: true, ..Broken::default() },
+            Broken { file: true, ..Broken::default() },
+            Broken { directory: true, ..Broken::default() },
+        ];
+        let without_exchange = broken.clone().map(|disk| Broken { has_no_exchange: true, ..disk });
+        for disk in broken.into_iter().chain(without_exchange) {
             let (_directory, path) = zone();
-            let disk = Broken { file, directory, has_no_exchange, ..Broken::default() };
-            let replaced = replace_on(&disk, &path, "old", "new");
+            let replaced = replace_on(&disk, &path, "old", "new", None);
             assert!(matches!(replaced, Err(ReplaceError::NotWritten(_))), "{replaced:?}");
             assert_eq!(text(&path), "old");
         }
@@ -465,16 +468,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_behind_is_found() {
-        let (directory, path) = zone();
-        let hidden = directory.path().join(".lab.test.toml.1-0.fiftythree-new");
-        fs::write(&hidden, "saved").unwrap();
-        assert!(left_behind(directory.path()).is_empty());
-        let before = SystemTime::now() - 2 * IN_USE;
-        for path in [&hidden, &path] {
-            File::options().write(true).open(path).unwrap().set_modified(before).unwrap();
-        }
-        assert_eq!(left_behind(directory.path()), [hidden]);
+    fn a_directory_that_is_replaced_meanwhile_is_not_written() {
+        let (directory, _) = zone();
+        let path = directory.path().join("zones/lab.test.toml");
+        fs::create_dir(directory_of(&path)).unwrap();
+        fs::write(&path, "old").unwrap();
+        let replaced = replace_on(&Broken { is_moved: true, ..Broken::default() }, &path, "old", "new", None);
+        assert!(matches!(replaced, Err(ReplaceError::NotWritten(_))), "{replaced:?}");
+        assert_eq!(text(&path), "other");
+        assert_eq!(fs::read_to_string(directory.path().join("zones.moved/lab.test.toml")).unwrap(), "old");
     }
 
     #[cfg(unix)]
@@ -507,9 +509,15 @@ mod tests {
         let new = directory.path().join("new.test.toml");
         assert!(matches!(create_on(&disk(), &new, "new"), Err(ReplaceError::NotWritten(_))));
         assert!(!new.exists());
-        let disk = Broken { file: true, ..Broken::default() };
-        assert!(matches!(create_on(&disk, &new, "new"), Err(ReplaceError::NotWritten(_))));
-        assert!(!new.exists());
+        let broken = [
+            Broken { file: true, ..Broken::default() },
+            Broken { is_full: true, ..Broken::default() },
+            Broken { is_read_only: true, ..Broken::default() },
+        ];
+        for disk in broken {
+            assert!(matches!(create_on(&disk, &new, "new"), Err(ReplaceError::NotWritten(_))));
+            assert!(!new.exists());
+        }
     }
 
     #[cfg(unix)]
@@ -521,7 +529,7 @@ mod tests {
         let elsewhere = tempfile::tempdir_in(directory.path()).unwrap();
         let link = elsewhere.path().join("link.toml");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        replace_file(&link, "old", "new").unwrap();
+        replace_file(&link, "old", "new", None).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);

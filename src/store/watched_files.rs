@@ -137,9 +137,14 @@ impl Stamp {
         self.size
     }
 
+    /// How long ago the last write was; `None` if the clock or the file system does not say.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.modified?.elapsed().ok()
+    }
+
     /// Whether the last write was long enough ago that a later one changes the stamp.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= REST))
+        self.age().is_some_and(|age| age >= REST)
     }
 }
 

@@ -25,13 +25,24 @@ const QUIET: Duration = Duration::from_secs(2);
 pub(crate) const STILL: Duration = Duration::from_secs(10);
 /// How long a file must be missing to count as removed: some writers remove the old file first.
 pub(crate) const GONE: Duration = Duration::from_millis(250);
+/// Without a watcher, a file that was written less than this ago counts as being written: longer than a
+/// save takes, as the watcher waits for.
+const JUST_WRITTEN: Duration = Duration::from_millis(250);
 /// A file that has been written for this long is reported.
 const LONG: Duration = Duration::from_secs(30);
 
 /// The state of the watched files. Shared by the watcher, which updates it, and the loader, which
 /// reads it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Writers(Option<Arc<Mutex<Known>>>);
+pub(crate) enum Writers {
+    /// No writer is known: every file counts as finished.
+    #[default]
+    Unknown,
+    /// Without a watcher, only the time of the last write shows one.
+    ByAge,
+    /// A watcher sees them.
+    Watched(Arc<Mutex<Known>>),
+}
 
 /// Whether a file is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +64,9 @@ pub(super) struct Look {
     pub(super) next: Option<Instant>,
 }
 
+/// The state of the watched files.
 #[derive(Debug)]
-struct Known {
+pub(crate) struct Known {
     targets: Targets,
     /// The stamps of the files when they were last finished.
     taken: Fingerprint,
@@ -82,20 +94,21 @@ struct Write {
 }
 
 impl Writers {
-    /// Without a watcher: every file counts as finished.
-    pub(crate) fn unknown() -> Writers {
-        Writers::default()
-    }
-
     /// Tracks these targets; `taken` are their stamps when they were last read.
     pub(crate) fn of(targets: Targets, taken: Fingerprint) -> Writers {
         let known = Known { targets, taken, writes: BTreeMap::new(), moving: None };
-        Writers(Some(Arc::new(Mutex::new(known))))
+        Writers::Watched(Arc::new(Mutex::new(known)))
     }
 
     /// Whether a file with this stamp is being written.
     pub(crate) fn state(&self, path: &Path, stamp: Stamp) -> WriteState {
-        self.known().map_or(WriteState::Finished, |known| known.state(path, stamp, Instant::now()))
+        match self.known() {
+            Some(known) => known.state(path, stamp, Instant::now()),
+            None if matches!(self, Writers::ByAge) && stamp.age().is_some_and(|age| age < JUST_WRITTEN) => {
+                WriteState::InProgress
+            }
+            None => WriteState::Finished,
+        }
     }
 
     /// The watched targets.
@@ -162,7 +175,8 @@ impl Writers {
 
     fn known(&self) -> Option<MutexGuard<'_, Known>> {
         // No thread panics while it holds the lock.
-        self.0.as_ref().map(|known| known.lock().unwrap_or_else(PoisonError::into_inner))
+        let Writers::Watched(known) = self else { return None };
+        Some(known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -355,7 +369,13 @@ mod tests {
         let other = tempfile::NamedTempFile::new().unwrap();
         let stamp = Stamp::of(other.path()).unwrap();
         assert_eq!(watched.writers.state(other.path(), stamp), WriteState::Finished);
-        assert_eq!(Writers::unknown().state(&watched.path("a.toml"), stamp), WriteState::Finished);
+        assert_eq!(Writers::Unknown.state(&watched.path("a.toml"), stamp), WriteState::Finished);
+        // The file was written just now, and the other one long ago.
+        assert_eq!(Writers::ByAge.state(&watched.path("a.toml"), stamp), WriteState::InProgress);
+        let file = fs::File::options().write(true).open(watched.path("a.toml")).unwrap();
+        file.set_modified(std::time::SystemTime::now() - JUST_WRITTEN).unwrap();
+        let stamp = Stamp::of(&watched.path("a.toml")).unwrap();
+        assert_eq!(Writers::ByAge.state(&watched.path("a.toml"), stamp), WriteState::Finished);
     }
 
     #[test]

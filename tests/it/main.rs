@@ -38,6 +38,8 @@ mod aws;
 mod cookies;
 /// A failover with real web servers, sockets and time.
 mod failover;
+/// `kill -9` at any moment while record sets are changed and a file is saved.
+mod kill;
 /// Backends inside the server.
 mod lab;
 /// Files that do not open, end or respond.
