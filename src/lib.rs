@@ -53,6 +53,7 @@
 //!   log that survives a restart.
 //! - [`privilege`]: what the process can no longer do after its start.
 //! - [`load`]: from files to compiled zones and diagnostics; the queue of configuration loads.
+//! - [`cluster`]: several nodes with one configuration, through etcd.
 //! - [`control`]: the one loop that changes the world: takes probe results, overrides and loads,
 //!   and publishes; what of that survives a restart (`saved_state`).
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
@@ -68,6 +69,7 @@ mod api;
 mod background;
 mod causes;
 pub mod cli;
+mod cluster;
 pub mod config;
 mod control;
 pub mod cookie_secrets;

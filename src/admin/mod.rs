@@ -60,6 +60,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::cluster::ClusterFiles;
 use crate::control::{Event, EventLog, HealthReader, HealthView, LastLoad, Reloads, ServedObjects};
 use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Hosts, Limits};
@@ -111,6 +112,8 @@ pub(crate) struct AdminState {
     pub(crate) last_load: watch::Receiver<LastLoad>,
     /// Requested loads and those that are done.
     pub(crate) reloads: watch::Receiver<Reloads>,
+    /// The files that nodes share, if there is a cluster.
+    pub(crate) cluster: Option<Arc<ClusterFiles>>,
     /// The zone files, if they are only in memory.
     pub(crate) in_memory: Option<Arc<InMemorySources>>,
     /// Addresses on which DNS is answered; empty before.

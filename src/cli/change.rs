@@ -126,7 +126,7 @@ fn apply(source: &SettingsSource, batch: &ChangeBatch, arguments: &ChangeArgumen
         if arguments.dry_run {
             return Ok(edit.file);
         }
-        match edit.write(&FileSources::default()) {
+        match edit.write(&FileSources::default(), None, 0) {
             Ok(()) => return Ok(edit.file),
             Err(ReplaceError::Changed) => thread::sleep(Duration::from_millis(fastrand::u64(1..LONGEST_WAIT_MS))),
             Err(error) => return Err(error).with_context(|| format!("cannot change {}", edit.file.display())),

@@ -3,11 +3,13 @@
 //! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change` changes record sets in them, `query` sends
 //! queries as `dig` does, `explain` explains an answer, `simulate` answers many simulated clients,
 //! `health` shows health checks, `history` what happened and who changed what, `override` overrides them, `watch` shows answers and health live,
+//! `cluster` shows and changes what nodes share,
 //! `cookie-secret` replaces the secrets of DNS cookies; `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
 
 mod admin_client;
 mod change;
 mod check;
+mod cluster;
 mod completion;
 mod cookie_secret;
 mod demo;
@@ -79,6 +81,7 @@ enum Command {
     Init(init::InitArguments),
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
+    Cluster(cluster::ClusterArguments),
     Change(change::ChangeArguments),
     Record(record::RecordArguments),
     Zone(zone::ZoneArguments),
@@ -118,6 +121,7 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Cluster(arguments) => cluster::run(&arguments),
         Command::Change(arguments) => change::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Zone(arguments) => zone::run(&arguments),

@@ -107,6 +107,9 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let Some(settings) = reading.settings else {
         return broken(&reading.diagnostics, reading.source);
     };
+    if in_memory && settings.cluster.is_some() {
+        anyhow::bail!("`[cluster]` and --in-memory exclude each other");
+    }
     // Before there are other threads, which inherit the restrictions. The one that waits for signals
     // is older, because the settings may be on a file system that hangs.
     let privileges = match privilege::restrict(&source, &settings) {

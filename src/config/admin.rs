@@ -48,6 +48,11 @@ pub(super) fn read_public_url(table: &Table<'_>, diagnostics: &mut Diagnostics<'
     url
 }
 
+/// The scheme, host and port of an HTTP or HTTPS URL.
+pub(super) fn origin(written: &str) -> Option<String> {
+    public_url(written).map(|url| url.origin)
+}
+
 fn public_url(written: &str) -> Option<PublicUrl> {
     let (scheme, rest) = written.split_once("://")?;
     let default_port = match scheme {

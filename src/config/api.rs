@@ -101,7 +101,7 @@ fn read_addresses(
     texts.iter().filter_map(|text| read(text, diagnostics)).collect()
 }
 
-fn read_tls(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<TlsFiles> {
+pub(super) fn read_tls(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<TlsFiles> {
     let certificate = path(table, "tls_certificate", directory, diagnostics);
     let key = path(table, "tls_key", directory, diagnostics);
     for (one, other) in [("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")] {

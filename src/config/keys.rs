@@ -299,6 +299,11 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("state", Shape::Table(&STATE), "Where the server keeps its state."),
         optional("admin", Shape::Table(&ADMIN), "The admin server: status page, metrics."),
         optional("api", Shape::Table(&API), "The Route 53 API. Default: there is none."),
+        optional(
+            "cluster",
+            Shape::Table(&CLUSTER),
+            "The etcd in which several nodes share their configuration. Default: this server is on its own.",
+        ),
         secret("webhook", Shape::Table(&WEBHOOK), "Where status changes of health checks are posted."),
         optional("process", Shape::Table(&PROCESS), "The user of the process, and what it may do."),
         optional("log", Shape::Table(&LOG), "The log on stderr."),
@@ -654,6 +659,33 @@ pub(super) const API: Keys = Keys {
             Shape::String,
             "Where the files of new zones, checks and collections are written. Relative to this file. Default: `[zones] directory`.",
         ),
+    ],
+};
+
+pub(super) const CLUSTER: Keys = Keys {
+    what: "`[cluster]`",
+    keys: &[
+        required(
+            "endpoints",
+            Shape::Strings,
+            "The URLs of etcd's members, such as [\"http://127.0.0.1:2379\"]. They are tried in turn.",
+        ),
+        required("node", Shape::String, "The name of this node, such as \"berlin-1\". No other node has it."),
+        optional(
+            "prefix",
+            Shape::String,
+            "The beginning of all keys in etcd, the same on all nodes. Default: \"/fiftythree\".",
+        ),
+        optional("region", Shape::String, "The AWS region that this node is in or near. Default: none."),
+        optional(
+            "certificate_authorities",
+            Shape::Strings,
+            "PEM files with the authorities of etcd's certificates, relative to this file. Default: those of the system.",
+        ),
+        optional("tls_certificate", Shape::String, "The certificate with which this node connects, in PEM format."),
+        optional("tls_key", Shape::String, "Its private key, in PEM format."),
+        optional("user", Shape::String, "The user of etcd. Default: no authentication."),
+        optional("password_file", Shape::String, "The file with the password of the user, relative to this file."),
     ],
 };
 

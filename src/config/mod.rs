@@ -8,6 +8,7 @@
 
 mod admin;
 mod api;
+mod cluster;
 mod cookies;
 mod diagnostic;
 mod document;
@@ -43,6 +44,7 @@ use std::sync::Arc;
 
 pub use admin::PublicUrl;
 pub use api::{ApiSettings, TlsFiles};
+pub use cluster::{CLUSTER, ClusterSettings};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, RelatedSpan, Severity};
 pub use edit::{

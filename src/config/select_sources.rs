@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Reference};
 use super::zones::{Definitions, Reading, SourceOrigin, definitions, read_texts};
-use super::{Configuration, Settings, SourceFile, read_zones};
+use super::{ClusterSettings, Configuration, Settings, SourceFile, read_zones};
 use crate::model::ZoneIdentity;
 
 /// When the selection is made.
@@ -196,7 +196,7 @@ impl<'s> Selection<'s> {
     /// is the one that is not served. Readers report it at the file that comes later by name.
     fn at_the_new_file(&self, diagnostic: &Diagnostic) -> Diagnostic {
         let other = diagnostic.related.as_ref().map(|span| &span.path);
-        let is_about_the_other = other.is_some_and(|other| self.is_new(other) && !self.is_new(&diagnostic.path));
+        let is_about_the_other = other.is_some_and(|other| self.second(&diagnostic.path, other) == Some(other));
         if is_about_the_other { diagnostic.clone().turned_round() } else { diagnostic.clone() }
     }
 
@@ -224,6 +224,22 @@ impl<'s> Selection<'s> {
         }
     }
 
+    /// Which of two files with the same definition is left out, if that is clear: that of this
+    /// machine if the other one is of the cluster, else the new one.
+    fn second<'p>(&self, one: &'p Path, other: &'p Path) -> Option<&'p Path> {
+        let cluster = self.settings.cluster.as_ref().map(ClusterSettings::directory);
+        let is_shared = |path: &Path| cluster.is_some() && path.parent() == cluster.as_deref();
+        let is_second = match (is_shared(one), is_shared(other)) {
+            (one, other) if one != other => [!one, !other],
+            _ => [self.is_new(one), self.is_new(other)],
+        };
+        match is_second {
+            [true, false] => Some(one),
+            [false, true] => Some(other),
+            _ => None,
+        }
+    }
+
     fn is_new(&self, path: &Path) -> bool {
         self.files.get(path).is_none_or(File::is_new)
     }
@@ -234,12 +250,8 @@ impl<'s> Selection<'s> {
     fn leave_out_second(&mut self, reading: &Reading) -> bool {
         let errors = reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
         let conflicts = errors.filter_map(|diagnostic| Some((&diagnostic.path, &diagnostic.related.as_ref()?.path)));
-        let second = |(one, other): (&PathBuf, &PathBuf)| match (self.is_new(one), self.is_new(other)) {
-            (true, false) => Some(one.clone()),
-            (false, true) => Some(other.clone()),
-            _ => None,
-        };
-        let mut second: BTreeSet<PathBuf> = conflicts.filter_map(second).collect();
+        let second = conflicts.filter_map(|(one, other)| self.second(one, other).map(Path::to_owned));
+        let mut second: BTreeSet<PathBuf> = second.collect();
         for (zone, held_by) in self.taken_zones(reading) {
             let message = format!("the zone `{}` belongs to `{}`, which cannot be served", zone.1, held_by.display());
             let mut diagnostic = Diagnostic::error(&zone.0, message);

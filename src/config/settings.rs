@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::admin::PublicUrl;
 use super::api::{self, ApiSettings};
+use super::cluster::{ClusterSettings, read_cluster};
 use super::cookies::{CookieSettings, read_cookies};
 use super::diagnostic::Diagnostic;
 use super::document::{self, Diagnostics};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// The Route 53 API; off by default.
     pub api: Option<ApiSettings>,
+    /// The etcd that nodes share their configuration through; off by default.
+    pub cluster: Option<ClusterSettings>,
     /// Notifications of status changes.
     pub webhook: WebhookSettings,
     /// The user of the process, and what it may do.
@@ -193,16 +196,28 @@ const MAX_NSID_OCTETS: usize = 128;
 const WAIT_FOR_FIRST_RESULT: Duration = Duration::from_secs(10);
 
 impl Settings {
-    /// The directories of zone files: the zones directory, and that of new zones if it is another.
-    pub fn zone_directories(&self) -> Vec<&Path> {
-        let (main, new) = (self.zones.directory.as_path(), self.new_zones_directory());
-        if main == new { vec![main] } else { vec![main, new] }
+    /// The directories of zone files: the zones directory, that of new zones if it is another, and
+    /// the files of the cluster.
+    pub fn zone_directories(&self) -> Vec<PathBuf> {
+        let mut directories = self.zone_directories_on_disk();
+        directories.extend(self.cluster.as_ref().map(ClusterSettings::directory));
+        directories
+    }
+
+    /// The directories of zone files on this machine.
+    pub fn zone_directories_on_disk(&self) -> Vec<PathBuf> {
+        let main = &self.zones.directory;
+        let new = self.api.as_ref().and_then(|api| api.zones_directory.as_ref()).filter(|new| *new != main);
+        [Some(main), new].into_iter().flatten().cloned().collect()
     }
 
     /// The directory for the files of new zones, checks and collections.
-    pub fn new_zones_directory(&self) -> &Path {
-        let new = self.api.as_ref().and_then(|api| api.zones_directory.as_deref());
-        new.unwrap_or(&self.zones.directory)
+    pub fn new_zones_directory(&self) -> PathBuf {
+        let new = self.api.as_ref().and_then(|api| api.zones_directory.as_ref());
+        match &self.cluster {
+            Some(cluster) => cluster.directory(),
+            None => new.unwrap_or(&self.zones.directory).clone(),
+        }
     }
 
     /// The defaults for a server without a settings file, the same as for an empty
@@ -316,6 +331,7 @@ impl Settings {
                 public_url: None,
             },
             api: None,
+            cluster: None,
             webhook: WebhookSettings { url: None },
             process: ProcessSettings::default(),
             log: LogSettings { format: LogFormat::Auto },
@@ -411,6 +427,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
         listening.api = listen.into_iter().map(placed).collect();
         listening.api_with_keys = with_keys.into_iter().map(placed).collect();
         settings.api = Some(api);
+    }
+    if let Some(table) = root.table("cluster", diagnostics) {
+        settings.cluster = read_cluster(&table, directory, diagnostics);
     }
     if let Some(table) = root.table("webhook", diagnostics) {
         settings.webhook.url = read_webhook(&table, diagnostics);

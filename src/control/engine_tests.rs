@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 use super::tests::{directory, load_at_start};
 use super::*;
 use crate::history::History;
+use crate::load::FileSources;
 use crate::load::queue::{self, LoadInputs};
 use crate::objects::ObjectStore;
 use crate::objects::suite::test_engine;
-use crate::store::{self, StateWriterThread, Writers};
+use crate::store::{self, StateWriterThread};
 
 /// A loop and a loader on files of their own.
 pub(super) struct FilesEngine {
@@ -54,7 +55,8 @@ impl FilesEngine {
         let (control, ..) = Control::new(loaded, &SavedState::default(), outputs, Timestamp::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(control.run(inbox, Timestamp::default));
-        let inputs = LoadInputs::files(source, Writers::Unknown);
+        let sources = Arc::new(FileSources::keeping_replaced());
+        let inputs = LoadInputs::of(source, sources.clone(), sources);
         tasks.spawn(queue::run(inputs, base, jobs, events.clone()));
         FilesEngine { directory, objects, events, reloads, _tasks: tasks, _keeping: keeping }
     }

@@ -69,7 +69,8 @@ impl ApiListeners {
         let address = listeners[0].local_addr().context("a listener has no address")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let context = Context::new(Arc::new(wiring.objects()), health, insync_delay);
+        let context =
+            Context::new(Arc::new(wiring.objects()), health, insync_delay).with_tracker(wiring.change_tracker());
         for PastChange { at, submission } in past {
             context.restore_change(submission, UNIX_EPOCH + at.0);
         }

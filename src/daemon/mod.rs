@@ -10,6 +10,7 @@
 mod admin_token;
 mod announce;
 mod api;
+mod cluster;
 mod cookies;
 mod dns;
 mod embedded;
@@ -21,7 +22,7 @@ mod webhook;
 mod wiring;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,6 +33,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{self, Changes, Readiness};
 use crate::background;
+use crate::cluster::ClusterFiles;
 use crate::config::{Settings, Style};
 use crate::control::{Control, Event, EventLog, SavedState};
 use crate::files;
@@ -40,7 +42,7 @@ use crate::history::{History, Restored};
 use crate::http::{self, Hosts};
 use crate::lab::Backends;
 use crate::load::queue::{FirstLoad, first_load};
-use crate::load::{Loaded, LoadedConfig, Refused, Summary, with_files};
+use crate::load::{FileSources, Loaded, LoadedConfig, Refused, Summary, with_files};
 use crate::privilege::Privileges;
 use crate::probe::Authorities;
 use crate::query_logging::QueryLogging;
@@ -135,19 +137,19 @@ async fn boot_and_serve(
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
         return Ok(Ended::Orderly);
     };
-    let Prepared { mut claim, authorities, permission, seen, loaded, memory, state_writer, keeping, past } = prepared;
+    let Prepared { mut claim, authorities, permission, seen, loaded, memory, state_writer, keeping, past, cluster } =
+        prepared;
     report_start(&loaded.summary);
     // Before the first probes, which then succeed.
     let _backends = Backends::start(&settings.lab.backends);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
-
     let PastEvents { history, restored } = past;
     let event_log = EventLog::new(history, restored.events);
     let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer, event_log);
     let (control, reader, health) = Control::new(loaded, &memory, outputs, now());
     let awaited = control.pending_checks();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
-    wiring.start(&settings, seen, authorities, files)?;
+    wiring.start(&settings, seen, authorities, files, cluster)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let query_logging = start_query_logging(&settings)?;
     let admin = wiring.admin(health.clone(), readiness, query_logging.clone(), permission.changes.clone());
@@ -155,10 +157,9 @@ async fn boot_and_serve(
     let admin = open_side_door(&mut wiring, &settings, files.admin, admin);
 
     let manager = stopping.manager();
-    let wait = settings.health.wait_for_first_result;
     tell_awaited(manager, awaited.len());
     tokio::select! {
-        () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
+        () = wait_for_first_results(&mut wiring, &awaited, settings.health.wait_for_first_result) => {}
         why = stopping.wanted() => {
             ready.send_replace(Readiness::Stopping);
             tracing::info!("{why}: stopped before serving");
@@ -171,6 +172,7 @@ async fn boot_and_serve(
     let (addresses, serving) = dns::open(&mut wiring, &settings, privileges, files, &reader, &query_logging).await?;
     let _ = listening.set(addresses.clone());
     let api = api.map(|api| api.serve(&mut wiring, health, restored.changes)).transpose()?;
+    wiring.register(&addresses);
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
     manager.notify(Notification::Ready(&format!("serving {}", summary.totals())));
@@ -219,6 +221,7 @@ struct Prepared {
     state_writer: StateWriter,
     keeping: StateWriterThread,
     past: PastEvents,
+    cluster: Option<Arc<ClusterFiles>>,
 }
 
 /// The history, and what it remembers.
@@ -248,15 +251,18 @@ async fn prepare_unless_stopped(
 async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result<Prepared> {
     let claimed = settings.clone();
     let claim = with_files(move || claim_state(&claimed)).await??;
-    if settings.api.is_some() {
-        let new_zones = settings.new_zones_directory().to_owned();
+    if settings.api.is_some() && settings.cluster.is_none() {
+        let new_zones = settings.new_zones_directory();
         with_files(move || make_new_zones_directory(&new_zones)).await?;
     }
     let files = settings.health.certificate_authorities.clone();
     let authorities = with_files(move || Authorities::read(&files)).await?;
     let authorities = authorities.context("cannot read the certificate authorities of health checks")?;
     let PastEvents { history, restored } = past_events(source, settings).await;
-    let FirstLoad { seen, loaded } = first_load(source, settings, &history).await.map_err(cannot_start)?;
+    let cluster = cluster::open(settings).await?;
+    let sources = cluster::sources(cluster.as_ref(), FileSources::default());
+    let loading = first_load(source, settings, &history, &sources);
+    let FirstLoad { seen, loaded } = loading.await.map_err(cannot_start)?;
     if !source.overrides.in_memory {
         clean_up_after_kills(settings).await?;
     }
@@ -264,7 +270,7 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     let (memory, state_writer, keeping) = with_files(move || remember(&remembered)).await??;
     let permission = Permission::find(settings, source.overrides.in_memory).await?;
     let past = PastEvents { history, restored };
-    Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, memory, state_writer, keeping, past })
+    Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, memory, state_writer, keeping, past, cluster })
 }
 
 /// Opens the history. Without one, everything else works.
@@ -315,6 +321,7 @@ fn remember(settings: &Settings) -> anyhow::Result<(SavedState, StateWriter, Sta
 
 /// Stops the loop and waits until the state is written.
 async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThread) {
+    wiring.leave().await;
     if !running.is_finished() {
         wiring.send(Event::Stop).await;
         // If the loop panics now, nothing depends on it any more.
@@ -391,7 +398,7 @@ fn cannot_start(refused: Refused) -> anyhow::Error {
 /// A change that is killed between its steps leaves a hidden file, which can have what somebody saved at
 /// that moment.
 async fn clean_up_after_kills(settings: &Settings) -> anyhow::Result<()> {
-    let directories: Vec<PathBuf> = settings.zone_directories().into_iter().map(Path::to_path_buf).collect();
+    let directories = settings.zone_directories_on_disk();
     let clean_up = move || directories.iter().flat_map(|directory| store::clean_up_after_kills(directory)).collect();
     let left: Vec<LeftBehind> = with_files(clean_up).await?;
     for LeftBehind { file, saved } in left {

@@ -1,6 +1,7 @@
 //! The channels between the control loop and its workers: prober, loader, watcher, signals.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,18 +10,21 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::admin::{AdminState, Changes, Readiness};
+use crate::cluster::ClusterFiles;
 use crate::config::Settings;
 use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads, ServedObjects};
 use crate::health::{Latency, ScheduledMetric, ScheduledProbe};
 use crate::history::History;
 use crate::load::queue::{self, Job, LoadInputs};
-use crate::load::{InMemorySources, LoadedConfig, Trigger};
+use crate::load::{FileSources, InMemorySources, LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
+use crate::objects::ChangeTracker;
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
 use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, Writers};
 
+use super::cluster;
 use super::open_files::FileShares;
 use super::service::Manager;
 use super::signals::Hangups;
@@ -53,6 +57,8 @@ pub(super) struct Wiring {
     last_load: watch::Receiver<LastLoad>,
     /// The zone files, if they are only in memory.
     in_memory: Option<Arc<InMemorySources>>,
+    /// The files that nodes share, if there is a cluster.
+    cluster: Option<Arc<ClusterFiles>>,
     /// The workers. They end when this is dropped.
     tasks: JoinSet<()>,
 }
@@ -108,6 +114,7 @@ impl Wiring {
             event_log,
             last_load,
             in_memory: None,
+            cluster: None,
             tasks,
         };
         (outputs, wiring)
@@ -136,6 +143,7 @@ impl Wiring {
         seen: Fingerprint,
         authorities: Authorities,
         files: FileShares,
+        cluster: Option<Arc<ClusterFiles>>,
     ) -> anyhow::Result<()> {
         self.start_prober(authorities, files)?;
         let targets = self.source.targets(&self.base.borrow().settings);
@@ -143,11 +151,15 @@ impl Wiring {
             self.start_in_memory(settings)?;
         } else if settings.zones.watch {
             let writers = Writers::of(targets.clone(), seen);
-            self.start_loader(writers.clone());
+            self.start_loader(writers.clone(), cluster.as_ref());
             self.start_watcher(targets, writers)?;
         } else {
-            self.start_loader(Writers::ByAge);
+            self.start_loader(Writers::ByAge, cluster.as_ref());
         }
+        if let Some(files) = &cluster {
+            self.tasks.spawn(cluster::run(Arc::clone(files), self.events.clone()));
+        }
+        self.cluster = cluster;
         Ok(())
     }
 
@@ -170,12 +182,14 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_loader(&mut self, writers: Writers) {
-        self.start_queue(LoadInputs::files(self.source.clone(), writers));
+    fn start_loader(&mut self, writers: Writers, cluster: Option<&Arc<ClusterFiles>>) {
+        let edited = cluster::sources(cluster, FileSources::new(writers));
+        let requested = cluster::sources(cluster, FileSources::keeping_replaced());
+        self.start_queue(LoadInputs::of(self.source.clone(), edited, requested));
     }
 
     fn start_in_memory(&mut self, settings: &Settings) -> anyhow::Result<()> {
-        let read = InMemorySources::read(&settings.zone_directories()).map_err(anyhow::Error::msg);
+        let read = InMemorySources::read(&settings.zone_directories_on_disk()).map_err(anyhow::Error::msg);
         let sources = Arc::new(read.context("cannot read the zone files")?);
         self.in_memory = Some(Arc::clone(&sources));
         self.start_queue(LoadInputs::in_memory(self.source.clone(), sources));
@@ -222,6 +236,7 @@ impl Wiring {
             feed: self.event_log.clone(),
             last_load: self.last_load.clone(),
             reloads: self.reloads.clone(),
+            cluster: self.cluster.clone(),
             in_memory: self.in_memory.clone(),
             listening: Arc::default(),
             changes,
@@ -236,6 +251,25 @@ impl Wiring {
     /// The history.
     pub(super) fn history(&self) -> History {
         self.event_log.history().clone()
+    }
+
+    /// Tells the other nodes of the cluster, if there is one, that this one answers queries.
+    pub(super) fn register(&mut self, addresses: &[SocketAddr]) {
+        if let Some(files) = self.cluster.clone() {
+            self.tasks.spawn(cluster::register(files, addresses.to_vec(), self.base.clone()));
+        }
+    }
+
+    /// Tells them that it stops.
+    pub(super) async fn leave(&self) {
+        if let Some(files) = &self.cluster {
+            crate::cluster::leave(files).await;
+        }
+    }
+
+    /// Knows when all nodes have a change.
+    pub(super) fn change_tracker(&self) -> Option<Arc<dyn ChangeTracker>> {
+        self.cluster.clone().map(|files| files as Arc<dyn ChangeTracker>)
     }
 
     /// The counters of all workers.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::config::{LoadPhase, SourceOrigin};
 use crate::health::{Slots, Timestamp};
 use crate::history::ObjectChange;
-use crate::objects::{self, Change, Commit, CommitError, Committed, Object, ObjectId, Revision};
+use crate::objects::{self, Change, Commit, CommitError, Committed, ErrorCode, Object, ObjectId, Refusal, Revision};
 use crate::store::{Contents, GONE, MemoryRoom, ReplaceError, SettingsSource, SourceHash};
 use crate::world::Catalog;
 
@@ -21,8 +21,8 @@ use super::prepare::Prepared;
 use super::sources::FileInput;
 use super::zone_files::{ZoneFiles, path_of};
 use super::{
-    CompiledZones, ConfigState, Load, LoadOutcome, LoadRequest, LoadedConfig, RecordsByCheck, Refused, Sources,
-    Trigger, difference, load,
+    CompiledZones, ConfigState, FileWrite, Load, LoadOutcome, LoadRequest, LoadedConfig, Reach, RecordsByCheck,
+    Refused, Sources, Trigger, difference, load,
 };
 
 /// How long a change waits for a program that is writing the file.
@@ -76,6 +76,9 @@ pub(crate) fn commit(
     request: CommitRequest,
 ) -> CommitOutcome {
     let CommitRequest { generation, mut base, mut slots, commit } = request;
+    if let Err(error) = check_cluster(&base, &commit.id) {
+        return CommitOutcome { generation, loaded: Vec::new(), result: Err(error) };
+    }
     let (mut loaded, mut must_load) = (Vec::new(), false);
     for _ in 0..TRIES {
         let is_served = is_current(&base, sources, &commit.id);
@@ -115,13 +118,35 @@ pub(crate) fn commit(
     CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) }
 }
 
+/// With a cluster, the files of this node are changed by whoever edits them.
+fn check_cluster(base: &LoadedConfig, id: &ObjectId) -> Result<(), CommitError> {
+    let Some(cluster) = &base.settings.cluster else { return Ok(()) };
+    match base.file_of(id) {
+        Some(file) if file.path.parent() != Some(&cluster.directory()) => {
+            let path = file.path.display();
+            let message = format!("{path} is a file of this node and not of the cluster: edit it there");
+            Err(Refusal::new(ErrorCode::InvalidInput, message).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Before a health check is deleted, references to its name become references to its id, which mean
 /// the same before and are legal afterwards. Returns whether a file was changed.
 fn pin_references(sources: &dyn Sources, base: &LoadedConfig, commit: &Commit) -> Result<bool, CommitError> {
     let (ObjectId::HealthCheck(id), Change::Delete) = (&commit.id, &commit.change) else { return Ok(false) };
     let pinned = base.pinned(id)?;
     for (read, text) in &pinned {
-        match sources.replace(&read.path, &read.text, text) {
+        let write = FileWrite {
+            path: &read.path,
+            before: Some(&read.text),
+            after: Some(text),
+            author: Some(&commit.author),
+            submission: None,
+            reach: Reach::Others,
+            decided_on: base.sources_revision,
+        };
+        match sources.write(&write) {
             // What was saved meanwhile is loaded, and pinned then.
             Ok(()) | Err(ReplaceError::Changed) => {}
             Err(error) => return Err(CommitError::Unavailable(format!("{}: {error}", read.path.display()))),
@@ -165,13 +190,14 @@ fn commit_once(
         slots,
         phase: LoadPhase::Reload,
         room: MemoryRoom::unlimited(),
+        revision: base.sources_revision,
     };
     // Compiled before it is written: what cannot be served is not written.
     let compiled = load.compile_prepared(&prepared)?;
     let change = Arc::new(difference::of_commit(base, commit, &prepared.transition));
     let hash = prepared.after.as_ref().map(|source| SourceHash::of(&source.text).number());
     let intent = base.history.intend(now(), &change, &prepared.file, hash);
-    match prepared.write(sources) {
+    match prepared.write(sources, Some(commit), base.sources_revision) {
         Ok(()) => intent.made(),
         Err(error) => {
             intent.not_made();

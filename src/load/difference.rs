@@ -1,7 +1,7 @@
 //! What a change of objects changed, as the history keeps it: the record sets and members before
 //! and after, as zone files have them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::background;
@@ -11,10 +11,10 @@ use crate::model::{HostedZone, RecordGroup, RecordSetKey, RecordType, ResourceRe
 use crate::objects::{Author, Commit, Object, ObjectId, Transition};
 use crate::store::SourceHash;
 
-use super::LoadedConfig;
 use super::loaded_file::LoadedFile;
 use super::sources::FileInput;
 use super::zone_files::{ZoneFiles, find};
+use super::{LoadedConfig, Sources};
 
 /// The most bytes of text of one change. Further parts are counted.
 const MOST_BYTES: usize = 4 << 20;
@@ -195,32 +195,78 @@ impl LoadedConfig {
     }
 }
 
-/// What edits of files changed. `sources` are those before, as far as they are compared.
-pub(super) fn of_load(before: &LoadedConfig, after: &LoadedConfig, sources: &[SourceFile]) -> Vec<Arc<ObjectChange>> {
-    let mut pairs: Vec<(Option<Object>, Option<Object>)> = Vec::new();
-    for old in background::yielding(sources).filter_map(|source| before.zone_of(source)) {
+/// What edits of files changed. `texts` are those before, as far as they are compared; `sources` may
+/// know who edited them.
+pub(super) fn of_load(
+    before: &LoadedConfig,
+    after: &LoadedConfig,
+    texts: &[SourceFile],
+    sources: &dyn Sources,
+) -> Vec<Arc<ObjectChange>> {
+    let mut pairs: Vec<Pair> = Vec::new();
+    let mut authors = HashMap::new();
+    for (text, old) in background::yielding(texts).filter_map(|text| Some((text, before.zone_of(text)?))) {
         let id = old.id();
+        authors.extend(sources.author(&text.path).map(|author| (id.clone(), author)));
         let mut files = after.files.iter();
         let file = files.find(|file| file.id().is_some_and(|known| ObjectId::HostedZone(known.clone()) == id));
         let new = file.and_then(|file| after.zone_of(&after.source_of(file).ok()?));
         pairs.push((Some(old), new));
     }
-    if before.checks != after.checks || before.cidr_collections() != after.cidr_collections() {
-        let (old, mut new) = (before.checks_and_collections(), after.checks_and_collections());
-        for (id, object) in old {
-            let new = new.remove(&id);
-            pairs.push((Some(object), new));
+    pairs.extend(before.definitions_beside(after));
+    let changes = changes(before, after, pairs, |id| authors.get(id).cloned());
+    changes.into_iter().take(MOST_OBJECTS).map(Arc::new).collect()
+}
+
+/// What differs between two configurations, object by object.
+pub(crate) fn differences(before: &LoadedConfig, after: &LoadedConfig) -> Vec<ObjectChange> {
+    let zones = |config: &LoadedConfig| -> BTreeMap<ObjectId, Object> {
+        let zones = config.zone_models().filter_map(Result::ok).map(Object::HostedZone);
+        zones.map(|zone| (zone.id(), zone)).collect()
+    };
+    let (old, mut new) = (zones(before), zones(after));
+    let mut pairs: Vec<_> = old.into_iter().map(|(id, old)| (Some(old), new.remove(&id))).collect();
+    pairs.extend(new.into_values().map(|zone| (None, Some(zone))));
+    pairs.extend(before.definitions_beside(after));
+    changes(before, after, pairs, |_| None)
+}
+
+/// An object before and after.
+type Pair = (Option<Object>, Option<Object>);
+
+impl LoadedConfig {
+    /// The health checks and CIDR collections of two configurations, if any of them differs.
+    fn definitions_beside(&self, after: &LoadedConfig) -> Vec<Pair> {
+        let before = self;
+        let mut pairs = Vec::new();
+        if before.checks != after.checks || before.cidr_collections() != after.cidr_collections() {
+            let (old, mut new) = (before.checks_and_collections(), after.checks_and_collections());
+            for (id, object) in old {
+                let new = new.remove(&id);
+                pairs.push((Some(object), new));
+            }
+            pairs.extend(new.into_values().map(|object| (None, Some(object))));
         }
-        pairs.extend(new.into_values().map(|object| (None, Some(object))));
+        pairs
     }
+}
+
+/// What differs in these objects.
+fn changes(
+    before: &LoadedConfig,
+    after: &LoadedConfig,
+    pairs: Vec<Pair>,
+    author_of: impl Fn(&ObjectId) -> Option<Author>,
+) -> Vec<ObjectChange> {
     let old_references = References::to(&before.checks, before.cidr_collections());
     let references = References::to(&after.checks, after.cidr_collections());
-    let change = |(old, new): (Option<Object>, Option<Object>)| {
+    let change = |(old, new): Pair| {
         let mut parts = Parts::default();
         compare(&mut parts, (old.as_ref(), &old_references), (new.as_ref(), &references));
         let object = new.as_ref().or(old.as_ref()).filter(|_| !parts.parts.is_empty())?;
-        let author = Author { name: "an edit of the file".to_owned(), operation: "Edit".to_owned() };
-        Some(Arc::new(parts.into_change(object.id(), object.name(), author)))
+        let edit = || Author { name: "an edit of the file".to_owned(), operation: "Edit".to_owned() };
+        let author = author_of(&object.id()).unwrap_or_else(edit);
+        Some(parts.into_change(object.id(), object.name(), author))
     };
-    pairs.into_iter().filter(|(old, new)| old != new).filter_map(change).take(MOST_OBJECTS).collect()
+    pairs.into_iter().filter(|(old, new)| old != new).filter_map(change).collect()
 }

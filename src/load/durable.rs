@@ -1,6 +1,6 @@
 //! Makes the served sources durable, so that a restart can serve them if their files are broken then.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::LoadPhase;
@@ -17,7 +17,7 @@ const FEW_FILES: usize = 64;
 /// the message says why.
 pub(super) fn keep(
     base: &LoadedConfig,
-    directories: &[&Path],
+    directories: &[PathBuf],
     files: &[Arc<LoadedFile>],
     phase: LoadPhase,
 ) -> Option<String> {
@@ -26,8 +26,10 @@ pub(super) fn keep(
         LoadPhase::Start => base.source_cache.keep(directories, &served(files)),
         LoadPhase::Reload => {
             let is_there = |path: &&Path| files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
-            let is_gone =
-                |path: &&Path| path.parent().is_some_and(|parent| directories.contains(&parent)) && !is_there(path);
+            let is_gone = |path: &&Path| {
+                path.parent().is_some_and(|parent| directories.iter().any(|directory| directory == parent))
+                    && !is_there(path)
+            };
             let gone: Vec<&Path> = base.files.iter().map(|file| &*file.path).filter(is_gone).collect();
             let holds = |(one, other): (&Arc<LoadedFile>, &Arc<LoadedFile>)| {
                 Arc::ptr_eq(one, other) || (one.path == other.path && one.claims_what(other))

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::config::SourceFile;
 use crate::store::{Contents, ReplaceError, Stamp, WriteState, Writers, read_text};
 
-use super::{FileSources, Sources};
+use super::{FileSources, FileWrite, Sources};
 
 /// Zone files in memory. The settings and the geo databases are on disk.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ struct Files {
 
 impl InMemorySources {
     /// The zone files of these directories as they are now. A directory that is not there has none.
-    pub(crate) fn read(directories: &[&Path]) -> Result<InMemorySources, String> {
+    pub(crate) fn read(directories: &[PathBuf]) -> Result<InMemorySources, String> {
         let disk = FileSources::default();
         let mut initial = BTreeMap::new();
         let there = directories.iter().filter(|directory| disk.stamp(directory).is_some());
@@ -38,7 +38,7 @@ impl InMemorySources {
                 initial.insert(path, source);
             }
         }
-        let directories = directories.iter().map(|directory| directory.to_path_buf()).collect();
+        let directories = directories.to_vec();
         let sources = InMemorySources { disk, directories, initial, files: Mutex::default() };
         sources.reset();
         Ok(sources)
@@ -86,7 +86,7 @@ impl Sources for InMemorySources {
         Ok(in_directory.map(|path| (path.clone(), files.stamp(path))).collect())
     }
 
-    fn may_be_emptied(&self) -> bool {
+    fn may_be_emptied(&self, _: &Path) -> bool {
         true
     }
 
@@ -111,26 +111,21 @@ impl Sources for InMemorySources {
         self.disk.bytes(path, at_most)
     }
 
-    fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
-        let mut files = self.files();
-        let source = SourceFile { text: text.into(), ..files.of(path, read)?.clone() };
-        files.write(path, source);
-        Ok(())
-    }
-
-    fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError> {
-        let mut files = self.files();
-        if files.texts.contains_key(path) {
-            return Err(ReplaceError::Changed);
+    fn write(&self, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
+        let (path, mut files) = (write.path, self.files());
+        match (write.before, write.after) {
+            (Some(before), Some(after)) => {
+                let source = SourceFile { text: after.into(), ..files.of(path, before)?.clone() };
+                files.write(path, source);
+            }
+            (None, Some(_)) if files.texts.contains_key(path) => return Err(ReplaceError::Changed),
+            (None, Some(after)) => files.write(path, SourceFile::new(path, after)),
+            (Some(before), None) => {
+                files.of(path, before)?;
+                files.texts.remove(path);
+            }
+            (None, None) => {}
         }
-        files.write(path, SourceFile::new(path, text));
-        Ok(())
-    }
-
-    fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError> {
-        let mut files = self.files();
-        files.of(path, read)?;
-        files.texts.remove(path);
         Ok(())
     }
 }
@@ -144,7 +139,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lab.test.toml");
         std::fs::write(&path, "old").unwrap();
-        let sources = InMemorySources::read(&[directory.path()]).unwrap();
+        let sources = InMemorySources::read(&[directory.path().to_owned()]).unwrap();
         let new = directory.path().join("new.test.toml");
         let names =
             || sources.zone_files(directory.path()).unwrap().into_iter().map(|(path, _)| path).collect::<Vec<_>>();
@@ -153,13 +148,14 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let before = sources.stamp(&path);
-        sources.replace(&path, "old", "new").unwrap();
-        assert!(sources.replace(&path, "old", "newer").is_err());
+        let write = |path: &Path, before, after| sources.write(&FileWrite::plain(path, before, after));
+        write(&path, Some("old"), Some("new")).unwrap();
+        assert!(write(&path, Some("old"), Some("newer")).is_err());
         assert_ne!(sources.stamp(&path), before);
-        sources.create(&new, "created").unwrap();
-        assert!(sources.create(&new, "again").is_err());
+        write(&new, None, Some("created")).unwrap();
+        assert!(write(&new, None, Some("again")).is_err());
         assert_eq!((names(), text(&path)), (vec![path.clone(), new.clone()], "new".to_owned()));
-        sources.remove(&path, "new").unwrap();
+        write(&path, Some("new"), None).unwrap();
         assert!(matches!(sources.text(&path).unwrap(), Contents::Absent));
         sources.reset();
         assert_eq!((names(), text(&path)), (vec![path.clone()], "old".to_owned()));

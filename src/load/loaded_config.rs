@@ -43,6 +43,8 @@ pub(crate) struct LoadedConfig {
     pub(super) models: Arc<Models>,
     pub(super) history: History,
     pub(super) state: ConfigState,
+    /// The [`super::Sources::revision`] of the files; they may be newer.
+    pub(crate) sources_revision: i64,
 }
 
 /// Whether the served zones match the files.
@@ -125,6 +127,7 @@ impl LoadedConfig {
             tables: CidrTables::default(),
             records_by_check: Arc::default(),
             state: ConfigState::Current,
+            sources_revision: 0,
         }
     }
 

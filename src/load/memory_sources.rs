@@ -1,14 +1,13 @@
 //! Sources in memory, for tests.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::SourceFile;
 use crate::store::{Contents, ReplaceError, Stamp, WriteState};
 
-use super::Sources;
+use super::{FileWrite, Sources};
 
 /// Files by path. Every write gives a file another stamp.
 #[derive(Debug, Default)]
@@ -93,28 +92,20 @@ impl Sources for MemorySources {
         self.files().get(path).map(|file| file.bytes.clone()).ok_or_else(|| "there is no such file".to_owned())
     }
 
-    fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+    fn write(&self, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
         let mut files = self.files();
-        let file = files.get_mut(path).filter(|file| file.bytes == read.as_bytes()).ok_or(ReplaceError::Changed)?;
-        (file.bytes, file.version) = (text.as_bytes().to_vec(), file.version + 1);
-        Ok(())
-    }
-
-    fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError> {
-        match self.files().entry(path.into()) {
-            Entry::Occupied(_) => Err(ReplaceError::Changed),
-            Entry::Vacant(entry) => {
-                let (bytes, state) = (text.as_bytes().to_vec(), WriteState::Finished);
-                entry.insert(File { bytes, version: 1, state, reads: 0 });
-                Ok(())
+        let version = match (files.get(write.path), write.before) {
+            (Some(file), Some(before)) if file.bytes == before.as_bytes() => file.version + 1,
+            (None, None) => 1,
+            _ => return Err(ReplaceError::Changed),
+        };
+        match write.after {
+            Some(after) => {
+                let (bytes, state) = (after.as_bytes().to_vec(), WriteState::Finished);
+                files.insert(write.path.into(), File { bytes, version, state, reads: 0 });
             }
+            None => drop(files.remove(write.path)),
         }
-    }
-
-    fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError> {
-        let mut files = self.files();
-        files.get(path).filter(|file| file.bytes == read.as_bytes()).ok_or(ReplaceError::Changed)?;
-        files.remove(path);
         Ok(())
     }
 }

@@ -62,13 +62,14 @@ pub(crate) use commit::commit;
 pub(crate) use commit::{CommitOutcome, CommitRequest, CommittedConfig};
 pub(crate) use deferred::Deferred;
 pub(crate) use diagnostics::LoadDiagnostics;
+pub(crate) use difference::differences;
 pub(crate) use geo_databases::read_database;
 pub(crate) use in_memory::InMemorySources;
 pub(crate) use loaded_config::{LoadedConfig, NoModel, ZoneOutline};
 pub(crate) use offline::{Scope, load_offline};
 pub(crate) use outcome::{ErrorFree, Refused, Summary};
 pub(crate) use records_by_check::RecordsByCheck;
-pub(crate) use sources::{FileSources, Sources};
+pub(crate) use sources::{FileSources, FileWrite, Reach, Sources};
 pub(crate) use thread::with_files;
 pub(crate) use unavailable::Unavailable;
 
@@ -140,6 +141,8 @@ struct Load<'l> {
     slots: &'l Slots,
     phase: LoadPhase,
     room: MemoryRoom,
+    /// The revision of the sources before anything was read.
+    revision: i64,
 }
 
 /// The zones of a load.
@@ -182,11 +185,14 @@ fn load_all(
     scope: Scope,
 ) -> Result<Loaded, Refused> {
     let mut report = LoadReport::default();
-    let settings = settings::settings_in_force(settings_source, sources, base, phase, &mut report);
+    let mut settings = settings::settings_in_force(settings_source, sources, base, phase, &mut report);
+    if !sources.has_cluster() {
+        settings.cluster = None;
+    }
     // Without settings, only the zones are checked: the rest would be about the defaults.
     let scope = if report.is_refused { Scope::Zones } else { scope };
     let room = if phase == LoadPhase::Start { MemoryRoom::unlimited() } else { MemoryRoom::now() };
-    let load = Load { sources, settings: &settings, base, slots, phase, room };
+    let load = Load { sources, settings: &settings, base, slots, phase, room, revision: sources.revision() };
     let zones = load.zones(&mut report)?;
     background::yield_point();
     let mut sentinels = Arc::default();
@@ -285,7 +291,7 @@ impl Load<'_> {
         let after = self.config_with(zones, sentinels, located);
         let object_changes = match self.phase {
             LoadPhase::Start => Vec::new(),
-            LoadPhase::Reload => difference::of_load(base, &after, &report.sources_before),
+            LoadPhase::Reload => difference::of_load(base, &after, &report.sources_before, self.sources),
         };
         let summary = Summary {
             errors: report.diagnostics.errors(),
@@ -327,6 +333,7 @@ impl Load<'_> {
             models: Arc::clone(&base.models),
             history: base.history.clone(),
             state: zones.state,
+            sources_revision: self.revision,
             settings: Arc::new(self.settings.clone()),
         }
     }

@@ -6,16 +6,20 @@
 //! ([`crate::store::replace_file`]); the caller loads again and prepares the change again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::config::{self, EditError, References, SharedDefinitions, SourceFile, SourceOrigin, ZoneReading};
+use crate::config::{
+    self, ClusterSettings, EditError, References, SharedDefinitions, SourceFile, SourceOrigin, ZoneReading,
+};
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone,
     ResourceRecordSet, RoutingPolicy,
 };
-use crate::objects::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Transition, decide};
+use crate::objects::{Change, Commit, CommitError, ErrorCode, Object, ObjectId, Refusal, Transition, decide};
 use crate::store::ReplaceError;
 
-use super::{LoadedConfig, Sources};
+use super::loaded_file::LoadedFile;
+use super::{FileWrite, LoadedConfig, Reach, Sources};
 
 /// The files of health checks and CIDR collections that programs create.
 const HEALTH_CHECKS: &str = "health_checks.toml";
@@ -78,7 +82,10 @@ impl LoadedConfig {
     pub(super) fn pinned(&self, id: &HealthCheckId) -> Result<Vec<(SourceFile, String)>, CommitError> {
         let Some(check) = self.checks.iter().find(|check| check.id == *id) else { return Ok(Vec::new()) };
         let mut pinned = Vec::new();
-        for file in self.files.iter().filter(|file| file.relies_on_others()) {
+        let cluster = self.settings.cluster.as_ref().map(ClusterSettings::directory);
+        // Those of this node alone are changed by whoever edits them.
+        let is_shared = |file: &&Arc<LoadedFile>| cluster.is_none() || file.path.parent() == cluster.as_deref();
+        for file in self.files.iter().filter(|file| file.relies_on_others()).filter(is_shared) {
             let source = self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", file.path.display())))?;
             let text = config::pin_health_check(&source, check).map_err(|why| not_editable(&file.path, &why))?;
             pinned.extend(text.map(|text| (source, text)));
@@ -121,7 +128,11 @@ impl LoadedConfig {
     fn new_zone_file(&self, zone: &HostedZone) -> PathBuf {
         let directory = self.settings.new_zones_directory();
         let plain = directory.join(config::zone_file_name(&zone.name, None));
-        if plain.exists() { directory.join(config::zone_file_name(&zone.name, Some(&zone.id))) } else { plain }
+        if plain.exists() || self.file(&plain).is_some() {
+            directory.join(config::zone_file_name(&zone.name, Some(&zone.id)))
+        } else {
+            plain
+        }
     }
 
     /// The file of a health check or CIDR collection, its text, and its text after the change.
@@ -207,14 +218,41 @@ impl LoadedConfig {
 }
 
 impl Prepared {
-    /// Writes the file durably.
-    pub(crate) fn write(&self, sources: &dyn Sources) -> Result<(), ReplaceError> {
-        match (&self.before, &self.after) {
-            (Some(before), Some(after)) => sources.replace(&self.file, &before.text, &after.text),
-            (None, Some(after)) => sources.create(&self.file, &after.text),
-            (Some(before), None) => sources.remove(&self.file, &before.text),
-            (None, None) => Ok(()),
-        }
+    /// Writes the file durably, for this commit if there is one, which was decided on sources of
+    /// this revision.
+    pub(crate) fn write(
+        &self,
+        sources: &dyn Sources,
+        commit: Option<&Commit>,
+        decided_on: i64,
+    ) -> Result<(), ReplaceError> {
+        sources.write(&FileWrite {
+            path: &self.file,
+            before: self.before.as_ref().map(|source| &*source.text),
+            after: self.after.as_ref().map(|source| &*source.text),
+            author: commit.map(|commit| &commit.author),
+            submission: commit.and_then(|commit| commit.submission.as_ref()),
+            reach: self.reach(),
+            decided_on,
+        })
+    }
+
+    /// A zone concerns no other file while only record sets without references change.
+    fn reach(&self) -> Reach {
+        let (Some(Object::HostedZone(before)), Some(Object::HostedZone(after))) =
+            (&self.transition.before, &self.transition.after)
+        else {
+            return Reach::Others;
+        };
+        let refers = |set: &&ResourceRecordSet| {
+            set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. })
+        };
+        let references = |zone: &HostedZone| {
+            let sets = zone.record_sets.iter().filter(refers);
+            sets.map(|set| (set.key(), set.health_check.clone(), set.routing_policy.clone())).collect::<Vec<_>>()
+        };
+        let is_own = before.identity() == after.identity() && references(before) == references(after);
+        if is_own { Reach::File } else { Reach::Others }
     }
 }
 
@@ -296,7 +334,7 @@ mod tests {
     }
 
     fn write(prepared: &Prepared) -> Result<(), ReplaceError> {
-        prepared.write(&FileSources::default())
+        prepared.write(&FileSources::default(), None, 0)
     }
 
     fn text(prepared: &Prepared) -> &str {

@@ -16,13 +16,11 @@ use crate::files::UNRESPONSIVE_AFTER;
 use crate::health::Slots;
 use crate::history::History;
 use crate::objects::CommitError;
-use crate::store::{Fingerprint, SettingsSource, Writers};
+use crate::store::{Fingerprint, SettingsSource};
 
 use super::commit::{CommitOutcome, CommitRequest, commit};
 use super::thread::{Ended, on_a_thread};
-use super::{
-    FileSources, InMemorySources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load,
-};
+use super::{InMemorySources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load};
 
 /// How long a load may yield, in addition to four times its CPU time. Edits take effect within
 /// seconds even on a busy machine.
@@ -76,13 +74,9 @@ impl LoadInputs {
         LoadInputs { settings: Arc::new(settings), edited: Arc::clone(&requested), requested }
     }
 
-    /// Files, and who writes them.
-    pub(crate) fn files(settings: SettingsSource, writers: Writers) -> LoadInputs {
-        LoadInputs {
-            settings: Arc::new(settings),
-            edited: Arc::new(FileSources::new(writers)),
-            requested: Arc::new(FileSources::keeping_replaced()),
-        }
+    /// Sources for loads after edits, and for requested loads.
+    pub(crate) fn of(settings: SettingsSource, edited: Arc<dyn Sources>, requested: Arc<dyn Sources>) -> LoadInputs {
+        LoadInputs { settings: Arc::new(settings), edited, requested }
     }
 }
 
@@ -92,14 +86,16 @@ pub(crate) async fn first_load(
     source: &SettingsSource,
     settings: &Settings,
     history: &History,
+    sources: &Arc<dyn Sources>,
 ) -> Result<FirstLoad, Refused> {
     loop {
         let (source, settings, history) = (source.clone(), settings.clone(), history.clone());
+        let sources = Arc::clone(sources);
         let work = move || {
             let seen = Fingerprint::of(&source.targets(&settings));
             let base = LoadedConfig::empty(settings).with_history(history);
             let request = LoadRequest { generation: 0, base, slots: Slots::default(), trigger: Trigger::Requested };
-            let outcome = load(&source, &FileSources::default(), request, LoadPhase::Start);
+            let outcome = load(&source, &*sources, request, LoadPhase::Start);
             outcome.result.map(|loaded| FirstLoad { seen, loaded })
         };
         match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {

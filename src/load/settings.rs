@@ -102,6 +102,10 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         needs_restart.push("api");
         new.api.clone_from(&old.api);
     }
+    if new.cluster != old.cluster {
+        needs_restart.push("cluster");
+        new.cluster.clone_from(&old.cluster);
+    }
     if new.query_log != old.query_log {
         needs_restart.push("query_log");
         new.query_log.clone_from(&old.query_log);

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::background;
 use crate::config::{Diagnostic, SourceFile};
 use crate::files;
+use crate::objects::{Author, Submission};
 use crate::privilege::out_of_reach;
 use crate::store::{self, Contents, MemoryRoom, ReplaceError, ReplacedFiles, Stamp, WriteState, Writers};
 
@@ -23,10 +24,25 @@ pub(crate) trait Sources: Send + Sync {
         true
     }
 
-    /// Whether a directory without files means that all of them were removed. On disk it is more
+    /// Whether this directory without files means that all of them were removed. On disk it is more
     /// likely that a mount is missing.
-    fn may_be_emptied(&self) -> bool {
+    fn may_be_emptied(&self, _directory: &Path) -> bool {
         false
+    }
+
+    /// Whether it has the files of the cluster.
+    fn has_cluster(&self) -> bool {
+        false
+    }
+
+    /// A number that changes with what the files have: what a load finds is at least as new.
+    fn revision(&self) -> i64 {
+        0
+    }
+
+    /// Who made the text of this file what it is, if that is known.
+    fn author(&self, _path: &Path) -> Option<Author> {
+        None
     }
 
     /// The stamp of a file or directory; `None` if it does not exist.
@@ -41,19 +57,49 @@ pub(crate) trait Sources: Send + Sync {
     /// Reads a geo database.
     fn bytes(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, String>;
 
-    /// Replaces a zone file that has the text `read`, durably.
-    fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError>;
-
-    /// Creates a zone file durably.
-    fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError>;
-
-    /// Removes a zone file that has the text `read`, durably.
-    fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError>;
+    /// Creates, replaces or removes a zone file durably, if it has the text that was read.
+    fn write(&self, write: &FileWrite<'_>) -> Result<(), ReplaceError>;
 
     /// Looks whether another program writes a file that was replaced. Returns whether to look again.
     fn look_at_replaced(&self) -> bool {
         false
     }
+}
+
+/// A zone file that is created, replaced or removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileWrite<'w> {
+    /// The file.
+    pub(crate) path: &'w Path,
+    /// The text that was read; `None` for a new file.
+    pub(crate) before: Option<&'w str>,
+    /// The new text; `None` for a file that is removed.
+    pub(crate) after: Option<&'w str>,
+    /// Who changes it, if a program does.
+    pub(crate) author: Option<&'w Author>,
+    /// The change as GetChange reports it, if it does.
+    pub(crate) submission: Option<&'w Submission>,
+    /// Which other files the change concerns.
+    pub(crate) reach: Reach,
+    /// The [`Sources::revision`] of what the change was decided on.
+    pub(crate) decided_on: i64,
+}
+
+#[cfg(test)]
+impl<'w> FileWrite<'w> {
+    /// A write without a commit.
+    pub(crate) fn plain(path: &'w Path, before: Option<&'w str>, after: Option<&'w str>) -> FileWrite<'w> {
+        FileWrite { path, before, after, author: None, submission: None, reach: Reach::File, decided_on: 0 }
+    }
+}
+
+/// Which other files a change of a file concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// None: whatever they have, the change is right.
+    File,
+    /// Others: it defines what they may refer to, or refers to what they define.
+    Others,
 }
 
 /// Sources on disk.
@@ -125,16 +171,13 @@ impl Sources for FileSources {
         files::read(path, at_most).map_err(problem)
     }
 
-    fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
-        store::replace_file(path, read, text, self.replaced.as_deref())
-    }
-
-    fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError> {
-        store::create_file(path, text)
-    }
-
-    fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError> {
-        store::retire_file(path, read)
+    fn write(&self, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
+        match (write.before, write.after) {
+            (Some(before), Some(after)) => store::replace_file(write.path, before, after, self.replaced.as_deref()),
+            (None, Some(after)) => store::create_file(write.path, after),
+            (Some(before), None) => store::retire_file(write.path, before),
+            (None, None) => Ok(()),
+        }
     }
 
     fn look_at_replaced(&self) -> bool {
@@ -202,7 +245,7 @@ pub(super) struct Previous<'p, S> {
 /// cannot be read now.
 pub(super) fn read_zone_files<S: StandIn>(
     sources: &dyn Sources,
-    directories: &[&Path],
+    directories: &[PathBuf],
     previous: &Previous<'_, S>,
     room: &mut MemoryRoom,
 ) -> ReadZoneFiles<S> {
@@ -233,7 +276,7 @@ pub(super) fn read_zone_files<S: StandIn>(
 /// A directory that was emptied at once is not believed.
 fn list(sources: &dyn Sources, directory: &Path, is_serving: bool) -> Result<Vec<(PathBuf, Option<Stamp>)>, String> {
     match sources.zone_files(directory) {
-        Ok(listed) if listed.is_empty() && is_serving && !sources.may_be_emptied() => {
+        Ok(listed) if listed.is_empty() && is_serving && !sources.may_be_emptied(directory) => {
             Err("the zones directory is empty, but zones are being served".to_owned())
         }
         Ok(listed) => Ok(listed),
@@ -343,7 +386,7 @@ mod tests {
     fn read_within(room: &mut MemoryRoom, directory: &Path, served: &[SourceFile]) -> ReadZoneFiles<SourceFile> {
         let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
         let previous = Previous { served, of: &of, unchanged: &|_, _| None };
-        read_zone_files(&FileSources::default(), &[directory], &previous, room)
+        read_zone_files(&FileSources::default(), &[directory.to_owned()], &previous, room)
     }
 
     fn texts(read: &ReadZoneFiles<SourceFile>) -> Vec<String> {
@@ -422,7 +465,7 @@ mod tests {
         let read = |served: &[SourceFile]| {
             let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
             let previous = Previous { served, of: &of, unchanged: &|_, _| None };
-            let directories = [main.as_path(), &extra];
+            let directories = [main.clone(), extra.clone()];
             read_zone_files(&FileSources::default(), &directories, &previous, &mut MemoryRoom::unlimited())
         };
         let found = read(&[]);

@@ -90,7 +90,7 @@ pub(super) fn placeholders<'b>(
 /// empty. Returns their placeholders.
 pub(super) fn unreadable(
     source_cache: &SourceCache,
-    zones: &[&Path],
+    zones: &[PathBuf],
     texts: &mut ReadZoneFiles<SourceFile>,
 ) -> Vec<Arc<LoadedFile>> {
     let is_blank = |file: &FileInput<_>| matches!(file, FileInput::Read(source, _) if source.is_blank());

@@ -53,7 +53,8 @@ pub(super) fn changed_zone_files(
     let directory = &settings.zones.directory;
     let is_new = is_new_directory(base, settings);
     let before = |path: &Path| base.file(path).map(Arc::clone);
-    let is_in_new_zones = |path: &Path| path.parent() == Some(settings.new_zones_directory());
+    let new_zones = settings.new_zones_directory();
+    let is_in_new_zones = |path: &Path| path.parent() == Some(&new_zones);
     let is_elsewhere = |path: &Path| path.parent() != Some(directory);
     // What is served from the old zones directory does not replace files of a new one.
     let is_kept = |file: &&Arc<LoadedFile>| is_elsewhere(&file.path) && is_in_new_zones(&file.path);

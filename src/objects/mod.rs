@@ -21,5 +21,5 @@ pub(crate) use decide::{Snapshot, Transition, current, decide};
 #[cfg(test)]
 pub(crate) use memory::MemoryObjects;
 pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
-pub(crate) use store::{Author, Commit, Committed, ObjectStore, Submission};
+pub(crate) use store::{Author, ChangeProgress, ChangeTracker, Commit, Committed, ObjectStore, Submission};
 pub(crate) use watch::{ObjectEventKind, ObjectEvents, ObjectWatcher, Position};

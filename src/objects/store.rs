@@ -1,6 +1,7 @@
 //! The interface of the engines that keep objects.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 
@@ -49,6 +50,23 @@ pub(crate) struct Commit {
     pub(crate) author: Author,
     /// How GetChange reports it; `None` if it does not.
     pub(crate) submission: Option<Submission>,
+}
+
+/// Knows changes that other nodes made too.
+pub(crate) trait ChangeTracker: Send + Sync {
+    /// How far a change is; `None` if it is not known.
+    fn progress(&self, id: &str) -> Option<ChangeProgress>;
+}
+
+/// How far a change is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ChangeProgress {
+    /// The change.
+    pub(crate) submission: Submission,
+    /// When it was made.
+    pub(crate) submitted_at: SystemTime,
+    /// Whether every node answers with it.
+    pub(crate) is_everywhere: bool,
 }
 
 /// A change as GetChange reports it.

@@ -39,9 +39,9 @@ impl Paths {
         for file in read_files(source, settings) {
             paths.read.extend(directories_of(file));
         }
-        for directory in settings.zone_directories() {
-            paths.write.extend(directories_of(directory));
-            paths.write.extend(linked_files(directory));
+        for directory in settings.zone_directories_on_disk() {
+            paths.write.extend(directories_of(&directory));
+            paths.write.extend(linked_files(&directory));
         }
         let state = &settings.state.directory;
         paths.write.extend(directories_of(state));
@@ -89,15 +89,15 @@ pub(crate) fn out_of_reach(file: &Path) -> Option<String> {
 /// Why the user of the process cannot use paths that the settings name.
 pub(super) fn unusable(source: &SettingsSource, settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();
-    let zones = settings.zone_directories();
-    for path in read_files(source, settings).into_iter().chain(zones) {
+    let zones = settings.zone_directories_on_disk();
+    for path in read_files(source, settings).into_iter().chain(zones.iter().map(PathBuf::as_path)) {
         if let Err(error) = files::operate(path, || readable(path)) {
             problems.push(format!("the user of the server cannot read {}: {error}", path.display()));
         }
     }
-    let new_zones = settings.api.is_some().then(|| settings.new_zones_directory());
-    for directory in [settings.state.directory.as_path()].into_iter().chain(new_zones) {
-        problems.extend(store::make_writable_directory(directory).err());
+    let new_zones = (settings.api.is_some() && settings.cluster.is_none()).then(|| settings.new_zones_directory());
+    for directory in [settings.state.directory.clone()].into_iter().chain(new_zones) {
+        problems.extend(store::make_writable_directory(&directory).err());
     }
     problems
 }
@@ -120,6 +120,11 @@ fn read_files<'s>(source: &'s SettingsSource, settings: &'s Settings) -> Vec<&'s
     files.extend(&settings.health.certificate_authorities);
     files.extend(&settings.admin.token_file);
     files.extend(&settings.cookies.secrets_file);
+    if let Some(cluster) = &settings.cluster {
+        files.extend(&cluster.certificate_authorities);
+        files.extend(cluster.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]));
+        files.extend(cluster.user.iter().map(|(_, password)| password));
+    }
     if let Some(api) = &settings.api {
         files.extend(&api.keys_file);
         files.extend(api.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]));

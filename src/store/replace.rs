@@ -37,6 +37,10 @@ pub(crate) enum ReplaceError {
     /// The file may have either text; the other one is in the hidden file next to it.
     #[error("the file was written and could not be put back; its other text is in a hidden file next to it: {0}")]
     NotRestored(#[source] io::Error),
+    /// The file is in a store that several nodes share, which does not change it, or does not say
+    /// whether it did.
+    #[error("{0}")]
+    Shared(String),
 }
 
 /// The system calls that a disk can fail.

@@ -59,7 +59,7 @@ impl SettingsSource {
     /// The files to watch.
     pub(crate) fn targets(&self, settings: &Settings) -> Targets {
         Targets {
-            zones: settings.zone_directories().into_iter().map(Path::to_path_buf).collect(),
+            zones: settings.zone_directories_on_disk(),
             files: self.file.iter().chain(&settings.location.geoip).cloned().collect(),
         }
     }

@@ -77,7 +77,7 @@ impl SourceCache {
     }
 
     /// The copies of all files in the directories `zones`.
-    pub(crate) fn copies(&self, zones: &[&Path]) -> Vec<SourceFile> {
+    pub(crate) fn copies(&self, zones: &[PathBuf]) -> Vec<SourceFile> {
         let copies = |state: &State| zones.iter().flat_map(|zones| state.last_good.all(zones)).collect();
         self.state.as_ref().map_or_else(Vec::new, copies)
     }
@@ -93,14 +93,14 @@ impl SourceCache {
     }
 
     /// The files in `zones` that the last run served, and their zones.
-    pub(crate) fn served_before(&self, zones: &[&Path]) -> Vec<ServedFile> {
+    pub(crate) fn served_before(&self, zones: &[PathBuf]) -> Vec<ServedFile> {
         let served = |state: &State| zones.iter().flat_map(|zones| state.zone_index.read(zones)).collect();
         self.state.as_ref().map_or_else(Vec::new, served)
     }
 
     /// Makes the held sources durable and releases them. `served` are all files served from
     /// `zones`; the copies of other files are removed.
-    pub(crate) fn keep(&self, zones: &[&Path], served: &[ServedFile]) -> Result<(), NotKept> {
+    pub(crate) fn keep(&self, zones: &[PathBuf], served: &[ServedFile]) -> Result<(), NotKept> {
         let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
         last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +127,7 @@ impl SourceCache {
     }
 
     /// Durably records which zones the files in `zones` hold.
-    pub(crate) fn keep_index(&self, zones: &[&Path], served: &[ServedFile]) -> Result<(), NotKept> {
+    pub(crate) fn keep_index(&self, zones: &[PathBuf], served: &[ServedFile]) -> Result<(), NotKept> {
         let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
         last_good.while_responsive(|| zones.iter().try_for_each(|zones| zone_index.keep(zones, served)))
     }
@@ -182,8 +182,9 @@ mod tests {
         source_cache.hold([SourceFile::new(path.clone(), "served")]);
         assert_eq!(read().as_deref(), Ok("served"));
         let served = [ServedFile { path: path.clone(), zone: None }];
-        source_cache.keep(&[zones.path()], &served).unwrap();
-        assert_eq!(source_cache.served_before(&[zones.path()]), served);
+        let directories = [zones.path().to_owned()];
+        source_cache.keep(&directories, &served).unwrap();
+        assert_eq!(source_cache.served_before(&directories), served);
         assert!(source_cache.unkept().is_empty());
         assert_eq!(read().as_deref(), Ok("served"));
         fs::remove_dir_all(state.path()).unwrap();
@@ -201,7 +202,7 @@ mod tests {
         let path = Path::new("/zones/a.toml");
         source_cache.hold([SourceFile::new(path, "served")]);
         let served = [ServedFile { path: path.to_path_buf(), zone: None }];
-        assert!(source_cache.keep(&[Path::new("/zones")], &served).is_err());
+        assert!(source_cache.keep(&["/zones".into()], &served).is_err());
         assert!(source_cache.read(path, SourceHash::of("served")).is_ok());
     }
 }

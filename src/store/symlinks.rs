@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Disclosure, SourceFile};
+use crate::config::{CLUSTER, Disclosure, SourceFile};
 use crate::files;
 
 /// How much messages may show of the file that a path leads to. A link within its directory, such
@@ -14,6 +14,8 @@ use crate::files;
 pub(crate) fn disclosure_of(path: &Path) -> Disclosure {
     match files::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_symlink() => Disclosure::Text,
+        // The text of a file that nodes share, which is on no disk.
+        Err(_) if path.starts_with(CLUSTER) => Disclosure::Text,
         _ if stays_in_directory(path) => Disclosure::Text,
         _ => Disclosure::PositionsOnly,
     }

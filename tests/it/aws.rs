@@ -1,6 +1,8 @@
 //! A client of the Route 53 API: signs requests with Signature Version 4, and sends them over a
 //! plain connection, also in ways that no AWS client would.
 
+#![allow(dead_code)] // each test binary uses its part of this
+
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

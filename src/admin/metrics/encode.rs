@@ -33,6 +33,12 @@ impl Collector for ScrapeData {
             self.health(last, &mut exposition)?;
             configuration(last, &mut exposition)?;
         }
+        if let Some(cluster) = &self.cluster {
+            exposition.gauge(&families::CLUSTER_CONNECTED)?.sample(&[], &u32::from(cluster.is_connected))?;
+            exposition.gauge(&families::CLUSTER_FILES)?.sample(&[], &(cluster.files as u64))?;
+            exposition.gauge(&families::CLUSTER_NODES)?.sample(&[], &(cluster.nodes as u64))?;
+            exposition.gauge(&families::CLUSTER_REVISION)?.sample(&[], &cluster.revision)?;
+        }
         #[cfg(target_os = "linux")]
         super::process::encode(&mut exposition)?;
         Ok(())

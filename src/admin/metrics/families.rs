@@ -52,6 +52,10 @@ pub(super) const ALL: &[&Family] = &[
     &CONFIG_UNAVAILABLE,
     &CONFIG_RECORD_SETS,
     &CONFIG_CHECKS,
+    &CLUSTER_CONNECTED,
+    &CLUSTER_FILES,
+    &CLUSTER_NODES,
+    &CLUSTER_REVISION,
     &PROCESS_CPU,
     &PROCESS_MEMORY,
     &PROCESS_VIRTUAL_MEMORY,
@@ -212,6 +216,20 @@ pub(super) const CONFIG_RECORD_SETS: Family =
     gauge("fiftythree_config_record_sets", &[], "Record sets that are served.");
 pub(super) const CONFIG_CHECKS: Family =
     gauge("fiftythree_config_health_checks", &[], "Health checks that are configured.");
+
+pub(super) const CLUSTER_CONNECTED: Family = gauge(
+    "fiftythree_cluster_connected",
+    &[],
+    "1 while this node follows etcd, 0 while it serves what it had last. Only with `[cluster]`, as the next three.",
+);
+pub(super) const CLUSTER_FILES: Family =
+    gauge("fiftythree_cluster_files", &[], "Files that this node shares with others.");
+pub(super) const CLUSTER_NODES: Family = gauge("fiftythree_cluster_nodes", &[], "Nodes that are registered in etcd.");
+pub(super) const CLUSTER_REVISION: Family = gauge(
+    "fiftythree_cluster_revision",
+    &[],
+    "The revision of etcd up to which this node answers with every change; a node with a lower one is behind.",
+);
 
 pub(super) const PROCESS_CPU: Family =
     counter("process_cpu_seconds_total", &[], "Processor time used, in user space and in the kernel, in seconds.");

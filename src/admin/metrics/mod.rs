@@ -18,6 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry;
 
+use crate::cluster;
 use crate::control::MetricsSnapshot;
 use crate::logging;
 use crate::query_logging;
@@ -34,6 +35,8 @@ struct ScrapeData {
     log: logging::Lost,
     /// `None` if the control loop has failed; queries are still answered then.
     control: Option<MetricsSnapshot>,
+    /// `None` without a cluster.
+    cluster: Option<cluster::Reading>,
 }
 
 /// The two text formats.
@@ -63,7 +66,8 @@ pub(super) async fn scrape(State(admin): State<AdminState>, headers: HeaderMap) 
     let words = tokio::task::spawn_blocking(move || {
         let (dns, query_logging, log) = (admin.meters.read(), admin.query_logging.read(), logging::lost());
         let control = health.map(|health| health.metrics());
-        in_words(ScrapeData { ready, dns, query_logging, log, control }, format)
+        let cluster = admin.cluster.as_ref().map(|files| files.reading(admin.base.borrow().sources_revision));
+        in_words(ScrapeData { ready, dns, query_logging, log, control, cluster }, format)
     });
     let Ok(Ok(words)) = words.await else {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be put into words");

@@ -1,14 +1,14 @@
 //! The last changes, which GetChange reports.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::ids;
 use crate::api::time::iso_8601;
 use crate::api::xml::Writer;
-use crate::objects::Submission;
+use crate::objects::{ChangeProgress, ChangeTracker, Submission};
 
 /// How many changes are known; older ones are forgotten.
 const MOST_CHANGES: usize = 10_000;
@@ -21,16 +21,20 @@ pub(super) struct ChangeInfo {
     comment: Option<String>,
     /// How long it is reported as PENDING.
     delay: Duration,
+    /// Whether all nodes of the cluster, if there is one, have it.
+    is_everywhere: bool,
 }
 
 /// The last changes.
 ///
 /// A change is in the answers before it is acknowledged. With a delay, GetChange nevertheless says
 /// PENDING that long, so that programs can be tested with a change that takes time.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct ChangeLog {
     insync_delay: Duration,
     known: Mutex<Known>,
+    /// Knows when all nodes of a cluster have a change.
+    tracker: Option<Arc<dyn ChangeTracker>>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +47,11 @@ impl ChangeLog {
     /// An empty log of changes that are PENDING this long.
     pub(super) fn new(insync_delay: Duration) -> ChangeLog {
         ChangeLog { insync_delay, ..ChangeLog::default() }
+    }
+
+    /// The same in a cluster.
+    pub(super) fn with_tracker(self, tracker: Option<Arc<dyn ChangeTracker>>) -> ChangeLog {
+        ChangeLog { tracker, ..self }
     }
 
     /// A change that the request is about to make. Its id is in the history too.
@@ -61,7 +70,8 @@ impl ChangeLog {
     /// Adds a change of a run of the server before this one.
     pub(super) fn restore(&self, submission: Submission, submitted_at: SystemTime) -> ChangeInfo {
         let Submission { id, comment } = submission;
-        let info = ChangeInfo { id, submitted_at, comment, delay: self.insync_delay };
+        let is_everywhere = self.progress(&id).is_none_or(|progress| progress.is_everywhere);
+        let info = ChangeInfo { id, submitted_at, comment, delay: self.insync_delay, is_everywhere };
         let mut known = self.lock();
         known.oldest_first.push_back(info.id.clone());
         known.by_id.insert(info.id.clone(), info.clone());
@@ -74,8 +84,18 @@ impl ChangeLog {
 
     /// The change with this id.
     pub(super) fn get(&self, id: &str) -> Result<ChangeInfo, ApiError> {
-        let found = self.lock().by_id.get(id).cloned();
+        let mut found = self.lock().by_id.get(id).cloned();
+        if let Some(ChangeProgress { submission, submitted_at, is_everywhere }) = self.progress(id) {
+            let made_here = found.map(|info| ChangeInfo { is_everywhere, ..info });
+            let Submission { id, comment } = submission;
+            let made_there = || ChangeInfo { id, submitted_at, comment, delay: self.insync_delay, is_everywhere };
+            found = Some(made_here.unwrap_or_else(made_there));
+        }
         found.ok_or_else(|| ApiError::new(Code::NoSuchChange, format!("Could not find resource with ID: {id}")))
+    }
+
+    fn progress(&self, id: &str) -> Option<ChangeProgress> {
+        self.tracker.as_ref()?.progress(id)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -105,7 +125,7 @@ impl ChangeInfo {
         let age = now.duration_since(self.submitted_at).unwrap_or(self.delay);
         xml.parent("ChangeInfo", |xml| {
             xml.element("Id", format_args!("/change/{}", self.id));
-            xml.element("Status", if age < self.delay { "PENDING" } else { "INSYNC" });
+            xml.element("Status", if age < self.delay || !self.is_everywhere { "PENDING" } else { "INSYNC" });
             xml.element("SubmittedAt", iso_8601(self.submitted_at));
             xml.optional("Comment", self.comment.as_deref());
         });

@@ -29,7 +29,7 @@ use super::listing::Listings;
 use super::operation::Operation;
 use super::request::{Outcome, Request, Response};
 use crate::control::HealthReader;
-use crate::objects::{ObjectStore, Submission};
+use crate::objects::{ChangeTracker, ObjectStore, Submission};
 
 /// What operations use besides the request.
 pub(crate) struct Context {
@@ -47,6 +47,11 @@ impl Context {
     /// Operations on these objects. GetChange says PENDING for `insync_delay`.
     pub(crate) fn new(objects: Arc<dyn ObjectStore>, health: HealthReader, insync_delay: Duration) -> Context {
         Context { objects, change_log: ChangeLog::new(insync_delay), health, listings: Listings::default() }
+    }
+
+    /// The same in a cluster: GetChange also says PENDING until all nodes have the change.
+    pub(crate) fn with_tracker(self, tracker: Option<Arc<dyn ChangeTracker>>) -> Context {
+        Context { change_log: self.change_log.with_tracker(tracker), ..self }
     }
 
     /// A change of a run of the server before this one. GetChange knows it.

@@ -1,0 +1,297 @@
+//! `fiftythree cluster`: the files that nodes share through etcd, and the nodes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::cluster::{ClusterFiles, Gateway, NodeState, connect};
+use crate::config::{SourceFile, Style};
+use crate::history::ObjectChange;
+use crate::load::{LoadedConfig, Refused, Scope, differences, load_offline};
+use crate::objects::Author;
+use crate::store::{self, Contents, Overrides, SettingsSource, Writers};
+
+use super::login_name::login_name;
+use super::{print, print_error, print_json, settings};
+
+const APPLY_EXAMPLES: &str = "\
+Examples:
+  fiftythree cluster apply ./zones          what would change
+  fiftythree cluster apply ./zones --yes    changes it
+
+Afterwards etcd has the files of the directory and no others. Each file is changed as a whole: every node answers with all \
+of it or with none. Files with errors change nothing.
+
+Exit code: 0 when etcd has the files, or the plan is printed; 1 when not; 2 for a wrong command line.";
+
+const DUMP_EXAMPLES: &str = "\
+Examples:
+  fiftythree cluster dump ./backup
+
+The directory is made; it must be empty. `fiftythree cluster apply` is the way back.
+
+Exit code: 0 when all files are written; 1 when not; 2 for a wrong command line.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  fiftythree cluster status
+  fiftythree cluster status --json | jq '.nodes[].revision'
+
+A node is behind when it does not answer with the last change yet. Settings that change answers and are not shared are \
+compared with those of the first node.
+
+Exit code: 0 when every node has the last change and the same settings; 1 when not; 2 for a wrong command line.";
+
+/// How long etcd may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Show and change the files that nodes share through etcd
+#[derive(Debug, clap::Args)]
+pub(super) struct ClusterArguments {
+    #[command(subcommand)]
+    command: ClusterCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ClusterCommand {
+    /// Give etcd the zone files of a directory
+    Apply(ApplyArguments),
+    /// Write the zone files of etcd to a directory
+    Dump(DumpArguments),
+    /// Show the nodes, and which of them are behind
+    Status(StatusArguments),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = APPLY_EXAMPLES)]
+struct ApplyArguments {
+    /// The directory with the zone files
+    directory: PathBuf,
+    /// Change what the plan says
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    config: ConfigArguments,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = DUMP_EXAMPLES)]
+struct DumpArguments {
+    /// The directory to write to
+    directory: PathBuf,
+    #[command(flatten)]
+    config: ConfigArguments,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+struct StatusArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigArguments {
+    /// The settings file
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// What etcd has, and how to change it.
+struct Cluster {
+    runtime: Runtime,
+    source: SettingsSource,
+    files: Arc<ClusterFiles>,
+}
+
+/// A file that changes.
+struct Step {
+    name: String,
+    before: Option<Arc<str>>,
+    after: Option<Arc<str>>,
+    /// Other files may need what it defines.
+    defines: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &ClusterArguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        ClusterCommand::Apply(apply) => Cluster::open(&apply.config)?.apply(apply),
+        ClusterCommand::Dump(dump) => Cluster::open(&dump.config)?.dump(&dump.directory),
+        ClusterCommand::Status(status) => Cluster::open(&status.config)?.status(status.json),
+    }
+}
+
+impl Cluster {
+    fn open(arguments: &ConfigArguments) -> anyhow::Result<Cluster> {
+        let file = settings::locate(arguments.config.as_deref())?;
+        let source = SettingsSource { file, overrides: Overrides::default() };
+        let settings = source.read().settings.context("the settings are broken; `fiftythree check` reports how")?;
+        let Some(cluster) = settings.cluster else { bail!("the settings have no `[cluster]`") };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let gateway = Gateway::new(&cluster)?;
+        let files = Arc::new(ClusterFiles::new(Arc::new(gateway), &cluster, Vec::new()));
+        if !runtime.block_on(connect(&files, PATIENCE)) {
+            bail!("{}", *files.link().borrow());
+        }
+        Ok(Cluster { runtime, source, files })
+    }
+
+    fn apply(&self, arguments: &ApplyArguments) -> anyhow::Result<ExitCode> {
+        let wanted = self.load(&arguments.directory)?;
+        let steps = self.steps(&arguments.directory)?;
+        // The files of etcd, as a directory, for the same loader.
+        let current = tempfile::tempdir().context("cannot make a temporary directory")?;
+        for file in self.files.texts() {
+            write(current.path(), &file)?;
+        }
+        let before = load_offline(&self.source, &[current.path().to_owned()], Scope::Zones).ok();
+        let changes = before.map(|before| differences(&before.base, &wanted));
+        print(&plan(&steps, changes.as_deref()))?;
+        if steps.is_empty() || !arguments.yes {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let author = Author { name: login_name(), operation: "cluster apply".to_owned() };
+        for step in &steps {
+            let write = self.files.write_text(&step.name, step.before.as_deref(), step.after.as_deref(), &author);
+            self.runtime.block_on(write).with_context(|| {
+                format!("{} is not changed, nor what comes after it; apply the directory again", step.name)
+            })?;
+        }
+        print(&format!("etcd has {} files\n", self.files.count()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Loads the files as a node would.
+    fn load(&self, directory: &Path) -> anyhow::Result<LoadedConfig> {
+        match load_offline(&self.source, &[directory.to_owned()], Scope::Zones) {
+            Ok(loaded) if loaded.summary.errors == 0 => Ok(loaded.base),
+            Ok(loaded) => {
+                print_error(&loaded.summary.diagnostics.render(Style::Plain));
+                bail!("the files have errors; nothing is changed");
+            }
+            Err(Refused::Diagnostics { diagnostics, .. }) => {
+                print_error(&diagnostics.render(Style::Plain));
+                bail!("the files have errors; nothing is changed");
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// What changes: first what defines checks and collections, last what is removed.
+    fn steps(&self, directory: &Path) -> anyhow::Result<Vec<Step>> {
+        let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let current = self.files.texts();
+        let mut current: BTreeMap<String, Arc<str>> =
+            current.into_iter().map(|file| (name_of(&file.path), file.text)).collect();
+        let mut steps = Vec::new();
+        let paths = store::zone_files(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+        for path in paths {
+            let name = name_of(&path);
+            let Contents::Text { source, .. } = store::read_text(&path, &Writers::Unknown)
+                .map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?
+            else {
+                continue;
+            };
+            let before = current.remove(&name);
+            if before.as_ref() != Some(&source.text) {
+                let defines = crate::config::may_define_for_others(&source);
+                steps.push(Step { name, before, after: Some(source.text), defines });
+            }
+        }
+        let removed = |(name, before)| Step { name, before: Some(before), after: None, defines: true };
+        steps.sort_by_key(|step| !step.defines);
+        steps.extend(current.into_iter().map(removed));
+        Ok(steps)
+    }
+
+    fn dump(&self, directory: &Path) -> anyhow::Result<ExitCode> {
+        std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        let mut entries =
+            std::fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+        if entries.next().is_some() {
+            bail!("{} is not empty", directory.display());
+        }
+        let files = self.files.texts();
+        files.iter().try_for_each(|file| write(directory, file))?;
+        print(&format!("{} files are in {}\n", files.len(), directory.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn status(&self, is_json: bool) -> anyhow::Result<ExitCode> {
+        let status = self.runtime.block_on(self.files.status())?;
+        let first = status.nodes.values().next();
+        let is_good =
+            |node: &NodeState| node.revision >= status.revision && differing(node, first.unwrap_or(node)).is_empty();
+        let is_all_good = status.nodes.values().all(is_good);
+        if is_json {
+            print_json(&json!({
+                "files": self.files.count(), "revision": status.revision, "nodes": status.nodes,
+            }))?;
+        } else {
+            let mut text = format!("{} files, last changed at revision {}\n", self.files.count(), status.revision);
+            for (name, node) in &status.nodes {
+                text += &line(name, node, status.revision, first.unwrap_or(node));
+            }
+            print(&text)?;
+        }
+        Ok(if is_all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Such as `berlin-1  eu-central-1  192.0.2.1:53  0.1.0  has every change`.
+fn line(name: &str, node: &NodeState, last: i64, first: &NodeState) -> String {
+    let region = node.region.as_deref().unwrap_or("-");
+    let behind = match node.revision >= last {
+        true => "has every change".to_owned(),
+        false => format!("is behind, at revision {}", node.revision),
+    };
+    let differing = differing(node, first);
+    let settings = match differing.is_empty() {
+        true => String::new(),
+        false => format!("; its settings differ: {}", differing.join(", ")),
+    };
+    format!("{name}  {region}  {}  {}  {behind}{settings}\n", node.addresses.join(" "), node.version)
+}
+
+/// The groups of settings that differ.
+fn differing(node: &NodeState, first: &NodeState) -> Vec<String> {
+    let differs = |(group, hash): &(&String, &String)| first.settings.get(*group) != Some(*hash);
+    node.settings.iter().filter(differs).map(|(group, _)| group.clone()).collect()
+}
+
+/// The files that change, and what changes in them.
+fn plan(steps: &[Step], changes: Option<&[ObjectChange]>) -> String {
+    if steps.is_empty() {
+        return "etcd has these files already\n".to_owned();
+    }
+    let mut text = String::new();
+    for Step { name, before, after, .. } in steps {
+        let sign = match (before, after) {
+            (None, _) => '+',
+            (_, None) => '-',
+            _ => '~',
+        };
+        let _ = writeln!(text, "{sign} {name}");
+    }
+    for change in changes.unwrap_or_default() {
+        let _ = writeln!(text, "{}: {}", change.name, change.in_short());
+    }
+    text
+}
+
+fn write(directory: &Path, file: &SourceFile) -> anyhow::Result<()> {
+    let path = directory.join(file.path.file_name().unwrap_or_default());
+    std::fs::write(&path, &*file.text).with_context(|| format!("cannot write {}", path.display()))
+}

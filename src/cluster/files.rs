@@ -1,0 +1,169 @@
+//! The files of the cluster on this node, shared by what follows etcd, what serves the files and
+//! what changes them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::config::{ClusterSettings, SourceFile};
+use crate::objects::{ChangeProgress, ChangeTracker};
+
+use super::etcd::{Etcd, LeaseId, StoreRevision};
+use super::keys::Keys;
+use super::mirror::Mirror;
+use super::node_state::Nodes;
+use super::progress::Changes;
+
+/// The files of the cluster.
+pub(crate) struct ClusterFiles {
+    pub(super) etcd: Arc<dyn Etcd>,
+    pub(super) keys: Keys,
+    /// The name of this node.
+    pub(super) node: String,
+    directory: PathBuf,
+    mirror: Mutex<Mirror>,
+    followed: watch::Sender<StoreRevision>,
+    link: watch::Sender<Link>,
+    /// The changes of all nodes.
+    pub(super) changes: Changes,
+    nodes: watch::Sender<Nodes>,
+    /// The lease of this node, while it is registered.
+    pub(super) lease: Mutex<Option<LeaseId>>,
+}
+
+/// Whether this node follows etcd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It has not reached etcd yet.
+    Connecting,
+    /// Its files are those of etcd.
+    Following,
+    /// It does not reach etcd, or does not use what it has. The reason.
+    Lost(String),
+}
+
+/// What the metrics say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// Whether this node follows etcd.
+    pub(crate) is_connected: bool,
+    /// The number of files.
+    pub(crate) files: usize,
+    /// The number of nodes.
+    pub(crate) nodes: usize,
+    /// This node answers with every change up to this revision.
+    pub(crate) revision: StoreRevision,
+}
+
+impl ClusterFiles {
+    /// The copies of the last run, until etcd says what is current.
+    pub(crate) fn new(
+        etcd: Arc<dyn Etcd>,
+        settings: &ClusterSettings,
+        copies: Vec<(PathBuf, Option<SourceFile>)>,
+    ) -> ClusterFiles {
+        ClusterFiles {
+            etcd,
+            keys: Keys::new(&settings.prefix),
+            node: settings.node.clone(),
+            directory: settings.directory(),
+            mirror: Mutex::new(Mirror::of_copies(copies)),
+            followed: watch::Sender::new(0),
+            link: watch::Sender::new(Link::Connecting),
+            changes: Changes::default(),
+            nodes: watch::Sender::default(),
+            lease: Mutex::default(),
+        }
+    }
+
+    /// What stands for the directory of the files.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether this node follows etcd.
+    pub(crate) fn link(&self) -> watch::Receiver<Link> {
+        self.link.subscribe()
+    }
+
+    /// The nodes that live, as far as this one knows.
+    pub(crate) fn nodes(&self) -> Nodes {
+        self.nodes.borrow().clone()
+    }
+
+    /// Where the nodes are published.
+    pub(crate) fn nodes_sender(&self) -> watch::Sender<Nodes> {
+        self.nodes.clone()
+    }
+
+    /// How far the files follow etcd.
+    pub(crate) fn followed(&self) -> watch::Receiver<StoreRevision> {
+        self.followed.subscribe()
+    }
+
+    /// With every change up to which revision this node answers, if what it serves was loaded from
+    /// the files when they were at `loaded`. Its own changes are served before etcd reports them.
+    pub(crate) fn applied(&self, loaded: StoreRevision) -> StoreRevision {
+        let mirror = self.mirror();
+        if mirror.foreign <= loaded { mirror.followed } else { loaded }
+    }
+
+    /// What the metrics say, if what is served was loaded from the files when they were at `loaded`.
+    pub(crate) fn reading(&self, loaded: StoreRevision) -> Reading {
+        Reading {
+            is_connected: *self.link.borrow() == Link::Following,
+            files: self.count(),
+            nodes: self.nodes().len(),
+            revision: self.applied(loaded),
+        }
+    }
+
+    /// How many files there are.
+    pub(crate) fn count(&self) -> usize {
+        self.mirror().files().count()
+    }
+
+    pub(super) fn mirror(&self) -> MutexGuard<'_, Mirror> {
+        // Nothing is half done when a thread panics.
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who wait for it how far the files follow.
+    pub(super) fn publish_followed(&self) {
+        let followed = self.mirror().followed;
+        self.followed.send_if_modified(|known| std::mem::replace(known, followed) != followed);
+    }
+
+    /// Waits until the files have everything up to this revision.
+    pub(super) async fn wait_for(&self, revision: StoreRevision) {
+        let mut followed = self.followed.subscribe();
+        // The sender lives as long as this.
+        let _ = followed.wait_for(|followed| *followed >= revision).await;
+    }
+
+    pub(super) fn set_link(&self, link: Link) {
+        self.link.send_if_modified(|known| {
+            let differs = *known != link;
+            *known = link;
+            differs
+        });
+    }
+}
+
+impl ChangeTracker for ClusterFiles {
+    fn progress(&self, id: &str) -> Option<ChangeProgress> {
+        self.changes.progress(id, &self.nodes())
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Link::Connecting => f.write_str("etcd was not reached yet"),
+            Link::Following => f.write_str("connected to etcd"),
+            Link::Lost(why) => write!(f, "etcd: {why}"),
+        }
+    }
+}

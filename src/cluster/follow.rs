@@ -1,0 +1,123 @@
+//! Follows etcd: lists all files, then watches what changes. After any doubt it lists again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::etcd::{EtcdError, Range, Watch, WatchBatch};
+use super::files::{ClusterFiles, Link};
+use super::list::{ListError, fetch};
+
+/// How often a node asks etcd whether its watch is behind.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long the report of a change may take before the watch is replaced.
+const LATE: Duration = Duration::from_secs(2);
+/// The first pause after a failure; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// Takes everything that etcd has, within this time. Returns whether that was possible.
+pub(crate) async fn connect(files: &ClusterFiles, within: Duration) -> bool {
+    let listed = timeout(within, take_list(files)).await;
+    let why = match listed {
+        Ok(Ok(_)) => return true,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", within.as_secs()),
+    };
+    files.set_link(Link::Lost(why));
+    false
+}
+
+/// Follows etcd until the server stops. Calls `tell` when files have other texts.
+pub(crate) async fn follow(files: Arc<ClusterFiles>, mut tell: impl FnMut() + Send) {
+    let (mut pause, mut reported) = (FIRST_PAUSE, None);
+    loop {
+        let began = Instant::now();
+        let error = match follow_once(&files, &mut tell, &mut reported).await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        let why = error.to_string();
+        if matches!(error, ListError::Etcd(EtcdError::Compacted)) {
+            tracing::info!("etcd: {why}; all files are compared again");
+        } else if reported.as_ref() != Some(&why) {
+            tracing::warn!("etcd: {why}; the files are served as they are, and cannot be changed");
+            reported = Some(why.clone());
+        }
+        files.set_link(Link::Lost(why));
+        pause = if began.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        sleep(pause).await;
+    }
+}
+
+/// Returns when the connection is lost.
+async fn follow_once(
+    files: &ClusterFiles,
+    tell: &mut (impl FnMut() + Send),
+    reported: &mut Option<String>,
+) -> Result<std::convert::Infallible, ListError> {
+    if take_list(files).await? {
+        tell();
+    }
+    let from = files.mirror().followed + 1;
+    let mut watch = files.etcd.watch(&files.keys.files(), from).await?;
+    files.set_link(Link::Following);
+    if reported.take().is_some() {
+        tracing::info!("etcd answers again: {} files are followed", files.count());
+    }
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            batch = watch.next() => take_batch(files, &batch?, tell).await?,
+            _ = looks.tick() => look(files, &mut *watch, tell).await?,
+        }
+    }
+}
+
+/// Takes all files as etcd has them. Returns whether any of them differs.
+async fn take_list(files: &ClusterFiles) -> Result<bool, ListError> {
+    let listing = files.list().await?;
+    let differs = files.mirror().take_list(listing.revision, listing.shared, listing.files);
+    files.publish_followed();
+    files.set_link(Link::Following);
+    Ok(differs)
+}
+
+async fn take_batch(
+    files: &ClusterFiles,
+    batch: &WatchBatch,
+    tell: &mut (impl FnMut() + Send),
+) -> Result<(), ListError> {
+    let (applied, foreign) = {
+        let mut mirror = files.mirror();
+        let before = mirror.foreign;
+        let applied = mirror.take_batch(&files.keys, batch).map_err(ListError::Unreadable)?;
+        (applied, mirror.foreign != before)
+    };
+    for stored in applied.to_fetch {
+        let at = stored.changed;
+        let (stored, text) = fetch(&*files.etcd, &files.keys, stored, at).await?;
+        files.mirror().put(stored, text, 0);
+    }
+    files.mirror().follow(batch.revision);
+    files.publish_followed();
+    applied.entries.iter().for_each(|(at, entry)| files.changes.add(*at, entry));
+    if foreign {
+        tell();
+    }
+    Ok(())
+}
+
+/// Asks for the last change: the watch must report it soon.
+async fn look(files: &ClusterFiles, watch: &mut dyn Watch, tell: &mut (impl FnMut() + Send)) -> Result<(), ListError> {
+    let last = files.etcd.range(Range::key(files.keys.changed())).await?.pairs.pop().map_or(0, |pair| pair.changed);
+    let until = Instant::now() + LATE;
+    while files.mirror().followed < last {
+        let batch = tokio::time::timeout_at(until, watch.next()).await;
+        let batch = batch.map_err(|_| EtcdError::Unreachable("the watch does not report changes".to_owned()))??;
+        take_batch(files, &batch, tell).await?;
+    }
+    Ok(())
+}

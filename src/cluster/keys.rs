@@ -1,0 +1,162 @@
+//! The keys in etcd, and the JSON in their values.
+//!
+//! ```text
+//! PREFIX/version                       {"version":1}           the version of this layout
+//! PREFIX/files/changed                 NAME                    each change of a file writes it
+//! PREFIX/files/shared                  NAME                    each change that concerns other files does
+//! PREFIX/files/heads/NAME              Head                    the current revision of a file
+//! PREFIX/files/log/NAME/REVISION       Entry                   what made it that revision
+//! PREFIX/files/text/NAME/WRITE/CHUNK   bytes                  the whole text as of the head's base
+//! PREFIX/nodes/NODE                    NodeState, with a lease
+//! ```
+
+use ring::digest;
+use serde::{Deserialize, Serialize};
+
+use super::etcd::KeyValue;
+
+/// The version of the layout. A node that finds a higher one does not use the store.
+pub(crate) const VERSION: u32 = 1;
+/// The most bytes of a chunk: etcd takes 1.5 MiB a request.
+pub(crate) const CHUNK: usize = 512 << 10;
+
+/// The keys under a prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+/// The value of `heads/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// The revision of the file: 1 when it is created; each change adds 1.
+    pub(crate) revision: u64,
+    /// The revision of the text under `text`; later ones follow from the log.
+    pub(crate) base: u64,
+    /// Under which name that text is.
+    pub(crate) text: String,
+    /// The number of its chunks.
+    pub(crate) chunks: usize,
+    /// The hash of the text of this revision.
+    pub(crate) hash: String,
+}
+
+/// The value of `log/NAME/REVISION`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// Which write it was. No two writes have the same.
+    pub(crate) write: String,
+    /// The node that wrote it.
+    pub(crate) node: String,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: u64,
+    /// Who made the change, and by which operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) author: Option<(String, String)>,
+    /// The change as GetChange reports it: id and comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) submission: Option<(String, Option<String>)>,
+    /// What it did to the text; `None` if the whole text is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delta: Option<super::Delta>,
+}
+
+/// The value of `version`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: u32,
+}
+
+impl Keys {
+    pub(crate) fn new(prefix: &str) -> Keys {
+        Keys { prefix: prefix.to_owned() }
+    }
+
+    pub(crate) fn version(&self) -> String {
+        format!("{}/version", self.prefix)
+    }
+
+    /// The beginning of all keys about files.
+    pub(crate) fn files(&self) -> String {
+        format!("{}/files/", self.prefix)
+    }
+
+    pub(crate) fn changed(&self) -> String {
+        format!("{}/files/changed", self.prefix)
+    }
+
+    pub(crate) fn shared(&self) -> String {
+        format!("{}/files/shared", self.prefix)
+    }
+
+    pub(crate) fn heads(&self) -> String {
+        format!("{}/files/heads/", self.prefix)
+    }
+
+    pub(crate) fn head(&self, name: &str) -> String {
+        format!("{}/files/heads/{name}", self.prefix)
+    }
+
+    /// The beginning of the log of a file.
+    pub(crate) fn log(&self, name: &str) -> String {
+        format!("{}/files/log/{name}/", self.prefix)
+    }
+
+    /// Keys are ordered as their revisions are.
+    pub(crate) fn entry(&self, name: &str, revision: u64) -> String {
+        format!("{}{revision:016}", self.log(name))
+    }
+
+    /// The beginning of all texts of a file.
+    pub(crate) fn texts(&self, name: &str) -> String {
+        format!("{}/files/text/{name}/", self.prefix)
+    }
+
+    /// The beginning of the chunks of a text.
+    pub(crate) fn text(&self, name: &str, write: &str) -> String {
+        format!("{}{write}/", self.texts(name))
+    }
+
+    pub(crate) fn chunk(&self, name: &str, write: &str, chunk: usize) -> String {
+        format!("{}{chunk:06}", self.text(name, write))
+    }
+
+    pub(crate) fn nodes(&self) -> String {
+        format!("{}/nodes/", self.prefix)
+    }
+
+    pub(crate) fn node(&self, name: &str) -> String {
+        format!("{}/nodes/{name}", self.prefix)
+    }
+
+    /// The file whose head this key is.
+    pub(crate) fn head_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key.strip_prefix(&*self.heads())
+    }
+
+    /// The file and revision whose log entry this key is.
+    pub(crate) fn entry_of<'k>(&self, key: &'k str) -> Option<(&'k str, u64)> {
+        let (name, revision) = key.strip_prefix(&*format!("{}/files/log/", self.prefix))?.rsplit_once('/')?;
+        Some((name, revision.parse().ok()?))
+    }
+}
+
+/// Reads the JSON of a value.
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(pair: &KeyValue) -> Result<T, String> {
+    serde_json::from_slice(&pair.value).map_err(|error| format!("{} cannot be read: {error}", pair.key))
+}
+
+/// The JSON of a value.
+pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("what is stored is JSON")
+}
+
+/// The hash of a text: SHA-256, in hexadecimal digits.
+pub(crate) fn hash_of(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut hash = String::with_capacity(64);
+    for byte in digest::digest(&digest::SHA256, text.as_bytes()).as_ref() {
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
+}

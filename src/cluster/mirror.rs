@@ -1,0 +1,268 @@
+//! The files of the cluster as this node has them: pure, changed by what etcd reports and by this
+//! node's own writes.
+//!
+//! Two numbers say how current they are. Everything up to `followed` is in the files. `foreign` is
+//! the last change of another node in them: a load that began before it does not have it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::SourceFile;
+
+use super::etcd::{KeyChange, KeyValue, StoreRevision, WatchBatch};
+use super::keys::{Entry, Head, Keys, hash_of, parse};
+
+/// The files, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Mirror {
+    files: BTreeMap<String, MirrorFile>,
+    /// Files of the last run whose copies are damaged.
+    pub(crate) damaged: Vec<String>,
+    /// Files that this node removed, until etcd's report of it arrives.
+    removed: HashMap<String, StoreRevision>,
+    /// Everything up to this revision is in the files.
+    pub(crate) followed: StoreRevision,
+    /// The last change of another node.
+    pub(crate) foreign: StoreRevision,
+    /// The last change that concerns other files.
+    pub(crate) shared: StoreRevision,
+    /// The last such change of another node.
+    pub(crate) foreign_shared: StoreRevision,
+    /// Raised by each change, so that each text has a stamp of its own.
+    stamps: u64,
+}
+
+/// A file.
+#[derive(Clone, Debug)]
+pub(crate) struct MirrorFile {
+    /// Its text.
+    pub(crate) text: Arc<str>,
+    /// Its head; `None` for a copy of the last run that etcd has not confirmed.
+    pub(crate) head: Option<Head>,
+    /// When the head was last changed.
+    pub(crate) changed: StoreRevision,
+    /// What made the text what it is, if that is known.
+    pub(crate) entry: Option<Arc<Entry>>,
+    /// The bytes of the log since the base of the head, as far as they are known.
+    pub(crate) log_bytes: usize,
+    /// Another text has another stamp.
+    pub(crate) stamp: u64,
+}
+
+/// The state of a file in etcd.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredFile {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its head.
+    pub(crate) head: Head,
+    /// When the head was last changed.
+    pub(crate) changed: StoreRevision,
+    /// What made it the text that it is, if that is known.
+    pub(crate) entry: Option<Arc<Entry>>,
+}
+
+/// What a batch of changes leaves to do.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Files whose texts have to be fetched.
+    pub(crate) to_fetch: Vec<StoredFile>,
+    /// Entries that other nodes made, with the revision of each.
+    pub(crate) entries: Vec<(StoreRevision, Arc<Entry>)>,
+}
+
+impl Mirror {
+    /// The copies of the last run; `None` for one that is damaged.
+    pub(crate) fn of_copies(copies: Vec<(PathBuf, Option<SourceFile>)>) -> Mirror {
+        let mut mirror = Mirror::default();
+        for (path, copy) in copies {
+            let Some(name) = name_of(&path).map(str::to_owned) else { continue };
+            let Some(SourceFile { text, .. }) = copy else {
+                mirror.damaged.push(name);
+                continue;
+            };
+            let stamp = mirror.next_stamp();
+            let file = MirrorFile { text, head: None, changed: 0, entry: None, log_bytes: 0, stamp };
+            mirror.files.insert(name, file);
+        }
+        mirror
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Option<&MirrorFile> {
+        self.files.get(name)
+    }
+
+    /// All files, in the order of their names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &MirrorFile)> {
+        self.files.iter().map(|(name, file)| (name.as_str(), file))
+    }
+
+    /// The text with this hash, if the file has it already.
+    pub(crate) fn text_with(&self, name: &str, hash: &str) -> Option<Arc<str>> {
+        let file = self.files.get(name)?;
+        let is_it = match &file.head {
+            Some(head) => head.hash == hash,
+            None => hash_of(&file.text) == hash,
+        };
+        is_it.then(|| Arc::clone(&file.text))
+    }
+
+    /// Everything as etcd has it at this revision. Returns whether anything differs.
+    pub(crate) fn take_list(
+        &mut self,
+        revision: StoreRevision,
+        shared: StoreRevision,
+        listed: Vec<(StoredFile, Arc<str>)>,
+    ) -> bool {
+        let mut before = std::mem::take(&mut self.files);
+        // A store that was restored from a backup has lower revisions than before, and what was loaded
+        // by the old ones is loaded again.
+        let mut differs = revision < self.followed;
+        for (stored, text) in listed {
+            let known = before.remove(&stored.name).filter(|known| known.text == text);
+            differs |= known.is_none();
+            let stamp = known.as_ref().map_or_else(|| self.next_stamp(), |known| known.stamp);
+            let log_bytes = known.map_or(0, |known| known.log_bytes);
+            let StoredFile { name, head, changed, entry } = stored;
+            self.files.insert(name, MirrorFile { text, head: Some(head), changed, entry, log_bytes, stamp });
+        }
+        differs |= !before.is_empty();
+        self.removed.clear();
+        self.damaged.clear();
+        (self.followed, self.shared, self.foreign_shared) = (revision, shared, shared);
+        self.foreign = if differs { revision } else { self.foreign.min(revision) };
+        differs
+    }
+
+    /// Takes what a watch reported. What cannot be applied has to be fetched.
+    pub(crate) fn take_batch(&mut self, keys: &Keys, batch: &WatchBatch) -> Result<Applied, String> {
+        let (mut applied, mut entries) = (Applied::default(), HashMap::new());
+        for change in &batch.changes {
+            let KeyChange::Put(pair) = change else { continue };
+            if let Some((name, revision)) = keys.entry_of(&pair.key) {
+                entries.insert((name.to_owned(), revision), (Arc::new(parse::<Entry>(pair)?), pair.value.len()));
+            }
+        }
+        for change in &batch.changes {
+            match change {
+                KeyChange::Put(pair) if pair.key == keys.shared() => self.take_shared(pair.changed),
+                KeyChange::Put(pair) => {
+                    let Some(name) = keys.head_of(&pair.key) else { continue };
+                    let head = parse::<Head>(pair)?;
+                    let entry = entries.get(&(name.to_owned(), head.revision)).cloned();
+                    self.take_head(name, head, pair, entry, &mut applied);
+                }
+                KeyChange::Deleted(key, at) => {
+                    let Some(name) = keys.head_of(key) else { continue };
+                    if self.files.get(name).is_some_and(|file| file.changed < *at) {
+                        self.files.remove(name);
+                        self.foreign = *at;
+                    }
+                }
+            }
+        }
+        if applied.to_fetch.is_empty() {
+            self.follow(batch.revision);
+        }
+        Ok(applied)
+    }
+
+    fn take_head(
+        &mut self,
+        name: &str,
+        head: Head,
+        pair: &KeyValue,
+        entry: Option<(Arc<Entry>, usize)>,
+        applied: &mut Applied,
+    ) {
+        let is_known = self.files.get(name).is_some_and(|file| file.changed >= pair.changed)
+            || self.removed.get(name).is_some_and(|removed| *removed >= pair.changed);
+        if is_known {
+            return;
+        }
+        let bytes = entry.as_ref().map_or(0, |(_, bytes)| *bytes);
+        let entry = entry.map(|(entry, _)| entry);
+        applied.entries.extend(entry.clone().map(|entry| (pair.changed, entry)));
+        self.foreign = pair.changed;
+        let stored = StoredFile { name: name.to_owned(), head, changed: pair.changed, entry };
+        // A file that waits to be fetched is fetched as it is now.
+        let waits = applied.to_fetch.iter().position(|file| file.name == name);
+        match self.text_after(&stored).filter(|_| waits.is_none()) {
+            Some(text) => self.put(stored, text, bytes),
+            None => {
+                waits.map(|at| applied.to_fetch.remove(at));
+                applied.to_fetch.push(stored);
+            }
+        }
+    }
+
+    /// The text after the last entry, if it follows from the one before.
+    fn text_after(&self, stored: &StoredFile) -> Option<Arc<str>> {
+        let file = self.files.get(&stored.name)?;
+        let before = file.head.as_ref().filter(|head| head.revision + 1 == stored.head.revision)?;
+        let delta = stored.entry.as_ref()?.delta.as_ref().filter(|_| before.text == stored.head.text)?;
+        let text = delta.apply(&file.text)?;
+        (hash_of(&text) == stored.head.hash).then(|| text.into())
+    }
+
+    /// Puts a file that was fetched or follows from what was there.
+    pub(crate) fn put(&mut self, stored: StoredFile, text: Arc<str>, log_bytes: usize) {
+        let stamp = self.next_stamp();
+        let StoredFile { name, head, changed, entry } = stored;
+        let before = self.files.get(&name).filter(|_| head.base < head.revision);
+        let log_bytes = before.map_or(0, |before| before.log_bytes) + log_bytes;
+        let log_bytes = if head.base == head.revision { 0 } else { log_bytes };
+        self.files.insert(name, MirrorFile { text, head: Some(head), changed, entry, log_bytes, stamp });
+    }
+
+    /// Notes a write of this node, unless etcd's report of it, or of a later one, was faster.
+    pub(crate) fn wrote(&mut self, stored: StoredFile, text: Arc<str>, log_bytes: usize) {
+        if self.files.get(&stored.name).is_none_or(|file| file.changed < stored.changed) {
+            self.put(stored, text, log_bytes);
+        }
+    }
+
+    /// Notes that this node removed a file.
+    pub(crate) fn removed(&mut self, name: &str, at: StoreRevision) {
+        if self.files.get(name).is_some_and(|file| file.changed < at) {
+            self.files.remove(name);
+        }
+        if at > self.followed {
+            self.removed.insert(name.to_owned(), at);
+        }
+    }
+
+    /// Notes that this node made a change that concerns other files.
+    pub(crate) fn wrote_shared(&mut self, at: StoreRevision) {
+        self.shared = self.shared.max(at);
+    }
+
+    fn take_shared(&mut self, at: StoreRevision) {
+        if at > self.shared {
+            (self.shared, self.foreign_shared) = (at, at);
+        }
+    }
+
+    /// Everything up to this revision is in the files.
+    pub(crate) fn follow(&mut self, revision: StoreRevision) {
+        self.followed = self.followed.max(revision);
+        let followed = self.followed;
+        self.removed.retain(|_, at| *at > followed);
+    }
+
+    fn next_stamp(&mut self) -> u64 {
+        self.stamps += 1;
+        self.stamps
+    }
+}
+
+/// The name of the file in the cluster.
+pub(crate) fn name_of(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// The path of a file of the cluster.
+pub(crate) fn path_of(directory: &Path, name: &str) -> PathBuf {
+    directory.join(name)
+}

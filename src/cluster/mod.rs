@@ -1,0 +1,36 @@
+//! Several nodes with one configuration, which is in etcd.
+//!
+//! The unit is the zone file. etcd has each file as a text and a log of what changed it; every node
+//! has the texts of all files, and serves them like files on disk ([`ClusterSources`]). A change is
+//! decided on one node and written in one transaction, if nobody else changed the file meanwhile:
+//! then it is durable. The other nodes are told by a watch, and load what changed. A node that starts
+//! without etcd serves its copies of the last run. Nothing on the query path waits for etcd
+//! (`docs/decisions/0160-cluster.md`).
+
+mod delta;
+mod etcd;
+#[cfg(test)]
+mod fake;
+mod files;
+mod follow;
+mod gateway;
+mod keys;
+mod list;
+mod mirror;
+mod node_state;
+mod nodes;
+mod progress;
+mod sources;
+mod store;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod write;
+
+pub(crate) use delta::Delta;
+pub(crate) use files::{ClusterFiles, Reading};
+pub(crate) use follow::{connect, follow};
+pub(crate) use gateway::{BadCluster, Gateway};
+pub(crate) use node_state::{NodeState, milliseconds, settings_hashes};
+pub(crate) use nodes::{follow_nodes, leave, register};
+pub(crate) use sources::ClusterSources;

@@ -1,0 +1,63 @@
+//! The state of a node, as the others know it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Settings;
+
+use super::etcd::KeyValue;
+use super::keys::{hash_of, parse};
+
+/// The state of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeState {
+    /// Its region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) region: Option<String>,
+    /// The addresses on which it answers queries.
+    #[serde(default)]
+    pub(crate) addresses: Vec<String>,
+    /// The version of the program.
+    pub(crate) version: String,
+    /// When it started, in milliseconds since 1970. Another run of the node has another.
+    pub(crate) started: u64,
+    /// It answers with every change up to this revision.
+    pub(crate) revision: i64,
+    /// The hash of each group of its own settings that changes answers.
+    #[serde(default)]
+    pub(crate) settings: BTreeMap<String, String>,
+}
+
+/// The nodes that live, by name.
+pub(crate) type Nodes = Arc<BTreeMap<String, NodeState>>;
+
+/// The node that a key is about. What cannot be read is of a newer version, and does not count.
+pub(crate) fn node(pair: &KeyValue, prefix: &str) -> Option<(String, NodeState)> {
+    let name = pair.key.strip_prefix(prefix)?;
+    Some((name.to_owned(), parse(pair).ok()?))
+}
+
+/// The hash of each group of settings that changes answers and is not shared.
+pub(crate) fn settings_hashes(settings: &Settings) -> BTreeMap<String, String> {
+    let Settings { dns, location, vpcs, api, .. } = settings;
+    let groups = [
+        ("dns.name_servers", format!("{:?}", dns.name_servers)),
+        ("dns.udp_payload_max", format!("{:?}", dns.udp_payload_max)),
+        ("location.client_subnet", format!("{:?}", location.use_client_subnet)),
+        ("location.latency", format!("{:?}", location.latency)),
+        ("location.network", format!("{:?}", location.networks)),
+        ("vpc", format!("{vpcs:?}")),
+        ("api.trust", format!("{:?}", api.as_ref().map(|api| &api.trust))),
+    ];
+    // Enough to see a difference.
+    groups.map(|(group, text)| (group.to_owned(), hash_of(&text)[..12].to_owned())).into()
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn milliseconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

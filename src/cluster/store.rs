@@ -1,0 +1,52 @@
+//! What commands see and change without a server.
+
+use std::collections::BTreeMap;
+
+use crate::config::SourceFile;
+use crate::load::{FileWrite, Reach};
+use crate::objects::Author;
+use crate::store::ReplaceError;
+
+use super::etcd::{EtcdError, Range, StoreRevision, read_all};
+use super::files::ClusterFiles;
+use super::mirror::path_of;
+use super::node_state::{NodeState, node};
+
+/// What `fiftythree cluster status` shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    /// The last change of a file.
+    pub(crate) revision: StoreRevision,
+    /// The nodes that live, by name.
+    pub(crate) nodes: BTreeMap<String, NodeState>,
+}
+
+impl ClusterFiles {
+    /// All files.
+    pub(crate) fn texts(&self) -> Vec<SourceFile> {
+        let mirror = self.mirror();
+        mirror.files().map(|(name, file)| SourceFile::new(path_of(self.directory(), name), file.text.clone())).collect()
+    }
+
+    /// Gives a file another text, or removes it, if it has the text that was read.
+    pub(crate) async fn write_text(
+        &self,
+        name: &str,
+        before: Option<&str>,
+        after: Option<&str>,
+        author: &Author,
+    ) -> Result<(), ReplaceError> {
+        let (path, decided_on) = (path_of(self.directory(), name), self.mirror().followed);
+        let (author, reach) = (Some(author), Reach::Others);
+        self.write(name, &FileWrite { path: &path, before, after, author, submission: None, reach, decided_on }).await
+    }
+
+    /// The nodes, and the last change that they should have.
+    pub(crate) async fn status(&self) -> Result<Status, EtcdError> {
+        let changed = self.etcd.range(Range::key(self.keys.changed())).await?.pairs.pop();
+        let prefix = self.keys.nodes();
+        let (_, pairs) = read_all(&*self.etcd, &prefix, None).await?;
+        let nodes = pairs.iter().filter_map(|pair| node(pair, &prefix)).collect();
+        Ok(Status { revision: changed.map_or(0, |pair| pair.changed), nodes })
+    }
+}

@@ -1,0 +1,248 @@
+//! Nodes on an etcd in memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::fake::{Fake, Fault};
+use super::files::{ClusterFiles, Link};
+use super::{connect, follow};
+use crate::config::{ClusterSettings, SourceFile};
+use crate::load::{FileWrite, Reach};
+use crate::store::ReplaceError;
+
+const ZONE: &str = "lab.test.toml";
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A node that follows the etcd.
+struct Node {
+    files: Arc<ClusterFiles>,
+    following: JoinHandle<()>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
+}
+
+fn settings(node: &str) -> ClusterSettings {
+    ClusterSettings {
+        endpoints: Vec::new(),
+        prefix: "/test".to_owned(),
+        node: node.to_owned(),
+        region: None,
+        certificate_authorities: Vec::new(),
+        tls: None,
+        user: None,
+    }
+}
+
+fn files(etcd: &Fake, node: &str, copies: &[(&str, Option<&str>)]) -> Arc<ClusterFiles> {
+    let settings = settings(node);
+    let path = |name: &str| settings.directory().join(name);
+    let copies = copies.iter().map(|(name, text)| (path(name), text.map(|text| SourceFile::new(path(name), text))));
+    Arc::new(ClusterFiles::new(Arc::new(etcd.clone()), &settings, copies.collect()))
+}
+
+async fn node(etcd: &Fake, name: &str) -> Node {
+    node_with(files(etcd, name, &[])).await
+}
+
+async fn node_with(files: Arc<ClusterFiles>) -> Node {
+    let following = tokio::spawn(follow(Arc::clone(&files), || {}));
+    let node = Node { files, following };
+    node.until_link(|link| *link == Link::Following).await;
+    node
+}
+
+impl Node {
+    fn text(&self, name: &str) -> Option<String> {
+        self.files.mirror().file(name).map(|file| file.text.to_string())
+    }
+
+    async fn until_link(&self, is_it: impl Fn(&Link) -> bool) {
+        let mut link = self.files.link();
+        timeout(DEADLINE, link.wait_for(is_it)).await.expect("the link changes").unwrap();
+    }
+
+    async fn until_text(&self, name: &str, text: Option<&str>) {
+        let reached = async {
+            while self.text(name).as_deref() != text {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(DEADLINE, reached).await.unwrap_or_else(|_| panic!("{name} is {:?}", self.text(name)));
+    }
+
+    async fn write(&self, before: Option<&str>, after: Option<&str>) -> Result<(), ReplaceError> {
+        let decided_on = self.files.mirror().followed;
+        self.write_as(ZONE, before, after, Reach::File, decided_on).await
+    }
+
+    async fn write_as(
+        &self,
+        name: &str,
+        before: Option<&str>,
+        after: Option<&str>,
+        reach: Reach,
+        decided_on: i64,
+    ) -> Result<(), ReplaceError> {
+        let path = PathBuf::from("etcd:/test").join(name);
+        let write =
+            FileWrite { path: Path::new(&path), before, after, author: None, submission: None, reach, decided_on };
+        self.files.write(name, &write).await
+    }
+}
+
+#[tokio::test]
+async fn what_one_node_writes_the_other_has() {
+    let etcd = Fake::default();
+    let (one, two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    one.write(None, Some("first")).await.unwrap();
+    assert_eq!(one.text(ZONE).as_deref(), Some("first"), "at once");
+    two.until_text(ZONE, Some("first")).await;
+    two.write(Some("first"), Some("fir, second")).await.unwrap();
+    one.until_text(ZONE, Some("fir, second")).await;
+    one.write(Some("fir, second"), None).await.unwrap();
+    assert_eq!(one.text(ZONE), None);
+    two.until_text(ZONE, None).await;
+    let left: Vec<String> = etcd.keys().into_iter().filter(|key| key.contains(ZONE)).collect();
+    assert_eq!(left, [""; 0]);
+    two.write(None, Some("again")).await.unwrap();
+    one.until_text(ZONE, Some("again")).await;
+}
+
+#[tokio::test]
+async fn of_two_writers_the_slower_one_decides_again() {
+    let etcd = Fake::default();
+    let (one, two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    one.write(None, Some("a")).await.unwrap();
+    two.until_text(ZONE, Some("a")).await;
+    let (first, second) = tokio::join!(one.write(Some("a"), Some("a1")), two.write(Some("a"), Some("a2")));
+    let (winner, loser, text) = match (first, second) {
+        (Ok(()), Err(ReplaceError::Changed)) => (&one, &two, "a1"),
+        (Err(ReplaceError::Changed), Ok(())) => (&two, &one, "a2"),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(loser.text(ZONE).as_deref(), Some(text), "it has caught up when it is told");
+    loser.write(Some(text), Some("both")).await.unwrap();
+    winner.until_text(ZONE, Some("both")).await;
+    assert!(matches!(one.write(None, Some("new")).await, Err(ReplaceError::Changed)));
+}
+
+#[tokio::test]
+async fn a_change_that_concerns_others_is_decided_on_what_others_did() {
+    let etcd = Fake::default();
+    let (one, two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    let before = one.files.mirror().followed;
+    two.write_as("checks.toml", None, Some("checks"), Reach::Others, before).await.unwrap();
+    one.until_text("checks.toml", Some("checks")).await;
+    let decided_before = one.write_as(ZONE, None, Some("zone"), Reach::File, before).await;
+    assert!(matches!(decided_before, Err(ReplaceError::Changed)));
+    one.write(None, Some("zone")).await.unwrap();
+    two.until_text(ZONE, Some("zone")).await;
+    // Other record sets concern nobody: what was decided before them still holds.
+    let before = one.files.mirror().followed;
+    two.write(Some("zone"), Some("zone 2")).await.unwrap();
+    one.until_text(ZONE, Some("zone 2")).await;
+    one.write_as("other.toml", None, Some("other"), Reach::Others, before).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_whose_response_is_lost_is_made_once() {
+    let etcd = Fake::default();
+    let one = node(&etcd, "one").await;
+    etcd.set_fault(Fault::LostResponse);
+    one.write(None, Some("a")).await.unwrap();
+    etcd.set_fault(Fault::LostResponse);
+    one.write(Some("a"), Some("ab")).await.unwrap();
+    let two = node(&etcd, "two").await;
+    assert_eq!(two.text(ZONE).as_deref(), Some("ab"));
+}
+
+#[tokio::test]
+async fn without_etcd_nothing_is_changed_and_later_everything_is_caught_up() {
+    let etcd = Fake::default();
+    let (one, two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    one.write(None, Some("a")).await.unwrap();
+    two.until_text(ZONE, Some("a")).await;
+    etcd.set_fault(Fault::Away);
+    two.until_link(|link| matches!(link, Link::Lost(_))).await;
+    let refused = two.write(Some("a"), Some("b")).await.unwrap_err().to_string();
+    assert!(refused.contains("nothing can be changed without etcd"), "{refused}");
+    assert_eq!(two.text(ZONE).as_deref(), Some("a"));
+    etcd.set_fault(Fault::None);
+    one.until_link(|link| *link == Link::Following).await;
+    one.write(Some("a"), Some("b")).await.unwrap();
+    // What happened meanwhile cannot be watched any more.
+    etcd.compact();
+    two.until_text(ZONE, Some("b")).await;
+}
+
+#[tokio::test]
+async fn the_log_of_a_file_is_bounded_and_a_new_node_has_its_text() {
+    let etcd = Fake::default();
+    let one = node(&etcd, "one").await;
+    let mut text = "0".to_owned();
+    one.write(None, Some(&text)).await.unwrap();
+    for number in 1..600 {
+        let next = format!("{text}{}", number % 10);
+        one.write(Some(&text), Some(&next)).await.unwrap();
+        text = next;
+    }
+    let logged = etcd.keys().iter().filter(|key| key.contains("/log/")).count();
+    assert!((1..=256).contains(&logged), "{logged}");
+    assert_eq!(etcd.keys().iter().filter(|key| key.contains("/text/")).count(), 1);
+    let two = node(&etcd, "two").await;
+    assert_eq!(two.text(ZONE), Some(text));
+}
+
+#[tokio::test]
+async fn a_large_text_is_in_chunks() {
+    let etcd = Fake::default();
+    let (one, two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    let large = "0123456789abcdef".repeat(80_000);
+    one.write(None, Some(&large)).await.unwrap();
+    two.until_text(ZONE, Some(&large)).await;
+    assert_eq!(etcd.keys().iter().filter(|key| key.contains("/text/")).count(), 3);
+    let larger = large.replace("0123", "0123456789");
+    two.write(Some(&large), Some(&larger)).await.unwrap();
+    one.until_text(ZONE, Some(&larger)).await;
+    assert_eq!(etcd.keys().iter().filter(|key| key.contains("/text/")).count(), 4);
+    // The chunks of a write that comes too late do not stay.
+    assert!(one.write(None, Some(&large)).await.is_err());
+    assert_eq!(etcd.keys().iter().filter(|key| key.contains("/text/")).count(), 4);
+}
+
+#[tokio::test]
+async fn copies_of_the_last_run_are_compared_with_etcd() {
+    let etcd = Fake::default();
+    let one = node(&etcd, "one").await;
+    one.write(None, Some("same")).await.unwrap();
+    one.write_as("new.toml", None, Some("new"), Reach::File, i64::MAX).await.unwrap();
+    one.write_as("other.toml", None, Some("etcd's"), Reach::File, i64::MAX).await.unwrap();
+    let copies = [(ZONE, Some("same")), ("other.toml", Some("old")), ("gone.toml", Some("gone")), ("bad.toml", None)];
+    let two = files(&etcd, "two", &copies);
+    let stamp = two.mirror().file(ZONE).unwrap().stamp;
+    assert!(connect(&two, DEADLINE).await);
+    let two = node_with(two).await;
+    let texts: Vec<(String, String)> =
+        two.files.mirror().files().map(|(name, file)| (name.to_owned(), file.text.to_string())).collect();
+    let wanted = [(ZONE, "same"), ("new.toml", "new"), ("other.toml", "etcd's")];
+    assert_eq!(texts, wanted.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    assert_eq!(two.files.mirror().file(ZONE).unwrap().stamp, stamp, "it is not loaded again");
+    two.write(Some("same"), Some("changed")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_etcd_that_lost_everything_is_not_believed() {
+    let etcd = Fake::default();
+    let files = files(&etcd, "one", &[(ZONE, Some("copy"))]);
+    assert!(!connect(&files, DEADLINE).await);
+    assert!(matches!(&*files.link().borrow(), Link::Lost(why) if why.contains("it may have lost its data")));
+    assert_eq!(files.mirror().file(ZONE).map(|file| file.text.to_string()).as_deref(), Some("copy"));
+}

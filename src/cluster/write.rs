@@ -1,0 +1,204 @@
+//! Changes a file in etcd: one transaction, done only if the file is as this node has it.
+//!
+//! A change that concerns other files is also refused if anybody made such a change since this one
+//! was decided. Then, and if somebody else was faster, the caller decides again on what is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::time::{Instant, timeout_at};
+
+use crate::load::{FileWrite, Reach};
+use crate::store::ReplaceError;
+
+use super::Delta;
+use super::etcd::{EtcdError, KeyValue, Operation, Outcome, StoreRevision, Transaction};
+use super::files::{ClusterFiles, Link};
+use super::keys::{CHUNK, Entry, Head, VERSION, Version, hash_of, json, parse};
+use super::mirror::{MirrorFile, StoredFile};
+use super::node_state::milliseconds;
+
+/// How long a write may take in all. Callers wait 5 s.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// With so many entries, or with so many bytes in them as the text has, the next write writes the
+/// whole text and removes the log.
+const MOST_ENTRIES: u64 = 256;
+const FEW_BYTES: usize = 256 << 10;
+
+/// A write that is prepared.
+struct Write {
+    /// The file after it; `None` if it is removed.
+    after: Option<(StoredFile, Arc<str>, usize)>,
+    /// What only this write has.
+    id: String,
+    /// Operations before the transaction: chunks that nothing refers to yet.
+    before: Vec<Operation>,
+    transaction: Transaction,
+}
+
+impl ClusterFiles {
+    /// Writes a file. On return, etcd has it and so has this node.
+    pub(crate) async fn write(&self, name: &str, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
+        match &*self.link().borrow() {
+            Link::Following => {}
+            Link::Connecting => return Err(ReplaceError::Shared("etcd was not reached yet".to_owned())),
+            Link::Lost(why) => {
+                return Err(ReplaceError::Shared(format!("nothing can be changed without etcd: {why}")));
+            }
+        }
+        let until = Instant::now() + PATIENCE;
+        let prepared = self.prepare(name, write)?;
+        let done = timeout_at(until, self.send(name, &prepared)).await;
+        let late = || ReplaceError::Shared("etcd does not answer in time; the change may have been made".to_owned());
+        let at = match done.map_err(|_| late())? {
+            Ok(Ok(at)) => at,
+            Ok(Err(behind)) => {
+                // Decided on something that is no longer so. The watch reports what is.
+                let followed = timeout_at(until, self.wait_for(behind)).await;
+                let why = || "this node is behind etcd, nothing is changed".to_owned();
+                return Err(followed.map_or_else(|_| ReplaceError::Shared(why()), |()| ReplaceError::Changed));
+            }
+            Err(EtcdError::Unreachable(why)) => {
+                let why = format!("etcd does not answer; the change may have been made: {why}");
+                return Err(ReplaceError::Shared(why));
+            }
+            Err(error) => return Err(ReplaceError::Shared(format!("nothing is changed: {error}"))),
+        };
+        let mut mirror = self.mirror();
+        match prepared.after {
+            Some((stored, text, bytes)) => {
+                stored.entry.iter().for_each(|entry| self.changes.add(at, entry));
+                mirror.wrote(StoredFile { changed: at, ..stored }, text, bytes);
+            }
+            None => mirror.removed(name, at),
+        }
+        if write.reach == Reach::Others {
+            mirror.wrote_shared(at);
+        }
+        Ok(())
+    }
+
+    /// The transaction. An error if the file, or what the change was decided on, is not current.
+    fn prepare(&self, name: &str, write: &FileWrite<'_>) -> Result<Write, ReplaceError> {
+        let (known, shared) = {
+            let mirror = self.mirror();
+            if mirror.foreign_shared > write.decided_on {
+                return Err(ReplaceError::Changed);
+            }
+            (mirror.file(name).cloned(), mirror.shared)
+        };
+        if known.as_ref().map(|file| &*file.text) != write.before {
+            return Err(ReplaceError::Changed);
+        }
+        let id = write_id().map_err(ReplaceError::Shared)?;
+        let changed = known.as_ref().map_or(0, |file| file.changed);
+        let head = known.as_ref().and_then(|file| file.head.as_ref());
+        let mut prepared = Write {
+            after: None,
+            before: Vec::new(),
+            transaction: Transaction {
+                expected: vec![(self.keys.head(name), changed), (self.keys.shared(), shared)],
+                operations: vec![
+                    Operation::put(self.keys.changed(), name),
+                    Operation::put(self.keys.version(), json(&Version { version: VERSION })),
+                ],
+                otherwise: vec![
+                    self.keys.head(name),
+                    self.keys.shared(),
+                    self.keys.entry(name, head.map_or(0, |head| head.revision) + 1),
+                ],
+            },
+            id,
+        };
+        if write.reach == Reach::Others {
+            prepared.transaction.operations.push(Operation::put(self.keys.shared(), name));
+        }
+        match write.after {
+            Some(after) => self.put(name, known.as_ref(), after, write, &mut prepared),
+            None => prepared.transaction.operations.extend([
+                Operation::Delete(self.keys.head(name)),
+                Operation::delete_prefix(&self.keys.log(name)),
+                Operation::delete_prefix(&self.keys.texts(name)),
+            ]),
+        }
+        Ok(prepared)
+    }
+
+    /// Adds the operations that give the file this text.
+    fn put(&self, name: &str, known: Option<&MirrorFile>, after: &str, write: &FileWrite<'_>, prepared: &mut Write) {
+        let keys = &self.keys;
+        let head = known.and_then(|file| file.head.as_ref());
+        let revision = head.map_or(0, |head| head.revision) + 1;
+        let delta = known.zip(head).and_then(|(file, head)| {
+            let delta = Delta::between(&file.text, after);
+            let is_short = revision - head.base < MOST_ENTRIES
+                && file.log_bytes < file.text.len().max(FEW_BYTES)
+                && delta.bytes() <= CHUNK;
+            is_short.then_some(delta)
+        });
+        let hash = hash_of(after);
+        let operations = &mut prepared.transaction.operations;
+        let head = match (&delta, head) {
+            (Some(_), Some(head)) => Head { revision, hash, ..head.clone() },
+            _ => {
+                let chunks: Vec<&[u8]> = after.as_bytes().chunks(CHUNK).collect();
+                let chunk = |(at, chunk): (usize, &&[u8])| Operation::put(keys.chunk(name, &prepared.id, at), *chunk);
+                let puts: Vec<Operation> = chunks.iter().enumerate().map(chunk).collect();
+                match puts.len() {
+                    0 | 1 => operations.extend(puts),
+                    _ => prepared.before = puts,
+                }
+                if let Some(head) = head {
+                    // What the new text replaces.
+                    operations.push(Operation::DeleteRange(keys.log(name), keys.entry(name, revision)));
+                    operations.push(Operation::delete_prefix(&keys.text(name, &head.text)));
+                }
+                Head { revision, base: revision, text: prepared.id.clone(), chunks: chunks.len(), hash }
+            }
+        };
+        let entry = Entry {
+            write: prepared.id.clone(),
+            node: self.node.clone(),
+            at: milliseconds(),
+            author: write.author.map(|author| (author.name.clone(), author.operation.clone())),
+            submission: write.submission.map(|submission| (submission.id.clone(), submission.comment.clone())),
+            delta,
+        };
+        let value = json(&entry);
+        let bytes = value.len();
+        operations.push(Operation::put(keys.head(name), json(&head)));
+        operations.push(Operation::put(keys.entry(name, revision), value));
+        let stored = StoredFile { name: name.to_owned(), head, changed: 0, entry: Some(Arc::new(entry)) };
+        prepared.after = Some((stored, after.into(), bytes));
+    }
+
+    /// Sends a write. Returns the revision that it has, or the one that is the reason against it.
+    async fn send(&self, name: &str, write: &Write) -> Result<Result<StoreRevision, StoreRevision>, EtcdError> {
+        for chunk in &write.before {
+            self.etcd.transact(Transaction { operations: vec![chunk.clone()], ..Transaction::default() }).await?;
+        }
+        let found = match self.etcd.transact(write.transaction.clone()).await? {
+            Outcome::Done(at) => return Ok(Ok(at)),
+            Outcome::NotDone(found) => found,
+        };
+        // The first try may have been done although its response was lost.
+        let is_own = |pair: &&KeyValue| parse::<Entry>(pair).is_ok_and(|entry| entry.write == write.id);
+        if let Some(own) = found.iter().find(is_own) {
+            return Ok(Ok(own.changed));
+        }
+        if !write.before.is_empty() {
+            let operations = vec![Operation::delete_prefix(&self.keys.text(name, &write.id))];
+            self.etcd.transact(Transaction { operations, ..Transaction::default() }).await?;
+        }
+        let changed = found.iter().map(|pair| pair.changed).max();
+        // A file that was removed leaves no key, but its removal wrote others.
+        Ok(Err(changed.unwrap_or(0)))
+    }
+}
+
+fn write_id() -> Result<String, String> {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "the system has no random numbers".to_owned())?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}

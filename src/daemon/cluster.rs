@@ -1,0 +1,102 @@
+//! Connects the server to the files that it shares with other nodes through etcd.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+
+use crate::cluster::{self, BadCluster, ClusterFiles, ClusterSources, Gateway, NodeState};
+use crate::config::Settings;
+use crate::control::Event;
+use crate::load::{FileSources, LoadedConfig, Sources, Trigger, with_files};
+use crate::store::SourceCache;
+
+/// How long a start waits for etcd before it serves the copies of the last run.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// The files of the cluster as etcd has them, or else as the last run had them. `None` without a
+/// cluster.
+pub(super) async fn open(settings: &Settings) -> anyhow::Result<Option<Arc<ClusterFiles>>> {
+    let Some(cluster) = settings.cluster.clone() else { return Ok(None) };
+    let state = settings.state.directory.clone();
+    let open = move || {
+        let directory = cluster.directory();
+        let cache = SourceCache::new(&state);
+        let served = cache.served_before(std::slice::from_ref(&directory));
+        let copies = served.into_iter().map(|file| (file.path.clone(), cache.copy_of(&file.path))).collect();
+        let etcd = Arc::new(Gateway::new(&cluster)?);
+        Ok::<_, BadCluster>(ClusterFiles::new(etcd, &cluster, copies))
+    };
+    let files = with_files(open).await?.context("cannot use `[cluster]`")?;
+    if !cluster::connect(&files, CONNECT).await {
+        let link = files.link();
+        let why = link.borrow().to_string();
+        match files.count() {
+            0 => tracing::error!("{why}; no file of the cluster is served until it is reached"),
+            count => tracing::error!("{why}; {count} files of the cluster are served as the last run had them"),
+        }
+    }
+    Ok(Some(Arc::new(files)))
+}
+
+/// The sources of a load.
+pub(super) fn sources(cluster: Option<&Arc<ClusterFiles>>, disk: FileSources) -> Arc<dyn Sources> {
+    match cluster {
+        Some(files) => Arc::new(ClusterSources::new(Arc::clone(files), disk)),
+        None => Arc::new(disk),
+    }
+}
+
+/// Follows etcd until the server stops.
+pub(super) async fn run(files: Arc<ClusterFiles>, events: mpsc::Sender<Event>) {
+    let (changes, mut changed) = mpsc::channel(1);
+    // One load takes everything that changed before it.
+    let tell = move || {
+        let _ = changes.try_send(());
+    };
+    let load = async {
+        while changed.recv().await.is_some() {
+            if events.send(Event::Reload(Trigger::FileChanged)).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::join!(cluster::follow(files, tell), load);
+}
+
+/// Tells the other nodes what this one serves, and knows what they do, until the server stops.
+pub(super) async fn register(
+    files: Arc<ClusterFiles>,
+    addresses: Vec<SocketAddr>,
+    mut base: watch::Receiver<LoadedConfig>,
+) {
+    let settings = Arc::clone(&base.borrow().settings);
+    let state = NodeState {
+        region: settings.cluster.as_ref().and_then(|cluster| cluster.region).map(|region| region.name().to_owned()),
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: cluster::milliseconds(),
+        revision: 0,
+        settings: cluster::settings_hashes(&settings),
+    };
+    let (applied_in, applied) = watch::channel(0);
+    let watched = Arc::clone(&files);
+    let watch = async move {
+        let mut followed = watched.followed();
+        loop {
+            let now = watched.applied(base.borrow_and_update().sources_revision);
+            applied_in.send_if_modified(|applied| std::mem::replace(applied, now) != now);
+            let changed = tokio::select! {
+                changed = base.changed() => changed,
+                changed = followed.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+        }
+    };
+    let nodes = files.nodes_sender();
+    tokio::join!(cluster::register(Arc::clone(&files), state, applied), cluster::follow_nodes(files, nodes), watch);
+}

@@ -1,0 +1,403 @@
+//! Nodes with one configuration in a real etcd: 3.4 from Debian, or the one that FIFTYTHREE_ETCD names.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::aws::Client;
+use crate::needs;
+use crate::server::{Lab, PATIENCE, Running, Transport, text, wait_for};
+
+/// An etcd with one member, on free ports.
+pub(crate) struct Etcd {
+    child: Child,
+    port: u16,
+    directory: tempfile::TempDir,
+    arguments: Vec<String>,
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Etcd {
+    fn start() -> Etcd {
+        Etcd::start_with("http", &[])
+    }
+
+    fn start_with(scheme: &str, arguments: &[String]) -> Etcd {
+        let directory = tempfile::tempdir().unwrap();
+        let (port, peer) = (free_port(), free_port());
+        let url = |port: u16| format!("{scheme}://127.0.0.1:{port}");
+        let data = directory.path().join("data").display().to_string();
+        let peer = format!("http://127.0.0.1:{peer}");
+        let mut all: Vec<String> = [
+            ["--data-dir", &data],
+            ["--listen-client-urls", &url(port)],
+            ["--advertise-client-urls", &url(port)],
+            ["--listen-peer-urls", &peer],
+            ["--initial-advertise-peer-urls", &peer],
+            ["--initial-cluster", &format!("default={peer}")],
+        ]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+        all.extend(arguments.iter().cloned());
+        let child = spawn(&all);
+        let etcd = Etcd { child, port, directory, arguments: all };
+        etcd.wait();
+        etcd
+    }
+
+    fn wait(&self) {
+        wait_for("etcd", || std::net::TcpStream::connect(("127.0.0.1", self.port)).ok());
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+    }
+
+    fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn start_again(&mut self) {
+        self.child = spawn(&self.arguments);
+        self.wait();
+    }
+
+    /// All its data is gone.
+    fn lose_everything(&mut self) {
+        self.stop();
+        std::fs::remove_dir_all(self.directory.path().join("data")).unwrap();
+        self.start_again();
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+fn spawn(arguments: &[String]) -> Child {
+    let log = if std::env::var_os("FIFTYTHREE_TEST_LOG").is_some() { Stdio::inherit() } else { Stdio::null() };
+    Command::new(needs::etcd()).args(arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A node of the cluster that is not started yet.
+fn node(name: &str, endpoint: &str) -> Lab {
+    let lab = Lab::new(&[]);
+    lab.add_settings(&format!("[cluster]\nendpoints = ['{endpoint}']\nnode = '{name}'\n"));
+    lab.add_settings("[api]\nlisten = ['127.0.0.1:0']\n");
+    lab
+}
+
+/// Runs a command against a server; returns its output, or else its errors.
+fn run(lab: &Lab, running: &Running, arguments: &[&str]) -> Result<String, String> {
+    let admin = running.admin();
+    let output = lab.run(&[arguments, &["--admin", &admin]].concat());
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+fn set(lab: &Lab, running: &Running, name: &str, address: &str) {
+    let set = ["record", "set", name, "A", address, "--ttl", "5"];
+    run(lab, running, &set).unwrap_or_else(|error| panic!("{name} is not set: {error}\n{}", running.log()));
+}
+
+fn addresses(running: &Running, name: &str) -> Vec<String> {
+    running.ask(name, Transport::Udp).addresses
+}
+
+/// Changes a record set until it works. Returns how long it took.
+fn set_when_possible(lab: &Lab, running: &Running, name: &str, address: &str) -> Duration {
+    let began = Instant::now();
+    let set = ["record", "set", name, "A", address, "--ttl", "5"];
+    loop {
+        match run(lab, running, &set) {
+            Ok(_) => return began.elapsed(),
+            Err(error) => assert!(began.elapsed() < PATIENCE, "{error}\n{}", running.log()),
+        }
+    }
+}
+
+pub(crate) fn a_change_on_one_node_is_in_the_answers_of_the_other() {
+    let etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    let (first, second) = (one.serve(), two.serve());
+    run(&one, &first, &["zone", "create", "lab.test"]).unwrap();
+    set(&one, &first, "www.lab.test", "192.0.2.1");
+    assert_eq!(addresses(&first, "www.lab.test."), ["192.0.2.1"]);
+    second.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
+    // And back, from the other one.
+    set(&two, &second, "www.lab.test", "192.0.2.2");
+    let took = first.wait_for_answer("www.lab.test.", &["192.0.2.2"]);
+    println!("in the answers of the other node after {took:?}");
+    // A node that comes later has everything.
+    let three = node("three", &etcd.endpoint());
+    let third = three.serve();
+    assert_eq!(addresses(&third, "www.lab.test."), ["192.0.2.2"]);
+    // Who made a change is known on all nodes.
+    let history = run(&one, &first, &["history"]).unwrap();
+    assert!(history.contains("on node two"), "{history}");
+    for running in [first, second, third] {
+        assert!(running.stop().success());
+    }
+}
+
+pub(crate) fn two_writers_of_one_record_lose_nothing() {
+    let etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    let (first, second) = (one.serve(), two.serve());
+    run(&one, &first, &["zone", "create", "lab.test"]).unwrap();
+    second.wait_for_answer("ns1.lab.test.", &["127.0.0.1"]);
+    let write = |lab: &Lab, running: &Running, of: &str| {
+        for number in 1..=20 {
+            set(lab, running, &format!("{of}-{number}.lab.test"), &format!("192.0.2.{number}"));
+            set(lab, running, "same.lab.test", &format!("198.51.100.{number}"));
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| write(&one, &first, "a"));
+        scope.spawn(|| write(&two, &second, "b"));
+    });
+    for running in [&first, &second] {
+        for name in (1..=20).flat_map(|number| [format!("a-{number}"), format!("b-{number}")]) {
+            let address = format!("192.0.2.{}", name.split_once('-').unwrap().1);
+            running.wait_for_answer(&format!("{name}.lab.test."), &[&address]);
+        }
+        running.wait_for_answer("same.lab.test.", &["198.51.100.20"]);
+    }
+}
+
+pub(crate) fn without_etcd_answers_go_on_and_changes_are_refused() {
+    let mut etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    let first = one.serve();
+    run(&one, &first, &["zone", "create", "lab.test"]).unwrap();
+    set(&one, &first, "www.lab.test", "192.0.2.1");
+    let second = two.serve();
+    assert_eq!(addresses(&second, "www.lab.test."), ["192.0.2.1"]);
+    etcd.stop();
+    let refused = run(&one, &first, &["record", "set", "www.lab.test", "A", "192.0.2.9"]).unwrap_err();
+    assert!(refused.contains("etcd"), "{refused}");
+    assert_eq!(addresses(&first, "www.lab.test."), ["192.0.2.1"]);
+    // A restart without etcd serves the copies of the last run.
+    assert!(second.stop().success());
+    let second = two.serve();
+    assert_eq!(addresses(&second, "www.lab.test."), ["192.0.2.1"]);
+    second.wait_for_log("files of the cluster are served as the last run had them");
+    // Without a copy, a node serves its own files.
+    let three = node("three", &etcd.endpoint());
+    three.write(
+        "zones/own.toml",
+        "name = 'own.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 5\nvalues = ['192.0.2.3']\n",
+    );
+    let third = three.serve();
+    third.wait_for_log("no file of the cluster is served until it is reached");
+    assert_eq!(addresses(&third, "www.own.test."), ["192.0.2.3"]);
+    etcd.start_again();
+    third.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
+    println!("changes are possible again after {:?}", set_when_possible(&one, &first, "www.lab.test", "192.0.2.4"));
+    for running in [&first, &second, &third] {
+        running.wait_for_answer("www.lab.test.", &["192.0.2.4"]);
+    }
+    let refused = run(&three, &third, &["record", "set", "www.own.test", "A", "192.0.2.9"]).unwrap_err();
+    assert!(refused.contains("is a file of this node and not of the cluster"), "{refused}");
+}
+
+pub(crate) fn files_are_applied_and_dumped_and_the_status_is_shown() {
+    let etcd = Etcd::start();
+    let one = node("one", &etcd.endpoint());
+    let zone = "name = 'lab.test'  # ours\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 5\nvalues = ['192.0.2.1']\n\
+                health_check = 'up'\nset_identifier = 'one'\nweight = 1\n";
+    let check = "[[health_check]]\nname = 'up'\ntype = 'manual'\nstatus = 'healthy'\n";
+    std::fs::create_dir(one.path("files")).unwrap();
+    one.write("files/lab.test.toml", zone);
+    let cluster = |arguments: &[&str]| {
+        let output = one.run(&[&["cluster"], arguments].concat());
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stdout) + &text(&output.stderr))
+        }
+    };
+    let broken = cluster(&["apply", "files", "--yes"]).unwrap_err();
+    assert!(broken.contains("unknown health check") && broken.contains("nothing is changed"), "{broken}");
+    one.write("files/checks.toml", check);
+    let plan = cluster(&["apply", "files"]).unwrap();
+    assert!(plan.starts_with("+ checks.toml\n+ lab.test.toml\n"), "{plan}");
+    assert!(plan.contains("lab.test.: ") && plan.contains("added www.lab.test. A one"), "{plan}");
+    let running = one.serve();
+    assert_eq!(addresses(&running, "www.lab.test."), [""; 0], "a plan changes nothing");
+    cluster(&["apply", "files", "--yes"]).unwrap();
+    running.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
+    assert_eq!(cluster(&["apply", "files"]).unwrap(), "etcd has these files already\n");
+    // A change by a program keeps the comments, and comes out with them.
+    set(&one, &running, "www2.lab.test", "192.0.2.2");
+    cluster(&["dump", "dumped"]).unwrap();
+    let dumped = std::fs::read_to_string(one.path("dumped/lab.test.toml")).unwrap();
+    assert!(dumped.starts_with("name = 'lab.test'  # ours\n") && dumped.contains("www2"), "{dumped}");
+    assert_eq!(std::fs::read_to_string(one.path("dumped/checks.toml")).unwrap(), check);
+    let plan = cluster(&["apply", "files"]).unwrap();
+    assert!(plan.contains("~ lab.test.toml") && plan.contains("removed www2.lab.test. A"), "{plan}");
+    let status = wait_for("the node has every change", || cluster(&["status"]).ok());
+    assert!(status.contains("2 files") && status.contains("one  -  127.0.0.1:"), "{status}");
+    // A file that is gone is removed, and a zone of this node that is in etcd too is left out.
+    std::fs::remove_file(one.path("dumped/lab.test.toml")).unwrap();
+    one.write("zones/own.toml", &zone.replace("192.0.2.1", "192.0.2.9"));
+    running.wait_for_log("own.toml");
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.1"]);
+    cluster(&["apply", "dumped", "--yes"]).unwrap();
+    running.wait_for_answer("www.lab.test.", &["192.0.2.9"]);
+}
+
+pub(crate) fn a_change_is_pending_until_every_node_has_it() {
+    let etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    let (first, second) = (one.serve(), two.serve());
+    run(&one, &first, &["zone", "create", "lab.test"]).unwrap();
+    second.wait_for_answer("ns1.lab.test.", &["127.0.0.1"]);
+    let nodes = || one.run(&["cluster", "status"]).status.success();
+    wait_for("both nodes have the zone", || nodes().then_some(()));
+    let (here, there) = (Client::of(&first, "test", "test"), Client::of(&second, "test", "test"));
+    let zones = here.get("/hostedzone").body;
+    let zone = zones.split_once("<Id>/hostedzone/").unwrap().1.split_once('<').unwrap().0.to_owned();
+    let change = |address: &str| {
+        let set = format!(
+            "<Name>www.lab.test</Name><Type>A</Type><TTL>5</TTL><ResourceRecords><ResourceRecord><Value>{address}</Value>\
+             </ResourceRecord></ResourceRecords>"
+        );
+        let body = format!(
+            "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes>\
+             <Change><Action>UPSERT</Action><ResourceRecordSet>{set}</ResourceRecordSet></Change></Changes></ChangeBatch>\
+             </ChangeResourceRecordSetsRequest>"
+        );
+        let reply = here.post(&format!("/hostedzone/{zone}/rrset/"), &body);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        reply.element("Id").to_owned()
+    };
+    let status = |client: &Client, id: &str| client.get(id).element("Status").to_owned();
+    let id = change("192.0.2.1");
+    wait_for("both know it", || (status(&there, &id) == "INSYNC" && status(&here, &id) == "INSYNC").then_some(()));
+    // A node that does not follow holds a change back, until it is not alive any more.
+    second.signal("STOP");
+    let id = change("192.0.2.2");
+    assert_eq!(status(&here, &id), "PENDING");
+    second.signal("CONT");
+    wait_for("the other has it too", || (status(&here, &id) == "INSYNC").then_some(()));
+    assert_eq!(addresses(&second, "www.lab.test."), ["192.0.2.2"]);
+}
+
+pub(crate) fn an_etcd_that_hangs_delays_no_answer_and_one_that_lost_its_data_removes_none() {
+    let mut etcd = Etcd::start();
+    let one = node("one", &etcd.endpoint());
+    let first = one.serve();
+    run(&one, &first, &["zone", "create", "lab.test"]).unwrap();
+    set(&one, &first, "www.lab.test", "192.0.2.1");
+    etcd.signal("STOP");
+    let began = Instant::now();
+    let refused = run(&one, &first, &["record", "set", "www.lab.test", "A", "192.0.2.9"]).unwrap_err();
+    assert!(refused.contains("etcd") && began.elapsed() < Duration::from_secs(6), "{refused} {:?}", began.elapsed());
+    assert_eq!(addresses(&first, "www.lab.test."), ["192.0.2.1"]);
+    etcd.signal("CONT");
+    set_when_possible(&one, &first, "www.lab.test", "192.0.2.2");
+    etcd.lose_everything();
+    first.wait_for_log("it may have lost its data");
+    assert_eq!(addresses(&first, "www.lab.test."), ["192.0.2.2"]);
+}
+
+/// Sends a request to etcd's gateway.
+fn post(etcd: &Etcd, path: &str, body: &str) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", etcd.port)).unwrap();
+    let length = body.len();
+    let request =
+        format!("POST {path} HTTP/1.1\r\nhost: etcd\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200"), "{path}: {response}");
+}
+
+pub(crate) fn a_user_of_etcd_who_may_use_the_prefix_alone() {
+    let etcd = Etcd::start();
+    let user = |name: &str, password: &str, role: &str| {
+        post(&etcd, "/v3/auth/role/add", &format!("{{\"name\": \"{role}\"}}"));
+        post(&etcd, "/v3/auth/user/add", &format!("{{\"name\": \"{name}\", \"password\": \"{password}\"}}"));
+        post(&etcd, "/v3/auth/user/grant", &format!("{{\"user\": \"{name}\", \"role\": \"{role}\"}}"));
+    };
+    user("root", "root", "root");
+    user("dns", "sesame", "dns");
+    // The keys from /fiftythree/ to before /fiftythree0, in Base64.
+    let keys = "\"key\": \"L2ZpZnR5dGhyZWUv\", \"range_end\": \"L2ZpZnR5dGhyZWUw\"";
+    post(
+        &etcd,
+        "/v3/auth/role/grant",
+        &format!("{{\"name\": \"dns\", \"perm\": {{\"permType\": \"READWRITE\", {keys}}}}}"),
+    );
+    post(&etcd, "/v3/auth/enable", "{}");
+    let with_password = |name: &str, password: &str| {
+        let lab = Lab::new(&[]);
+        lab.write("password", password);
+        let settings = format!(
+            "[cluster]\nendpoints = ['{}']\nnode = '{name}'\nuser = 'dns'\npassword_file = 'password'\n",
+            etcd.endpoint()
+        );
+        lab.add_settings(&settings);
+        lab
+    };
+    let (one, two) = (with_password("one", "sesame\n"), with_password("two", "wrong\n"));
+    let (first, second) = (one.serve(), two.serve());
+    run(&one, &first, &["zone", "create", "lab.test"]).unwrap();
+    set(&one, &first, "www.lab.test", "192.0.2.1");
+    second.wait_for_log("wrong user or password");
+    assert!(!second.log().contains("sesame"), "{}", second.log());
+    two.write("password", "sesame");
+    second.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
+}
+
+pub(crate) fn certificates_of_etcd_and_of_the_node() {
+    use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+    let one = Lab::new(&[]);
+    let key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    one.write("ca.pem", &authority.self_signed(&key).unwrap().pem());
+    let issuer = Issuer::new(authority, key);
+    let issue = |name: &str, hosts: &[&str]| {
+        let key = KeyPair::generate().unwrap();
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).unwrap();
+        // The gateway of etcd is a client of etcd.
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        one.write(&format!("{name}.pem"), &params.signed_by(&key, &issuer).unwrap().pem());
+        one.write(&format!("{name}.key"), &key.serialize_pem());
+    };
+    issue("etcd", &["127.0.0.1", "localhost"]);
+    issue("node", &["one"]);
+    let path = |name: &str| one.path(name).display().to_string();
+    let arguments =
+        [["--cert-file", &path("etcd.pem")], ["--key-file", &path("etcd.key")], ["--trusted-ca-file", &path("ca.pem")]];
+    let mut arguments: Vec<String> = arguments.concat().into_iter().map(str::to_owned).collect();
+    arguments.push("--client-cert-auth".to_owned());
+    let etcd = Etcd::start_with("https", &arguments);
+    let cluster = format!("[cluster]\nendpoints = ['https://127.0.0.1:{}']\ncertificate_authorities = ['", etcd.port);
+    one.add_settings(&format!("{cluster}ca.pem']\nnode = 'one'\ntls_certificate = 'node.pem'\ntls_key = 'node.key'\n"));
+    let first = one.serve();
+    run(&one, &first, &["zone", "create", "lab.test"]).unwrap_or_else(|error| panic!("{error}\n{}", first.log()));
+    // Without a certificate of its own, a node is turned away.
+    let two = Lab::new(&[]);
+    two.add_settings(&format!("{cluster}{}']\nnode = 'two'\n", path("ca.pem")));
+    let second = two.serve();
+    second.wait_for_log("no file of the cluster is served until it is reached");
+    assert_eq!(addresses(&second, "ns1.lab.test."), [""; 0]);
+}
