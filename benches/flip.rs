@@ -141,7 +141,7 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
         health_check: None,
     });
     let id = HostedZoneId(format!("Z{number}"));
-    let record_sets = apex.into_iter().chain(sets).collect();
+    let record_sets = apex.into_iter().chain(sets).map(std::sync::Arc::new).collect();
     let zone = HostedZone {
         id,
         name: name.clone(),

@@ -139,7 +139,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
         vpc_regions: Vec::new(),
         caller_reference: None,
         tags: Default::default(),
-        record_sets: head.into_iter().chain(sets).collect(),
+        record_sets: head.into_iter().chain(sets).map(std::sync::Arc::new).collect(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
     };

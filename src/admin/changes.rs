@@ -91,7 +91,7 @@ pub(super) async fn delete_record(State(admin): State<AdminState>, Query(query):
             let Some(set) = zone.record_sets.iter().find(|set| set.key() == key) else {
                 return Err(Refused::Request(format!("there is no record set {key}")));
             };
-            let change = delete(set.clone());
+            let change = delete((**set).clone());
             let commit = admin.commit_at(id.clone(), Some(revision), change, &query.author, "ChangeResourceRecordSets");
             match commit.await {
                 Err(Refused::Commit(CommitError::Conflict)) => {}

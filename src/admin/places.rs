@@ -191,7 +191,7 @@ impl Records {
             let is_wanted = |set: &&ResourceRecordSet| {
                 set.name == name && record_type.is_none_or(|wanted| wanted == set.record_type)
             };
-            for set in zone.record_sets.iter().filter(is_wanted) {
+            for set in zone.record_sets.iter().map(|set| &**set).filter(is_wanted) {
                 self.add(set);
                 if let Content::Alias(target) = &set.content {
                     next.push((target.name.clone(), Some(set.record_type)));

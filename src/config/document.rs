@@ -23,13 +23,16 @@ pub(super) struct Diagnostics<'f> {
 
 /// Parses a file and reports every syntax error; returns what could be read.
 pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
-    match tree::plain(&file.text) {
-        Some(root) => (root, Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() }),
-        None => match other_formats::form_of(&file.text) {
-            Some(form) => foreign_document(file, form),
-            None => parse_document(file),
-        },
-    }
+    parse_plain(file).unwrap_or_else(|| match other_formats::form_of(&file.text) {
+        Some(form) => foreign_document(file, form),
+        None => parse_document(file),
+    })
+}
+
+/// Parses a file without syntax errors and of the simple structure; `None` for any other.
+pub(super) fn parse_plain(file: &SourceFile) -> Option<(Entries<'_>, Diagnostics<'_>)> {
+    let root = tree::plain(&file.text)?;
+    Some((root, Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() }))
 }
 
 /// A file in another format gets one error, not one per line.

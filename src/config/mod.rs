@@ -48,9 +48,9 @@ pub use cluster::{CLUSTER, ClusterSettings};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, RelatedSpan, Severity};
 pub use edit::{
-    EditError, References, cidr_collection_text, edit_cidr_collection, edit_health_check, edit_record_sets,
-    edit_zone_members, health_check_text, new_zone_text, pin_health_check, record_group_text, record_set_text,
-    without_zone, zone_file_name, zone_members_text,
+    EditError, IndexedEdit, IndexedFile, RecordIndex, References, cidr_collection_text, edit_cidr_collection,
+    edit_health_check, edit_record_sets, edit_zone_members, health_check_text, new_zone_text, pin_health_check,
+    record_group_text, record_set_text, without_zone, zone_file_name, zone_members_text, zone_with_index,
 };
 pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};

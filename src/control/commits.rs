@@ -98,7 +98,7 @@ impl Control {
             self.apply(*loaded, Trigger::FileChanged, at);
         }
         let result = result.map(|(config, committed)| {
-            let counts = (config.base.zone_summaries().count(), config.base.record_sets(), config.base.checks.len());
+            let counts = (config.base.zone_outlines().count(), config.base.record_sets(), config.base.checks.len());
             let CommittedConfig { base, catalog, records_by_check, change, before } = *config;
             let served = self.serve(base, catalog, records_by_check, at);
             self.report_served(served, at);

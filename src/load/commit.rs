@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::{LoadPhase, SourceOrigin};
+use crate::config::{LoadPhase, SourceOrigin, ZoneReading};
 use crate::health::{Slots, Timestamp};
 use crate::history::ObjectChange;
 use crate::objects::{self, Change, Commit, CommitError, Committed, ErrorCode, Object, ObjectId, Refusal, Revision};
@@ -17,7 +17,7 @@ use crate::world::Catalog;
 
 use super::geo_databases::Located;
 use super::loaded_file::LoadedFile;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, ReadBack};
 use super::sources::FileInput;
 use super::zone_files::{ZoneFiles, path_of};
 use super::{
@@ -212,12 +212,14 @@ fn commit_once(
     let before = prepared.transition.before.as_ref().and_then(|_| base.file(&prepared.file));
     let before = before.map(|file| file.revision());
     let config = load.finish_commit(compiled, change, before);
-    let object = prepared.transition.after.clone();
-    if let (Some(Object::HostedZone(zone)), Some(source)) = (&object, &prepared.after) {
-        config.base.models.keep(&source.text, zone);
+    let Prepared { transition, file, read_back, .. } = prepared;
+    if let Some(ReadBack { reading: ZoneReading { zone: Some(zone), .. }, index, .. }) = read_back
+        && let Some(file) = config.base.file(&file)
+    {
+        config.base.keep_model(file, &zone, index);
     }
     let revision = config.base.revision(&commit.id);
-    Ok((Box::new(config), Committed { revision, object }))
+    Ok((Box::new(config), Committed { revision, object: transition.after }))
 }
 
 /// A clock before 1970 counts as 1970.
@@ -312,9 +314,13 @@ impl LoadedConfig {
 impl Load<'_> {
     /// Compiles the configuration with the prepared text; no other file is looked at.
     fn compile_prepared(&self, prepared: &Prepared) -> Result<CompiledZones, CommitError> {
-        let texts = self.texts_with(prepared);
-        let read = prepared.reading.as_ref().map(|reading| (&*prepared.file, reading));
-        let compiled = self.compile_changed(&texts, SourceOrigin::Current, read);
+        let read = prepared.read_back.as_ref().map(|read_back| (&*prepared.file, &read_back.reading));
+        let compiled = match (read, &prepared.after) {
+            (Some(read), Some(source)) if prepared.read_back.as_ref().is_some_and(|read| read.is_of_record_sets) => {
+                self.compile_record_sets(source, read)
+            }
+            _ => self.compile_changed(&self.texts_with(prepared), SourceOrigin::Current, read),
+        };
         let mut compiled = compiled.ok_or_else(|| {
             CommitError::Unavailable(format!("{} could not be served after the change", prepared.file.display()))
         })?;

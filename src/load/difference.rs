@@ -107,10 +107,10 @@ fn compare_zones(
     parts.add(&name, Some(config::zone_members_text(before)), Some(config::zone_members_text(after)));
     let old_text = |set: &ResourceRecordSet| Some(config::record_set_text(set, &before.name, old_references));
     let new_text = |set: &ResourceRecordSet| Some(config::record_set_text(set, &after.name, references));
-    let mut old: HashMap<RecordSetKey, &ResourceRecordSet> =
-        before.record_sets.iter().map(|set| (set.key(), set)).collect();
+    let (_, old_sets, new_sets) = before.differing_sets(after);
+    let mut old: HashMap<RecordSetKey, &ResourceRecordSet> = old_sets.iter().map(|set| (set.key(), &**set)).collect();
     let (mut changed, mut added) = (Vec::new(), Vec::new());
-    for set in background::yielding(&after.record_sets) {
+    for set in background::yielding(new_sets).map(|set| &**set) {
         match old.remove(&set.key()) {
             Some(old) if old == set => {}
             Some(old) => changed.push((old, set)),
@@ -118,7 +118,7 @@ fn compare_zones(
         }
     }
     // What was removed comes first: it is what somebody may look for.
-    let removed = before.record_sets.iter().filter(|set| old.contains_key(&set.key()));
+    let removed = old_sets.iter().filter(|set| old.contains_key(&set.key()));
     removed.for_each(|set| parts.add(&named(set), old_text(set), None));
     changed.into_iter().for_each(|(old, new)| parts.add(&named(new), old_text(old), new_text(new)));
     added.into_iter().for_each(|set| parts.add(&named(set), None, new_text(set)));
@@ -142,7 +142,7 @@ fn compare_groups(parts: &mut Parts, before: &HostedZone, after: &HostedZone) {
 /// A zone that is new or gone, without the record sets that each zone has.
 fn one_zone(zone: &HostedZone, references: &References<'_>, mut add: impl FnMut(&str, String)) {
     add(&zone.name.to_string(), config::zone_members_text(zone));
-    let is_own = |set: &&ResourceRecordSet| {
+    let is_own = |set: &&Arc<ResourceRecordSet>| {
         set.name != zone.name || !matches!(set.record_type, RecordType::Soa | RecordType::Ns)
     };
     for set in zone.record_sets.iter().filter(is_own) {
@@ -182,8 +182,9 @@ impl LoadedConfig {
 
     /// The zone of a source that is or was served. It is not kept in memory.
     fn zone_of(&self, source: &SourceFile) -> Option<Object> {
-        let known = self.models.of(SourceHash::of(&source.text));
-        let read = || self.common.zone(source, SourceOrigin::LastGood, &self.settings)?.zone.map(Arc::new);
+        let file = self.file(&source.path).filter(|file| file.source_hash == SourceHash::of(&source.text));
+        let known = file.and_then(|file| self.known_model(file)).map(|model| model.zone);
+        let read = || self.common.zone(source, SourceOrigin::LastGood, &self.settings)?.zone;
         known.or_else(read).map(Object::HostedZone)
     }
 

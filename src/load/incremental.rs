@@ -65,6 +65,35 @@ impl Load<'_> {
         Some(CompiledZones { files, common, tables, state, frozen: Vec::new(), left_out: Vec::new() })
     }
 
+    /// Compiles the zone of one file of which only record sets changed: nothing that other files
+    /// refer to, and not what the zone is.
+    pub(super) fn compile_record_sets(
+        &self,
+        source: &SourceFile,
+        read: (&Path, &ZoneReading),
+    ) -> Option<CompiledZones> {
+        let base = self.base;
+        let slots = self.slots.clone().for_checks(&base.common.health_checks);
+        let compiler = ZoneCompiler {
+            settings: self.settings,
+            common: &base.common,
+            tables: &base.tables,
+            slot_of: &|id| slots.of(id),
+            meters: &base.meters,
+            read: Some(read),
+        };
+        let changed = ChangedFile::all(&[(source.clone(), None)], SourceOrigin::Current);
+        let compiled = compiler.compile_all(&changed, &|path| base.file(path))?;
+        let mut files = base.files.to_vec();
+        for file in compiled {
+            let at = files.binary_search_by(|other| other.path.cmp(&file.path)).ok()?;
+            files[at] = file;
+        }
+        base.source_cache.hold([source.clone()]);
+        let (common, tables, state) = (Arc::clone(&base.common), base.tables.clone(), base.state);
+        Some(CompiledZones { files, common, tables, state, frozen: Vec::new(), left_out: Vec::new() })
+    }
+
     fn file_changes(&self, texts: &[FileInput<Arc<LoadedFile>>], origin: SourceOrigin) -> FileChanges {
         let (mut unchanged, mut changed) = (Vec::with_capacity(texts.len()), Vec::new());
         for current in background::yielding(texts) {

@@ -1,9 +1,9 @@
 //! The configuration in force, as far as the next load and the API need it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use crate::config::{Settings, SharedDefinitions, SourceFile, SourceOrigin};
+use crate::config::{RecordIndex, Settings, SharedDefinitions, SourceFile, SourceOrigin};
 use crate::geo::GeoLookup;
 use crate::health::CheckSlot;
 use crate::history::History;
@@ -14,7 +14,7 @@ use crate::stats::Meters;
 use crate::store::{NotKept, SourceCache, Stamp};
 
 use super::loaded_file::{LoadedFile, LoadedZone, served};
-use super::models::Models;
+use super::models::{Model, Models};
 use super::{RecordsByCheck, Unavailable};
 
 /// The configuration in force, as far as the next load needs it. Cheap to clone.
@@ -148,16 +148,32 @@ impl LoadedConfig {
         if file.is_unavailable() {
             return Err(NoModel::Unavailable(Unavailable::of(file)));
         }
-        if let Some(zone) = self.models.of(file.source_hash) {
-            return Ok(zone);
+        if let Some(model) = self.known_model(file) {
+            return Ok(model.zone);
         }
         let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
         let source = self.source_of(file).map_err(lost)?;
         let reading = self.common.zone(&source, SourceOrigin::LastGood, &self.settings);
         let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
-        let zone = zone.map(Arc::new).ok_or_else(|| lost("it cannot be parsed any more".to_owned()))?;
-        self.models.keep(&source.text, &zone);
+        let zone = zone.ok_or_else(|| lost("it cannot be parsed any more".to_owned()))?;
+        self.keep_model(file, &zone, None);
         Ok(zone)
+    }
+
+    /// The model of a file that is in memory. One that was read with other settings or definitions
+    /// may mean something else.
+    pub(super) fn known_model(&self, file: &LoadedFile) -> Option<Model> {
+        let model = self.models.of(file.source_hash)?;
+        let has_same_definitions =
+            !file.relies_on_others() || Weak::ptr_eq(&model.common, &Arc::downgrade(&self.common));
+        (has_same_definitions && Arc::ptr_eq(&model.settings, &self.settings)).then_some(model)
+    }
+
+    /// Keeps the model of a file, and the index of its record sets if they are known.
+    pub(super) fn keep_model(&self, file: &LoadedFile, zone: &Arc<HostedZone>, index: Option<RecordIndex>) {
+        let (common, settings) = (Arc::downgrade(&self.common), Arc::clone(&self.settings));
+        let model = Model { zone: Arc::clone(zone), index: index.map(Arc::new), common, settings };
+        self.models.keep(file.source_hash, model);
     }
 
     /// Makes the served sources durable. This takes a while if there are many. Sources that are not

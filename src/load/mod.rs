@@ -334,7 +334,12 @@ impl Load<'_> {
             history: base.history.clone(),
             state: zones.state,
             sources_revision: self.revision,
-            settings: Arc::new(self.settings.clone()),
+            // Models are known by the settings that they were read with.
+            settings: if std::ptr::eq(self.settings, &*base.settings) || *self.settings == *base.settings {
+                Arc::clone(&base.settings)
+            } else {
+                Arc::new(self.settings.clone())
+            },
         }
     }
 }

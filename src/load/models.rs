@@ -2,44 +2,57 @@
 //! not read all of it again.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::config::{RecordIndex, Settings, SharedDefinitions};
 use crate::model::HostedZone;
 use crate::store::SourceHash;
 
 /// The most bytes of the texts whose models are kept. A model takes about three times as much.
 const MOST_BYTES: usize = 16 << 20;
 
+/// A zone as it is read from a text.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    /// The zone.
+    pub(super) zone: Arc<HostedZone>,
+    /// Where its record sets are in the text, if that is known.
+    pub(super) index: Option<Arc<RecordIndex>>,
+    /// What it was read with.
+    pub(super) common: Weak<SharedDefinitions>,
+    pub(super) settings: Arc<Settings>,
+}
+
 /// Models by the hash of their text, the one used last at the end.
 #[derive(Debug, Default)]
-pub(super) struct Models(Mutex<VecDeque<(SourceHash, usize, Arc<HostedZone>)>>);
+pub(super) struct Models(Mutex<VecDeque<(SourceHash, Model)>>);
 
 impl Models {
     /// The model of a text.
-    pub(super) fn of(&self, source_hash: SourceHash) -> Option<Arc<HostedZone>> {
+    pub(super) fn of(&self, source_hash: SourceHash) -> Option<Model> {
         let mut models = self.locked();
-        let at = models.iter().position(|(known, ..)| *known == source_hash)?;
+        let at = models.iter().position(|(known, _)| *known == source_hash)?;
         let entry = models.remove(at)?;
-        let zone = Arc::clone(&entry.2);
+        let model = entry.1.clone();
         models.push_back(entry);
-        Some(zone)
+        Some(model)
     }
 
     /// Keeps the model of a text.
-    pub(super) fn keep(&self, text: &str, zone: &Arc<HostedZone>) {
+    pub(super) fn keep(&self, source_hash: SourceHash, model: Model) {
         let mut models = self.locked();
         // Only the latest state of a zone is used again.
-        models.retain(|(_, _, known)| known.id != zone.id);
-        models.push_back((SourceHash::of(text), text.len(), Arc::clone(zone)));
-        let mut bytes: usize = models.iter().map(|(_, bytes, _)| bytes).sum();
+        models.retain(|(_, known)| known.zone.id != model.zone.id);
+        models.push_back((source_hash, model));
+        let mut bytes: usize = models.iter().map(|(hash, _)| hash.bytes()).sum();
         while bytes > MOST_BYTES
-            && let Some((_, least, _)) = models.pop_front()
+            && let Some((least, _)) = models.pop_front()
         {
-            bytes -= least;
+            bytes -= least.bytes();
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, VecDeque<(SourceHash, usize, Arc<HostedZone>)>> {
+    fn locked(&self) -> MutexGuard<'_, VecDeque<(SourceHash, Model)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -50,18 +63,21 @@ mod tests {
     use crate::model::HostedZoneId;
     use crate::zonetree::fixture::lab;
 
-    fn zone(id: &str) -> Arc<HostedZone> {
-        HostedZone { id: HostedZoneId(id.to_owned()), ..lab([]) }.into()
+    fn keep(models: &Models, text: &str, id: &str) {
+        let zone = HostedZone { id: HostedZoneId(id.to_owned()), ..lab([]) };
+        let settings = Arc::new(crate::store::SettingsSource::default().defaults());
+        let model = Model { zone: zone.into(), index: None, common: Weak::new(), settings };
+        models.keep(SourceHash::of(text), model);
     }
 
     #[test]
     fn the_models_used_last_are_kept_within_the_limit() {
         let models = Models::default();
         let text = |letter: &str| letter.repeat(MOST_BYTES / 2);
-        models.keep(&text("a"), &zone("ZA"));
-        models.keep(&text("b"), &zone("ZB"));
+        keep(&models, &text("a"), "ZA");
+        keep(&models, &text("b"), "ZB");
         assert!(models.of(SourceHash::of(&text("a"))).is_some());
-        models.keep(&text("c"), &zone("ZC"));
+        keep(&models, &text("c"), "ZC");
         assert!(models.of(SourceHash::of(&text("a"))).is_some());
         assert!(models.of(SourceHash::of(&text("b"))).is_none());
     }
@@ -69,8 +85,8 @@ mod tests {
     #[test]
     fn only_the_latest_state_of_a_zone_is_kept() {
         let models = Models::default();
-        models.keep("old", &zone("ZA"));
-        models.keep("new", &zone("ZA"));
+        keep(&models, "old", "ZA");
+        keep(&models, "new", "ZA");
         assert!(models.of(SourceHash::of("old")).is_none());
         assert!(models.of(SourceHash::of("new")).is_some());
     }

@@ -2,14 +2,17 @@
 //!
 //! The object after the change is computed from the model (`objects::decide`); then the text of the
 //! file is edited, read back and compared with it. So a file is never written that defines
-//! something else than was requested. If somebody saves the file meanwhile, nothing is written
-//! ([`crate::store::replace_file`]); the caller loads again and prepares the change again.
+//! something else than was requested. If only record sets of a zone change whose positions in the
+//! text are known from the change before, only these are edited and read. If somebody saves the
+//! file meanwhile, nothing is written ([`crate::store::replace_file`]); the caller loads again and
+//! prepares the change again.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{
-    self, ClusterSettings, EditError, References, SharedDefinitions, SourceFile, SourceOrigin, ZoneReading,
+    self, ClusterSettings, EditError, IndexedEdit, IndexedFile, RecordIndex, References, SharedDefinitions, SourceFile,
+    ZoneReading,
 };
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone,
@@ -37,13 +40,26 @@ pub(crate) struct Prepared {
     /// Its text after; `None` for a removed file.
     pub(super) after: Option<SourceFile>,
     /// The zone in that text, so that it is not read once more to be compiled.
-    pub(super) reading: Option<ZoneReading>,
+    pub(super) read_back: Option<ReadBack>,
+}
+
+/// The zone in an edited text.
+#[derive(Debug)]
+pub(super) struct ReadBack {
+    pub(super) reading: ZoneReading,
+    /// Where its record sets are in the text.
+    pub(super) index: Option<RecordIndex>,
+    /// Whether only record sets changed, so that the file defines the same for others.
+    pub(super) is_of_record_sets: bool,
 }
 
 impl LoadedConfig {
     /// Prepares a change. Nothing is written yet.
     pub(crate) fn prepare(&self, id: &ObjectId, change: &Change) -> Result<Prepared, CommitError> {
         let transition = decide(self, id, change)?;
+        if let Some(prepared) = self.prepare_record_sets(&transition) {
+            return Ok(prepared);
+        }
         let Transition { before, after } = &transition;
         let (file, before, text) = match (before, after) {
             (Some(Object::HostedZone(before)), after) => self.zone_text(before, after.as_ref())?,
@@ -54,9 +70,39 @@ impl LoadedConfig {
             (before, after) => self.definition_text(id, before.as_ref(), after.as_ref())?,
         };
         let after = text.map(|text| SourceFile::new(file.clone(), text));
-        let mut prepared = Prepared { transition, file, before, after, reading: None };
-        prepared.reading = self.verify(&prepared)?;
+        let mut prepared = Prepared { transition, file, before, after, read_back: None };
+        prepared.read_back = self.verify(&prepared)?;
         Ok(prepared)
+    }
+
+    /// The same for a change of few record sets; `None` if the whole file has to be read.
+    fn prepare_record_sets(&self, transition: &Transition) -> Option<Prepared> {
+        let (Some(Object::HostedZone(before)), Some(Object::HostedZone(after))) =
+            (&transition.before, &transition.after)
+        else {
+            return None;
+        };
+        let file = self.files.iter().find(|file| file.id() == Some(&before.id))?;
+        let model = self.known_model(file)?;
+        let index = model.index.filter(|_| file.warnings.is_empty() && Arc::ptr_eq(&model.zone, before))?;
+        let read = self.source_of(file).ok()?;
+        let indexed = IndexedFile {
+            path: &file.path,
+            text: &read.text,
+            zone: before,
+            index: &index,
+            common: &self.common,
+            settings: &self.settings,
+        };
+        let IndexedEdit { text, zone, index } = indexed.edit(after, &self.references())?;
+        let reading = ZoneReading { zone: Some(zone.into()), warnings: Vec::new() };
+        Some(Prepared {
+            transition: transition.clone(),
+            file: file.path.clone(),
+            before: Some(read),
+            after: Some(SourceFile::new(file.path.clone(), text)),
+            read_back: Some(ReadBack { reading, index: Some(index), is_of_record_sets: true }),
+        })
     }
 
     /// The batch with ids in the place of names, for batches that people write.
@@ -116,7 +162,8 @@ impl LoadedConfig {
     }
 
     fn edited_zone(&self, read: &SourceFile, before: &HostedZone, after: &HostedZone) -> Result<String, CommitError> {
-        let edited = if before.record_sets == after.record_sets && before.record_groups == after.record_groups {
+        let (_, old, new) = before.differing_sets(after);
+        let edited = if old.is_empty() && new.is_empty() && before.record_groups == after.record_groups {
             config::edit_zone_members(read, before, after)
         } else {
             config::edit_record_sets(read, before, after, &self.references())
@@ -176,15 +223,17 @@ impl LoadedConfig {
     }
 
     /// Reads the edited text back: it must define the object after the change.
-    fn verify(&self, prepared: &Prepared) -> Result<Option<ZoneReading>, CommitError> {
+    fn verify(&self, prepared: &Prepared) -> Result<Option<ReadBack>, CommitError> {
         let Prepared { transition, file, after, .. } = prepared;
         let Some(source) = after else { return Ok(None) };
-        let mut reading = None;
+        let mut read_back = None;
         let is_as_decided = match &transition.after {
             Some(Object::HostedZone(zone)) => {
-                reading = self.common.zone(source, SourceOrigin::Current, &self.settings);
-                let defined = reading.as_ref().and_then(|reading| reading.zone.as_ref());
-                defined.is_some_and(|defined| is_same(defined, zone))
+                let read = config::zone_with_index(&self.common, source, &self.settings);
+                let defined = read.as_ref().and_then(|(reading, _)| reading.zone.as_ref());
+                let is_as_decided = defined.is_some_and(|defined| is_same(defined, zone));
+                read_back = read.map(|(reading, index)| ReadBack { reading, index, is_of_record_sets: false });
+                is_as_decided
             }
             Some(Object::HealthCheck(check)) => {
                 self.definitions_with(source).is_some_and(|all| all.health_checks.contains(check))
@@ -201,7 +250,7 @@ impl LoadedConfig {
             None => true,
         };
         if is_as_decided {
-            return Ok(reading);
+            return Ok(read_back);
         }
         // A mistake in the editor, or record sets that come from the settings ([dns] name_servers).
         Err(unavailable(&format!("{} would not define what was requested", file.display())))
@@ -272,22 +321,13 @@ fn collection(object: Option<&Object>) -> Option<&CidrCollection> {
 
 /// Whether both are equal, with record sets in any order. Most are in the same order.
 fn is_same(one: &HostedZone, other: &HostedZone) -> bool {
-    let sorted = |sets: &[ResourceRecordSet]| {
+    let sorted = |sets: &[Arc<ResourceRecordSet>]| {
         let mut sets: Vec<_> = sets.to_vec();
-        sets.sort_by_cached_key(ResourceRecordSet::key);
+        sets.sort_by_cached_key(|set| set.key());
         sets
     };
-    let different = one.record_sets.iter().zip(&other.record_sets).position(|(one, other)| one != other);
-    let rests_are_same = |at: usize| sorted(&one.record_sets[at..]) == sorted(&other.record_sets[at..]);
-    members(one) == members(other) && different.is_none_or(rests_are_same)
-}
-
-/// All members; of the record sets only their number.
-fn members(zone: &HostedZone) -> impl PartialEq {
-    // Default addresses follow from the others and the settings.
-    let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = zone;
-    let HostedZone { record_sets, record_groups, default_addresses: _, .. } = zone;
-    (id, name, comment, vpcs, vpc_regions, caller_reference, tags, record_groups, record_sets.len())
+    let (_, one_sets, other_sets) = one.differing_sets(other);
+    one.has_same_members(other) && sorted(one_sets) == sorted(other_sets)
 }
 
 fn no_such_health_check(id: &HealthCheckId) -> CommitError {
@@ -365,7 +405,7 @@ mod tests {
         assert!(text.starts_with(ZONE), "{text}");
         let config = load(directory.path());
         let zone = config.zone_models().next().unwrap().unwrap();
-        assert!(zone.record_sets.contains(&set("new.lab.test", "192.0.2.2")));
+        assert!(zone.record_sets.contains(&set("new.lab.test", "192.0.2.2").into()));
     }
 
     #[test]

@@ -55,6 +55,11 @@ impl Snapshot for LoadedConfig {
         config::default_addresses(zone, &self.settings.dns)
     }
 
+    fn is_sound(&self, id: &HostedZoneId) -> bool {
+        let file = self.files.iter().find(|file| file.id() == Some(id));
+        file.is_some_and(|file| file.warnings.is_empty() && !file.is_unavailable())
+    }
+
     fn udp_payload_max(&self) -> u16 {
         self.settings.dns.udp_payload_max
     }

@@ -1,5 +1,6 @@
 //! Tests of loads, with sources in memory.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -9,7 +10,12 @@ use super::queue::{Job, LoadEvent, LoadInputs, run};
 use super::*;
 use crate::config::{Severity, Style};
 use crate::health::Slots;
-use crate::store::WriteState;
+use crate::model::{
+    Change as RecordChange, ChangeAction, ChangeBatch, Content, HostedZoneId, Name, RecordData, RecordType,
+    ResourceRecordSet, RoutingPolicy,
+};
+use crate::objects::{Author, Change, Commit, CommitError, ObjectId};
+use crate::store::{Contents, WriteState};
 
 const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:5300']\n[zones]\ndirectory = 'zones'\n";
 const ONE: &str = "name = 'one.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.1']\n";
@@ -245,4 +251,106 @@ fn secrets_of_a_check_are_not_told() {
         change.in_short().contains("query = \"up\"") && !told.contains("secret") && !told.contains("other@"),
         "{told}"
     );
+}
+
+impl Server {
+    fn commit(&mut self, action: ChangeAction, name: &str, address: &str) -> Result<(), CommitError> {
+        let values = vec![RecordData::parse(RecordType::A, address).unwrap()];
+        let record_set = ResourceRecordSet {
+            name: Name::parse(name).unwrap(),
+            record_type: RecordType::A,
+            set_identifier: None,
+            routing_policy: RoutingPolicy::Simple,
+            content: Content::Records { ttl: 10, values },
+            health_check: None,
+        };
+        let batch = ChangeBatch { comment: None, changes: vec![RecordChange { action, record_set }] };
+        let author = Author { name: "a test".to_owned(), operation: "ATest".to_owned() };
+        let id = ObjectId::HostedZone(HostedZoneId("ZONE".to_owned()));
+        let commit = Commit { id, expected: None, change: Change::RecordSets(batch), author, submission: None };
+        let request = CommitRequest { generation: 1, base: self.base.clone(), slots: Slots::default(), commit };
+        let outcome = super::commit(&self.settings, &self.sources, &self.sources, request);
+        for loaded in outcome.loaded {
+            self.base = loaded.result.unwrap_or_else(|refused| panic!("{refused}")).base;
+        }
+        let (config, _) = outcome.result?;
+        self.base = config.base;
+        Ok(())
+    }
+
+    fn text(&self, path: &str) -> String {
+        match self.sources.text(Path::new(path)).unwrap() {
+            Contents::Text { source, .. } => source.text.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Whether the edit of the last change leaves the places of the record sets known.
+    fn has_index(&self) -> bool {
+        let file = self.base.file(Path::new("zones/one.toml")).unwrap();
+        self.base.models.of(file.source_hash).is_some_and(|model| model.index.is_some())
+    }
+}
+
+/// After every change, also next to edits by hand, the server has what it would have after a start.
+#[test]
+fn a_change_leaves_what_a_start_would_load() {
+    let one =
+        format!("id = 'ZONE'\n{ONE}\n# Second.\n[[record]]\nname = 'b'\ntype = 'A'\nttl = 1\nvalues = ['192.0.2.2']\n");
+    let path = "zones/one.toml";
+    let mut server = started(&[("fiftythree.toml", SETTINGS), (path, &one), ("zones/check.toml", CHECK)]);
+    let check = |server: &Server| {
+        let text = server.text(path);
+        let checks = server.text("zones/check.toml");
+        let fresh = started(&[("fiftythree.toml", SETTINGS), (path, &text), ("zones/check.toml", &checks)]);
+        let model = |server: &Server| server.base.zone_model(&HostedZoneId("ZONE".to_owned())).unwrap();
+        assert_eq!(model(server), model(&fresh), "{text}");
+        let [now, fresh] = [server, &fresh].map(|server| server.base.file(Path::new(path)).unwrap());
+        assert_eq!(now.zone.as_ref().unwrap().compiled, fresh.zone.as_ref().unwrap().compiled, "{text}");
+        let parts = |file: &LoadedFile| {
+            let zone = file.zone.as_ref().unwrap();
+            (file.source_hash, file.bytes, file.may_define, file.warnings.len(), zone.records, zone.example.clone())
+        };
+        assert_eq!(parts(now), parts(fresh), "{text}");
+    };
+    let changes = [
+        (ChangeAction::Create, "c.one.test", "192.0.2.3"),
+        (ChangeAction::Upsert, "b.one.test", "192.0.2.4"),
+        (ChangeAction::Create, "a.b.one.test", "192.0.2.5"),
+        (ChangeAction::Delete, "c.one.test", "192.0.2.3"),
+        (ChangeAction::Upsert, "*.one.test", "192.0.2.6"),
+    ];
+    for (action, name, address) in changes {
+        server.commit(action, name, address).unwrap();
+        assert!(server.has_index());
+        check(&server);
+    }
+    // A check gets another id: a record that names it then refers to that.
+    let text = server.text(path).replace("name = 'b'\n", "name = 'b'\nhealth_check = 'blue'\n");
+    server.sources.write(
+        path,
+        text.replace("[[record]]\nname = 'b'", "[[record]]\nset_identifier = 'b'\nweight = 1\nname = 'b'"),
+    );
+    server.commit(ChangeAction::Create, "e.one.test", "192.0.2.1").unwrap();
+    server.commit(ChangeAction::Create, "f.one.test", "192.0.2.1").unwrap();
+    assert!(server.has_index());
+    check(&server);
+    let other = "id = '7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c11'\nname = 'blue'";
+    server.sources.write("zones/check.toml", CHECK.replace("name = 'blue'", other));
+    server.reload();
+    server.commit(ChangeAction::Create, "g.one.test", "192.0.2.1").unwrap();
+    check(&server);
+    // What is saved by hand is loaded before the next change, and its comments stay.
+    server.sources.write(path, format!("{}\n# By hand.\n", server.text(path)).replace("192.0.2.6", "192.0.2.7"));
+    server.commit(ChangeAction::Create, "d.one.test", "192.0.2.8").unwrap();
+    check(&server);
+    server.commit(ChangeAction::Delete, "*.one.test", "192.0.2.6").unwrap_err();
+    server.commit(ChangeAction::Delete, "*.one.test", "192.0.2.7").unwrap();
+    check(&server);
+    let text = server.text(path);
+    assert!(text.contains("# By hand.") && text.contains("# Second.") && text.contains("192.0.2.8"), "{text}");
+    server.sources.write(path, format!("{text}name = 'twice'\n"));
+    let refused = server.commit(ChangeAction::Upsert, "b.one.test", "192.0.2.9").unwrap_err().to_string();
+    assert!(refused.starts_with("the file has to be corrected first"), "{refused}");
+    assert_eq!(server.text(path), format!("{text}name = 'twice'\n"));
 }

@@ -4,12 +4,13 @@
 //! reason why there is none. Nothing is changed then (API
 //! ChangeResourceRecordSets).
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 
-use super::rules::{describe_key, target_not_found};
+use super::rules::{describe_key, target_not_found, violations_near};
 use super::{
     CidrCollection, Content, Field, HostedZone, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet,
     Severity, Violation, violations,
@@ -178,16 +179,32 @@ impl HostedZone {
         collections: &[CidrCollection],
         udp_payload_max: u16,
     ) -> Result<HostedZone, Vec<ChangeError>> {
-        let mut errors = batch.limits();
-        let mut draft = Draft::of(self);
-        for change in &batch.changes {
-            draft.make(change, &mut errors);
+        let draft = Draft::made(self, batch)?;
+        let after = draft.after();
+        let mut errors = draft.early_aliases(batch);
+        errors.extend(draft.violations(&after, collections, udp_payload_max));
+        if errors.is_empty() { Ok(after) } else { Err(errors) }
+    }
+
+    /// The same for a zone without any [`violations`]: only what the batch can break is checked.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HostedZone::apply`].
+    pub fn apply_to_sound(
+        &self,
+        batch: &ChangeBatch,
+        collections: &[CidrCollection],
+        udp_payload_max: u16,
+    ) -> Result<HostedZone, Vec<ChangeError>> {
+        let draft = Draft::made(self, batch)?;
+        let after = draft.after();
+        let mut errors = draft.early_aliases(batch);
+        if errors.is_empty() && draft.breaks_nothing(&after, collections, udp_payload_max) {
+            return Ok(after);
         }
-        if errors.is_empty() {
-            errors = draft.early_aliases(batch);
-            errors.extend(draft.violations(collections, udp_payload_max));
-        }
-        if errors.is_empty() { Ok(draft.finish()) } else { Err(errors) }
+        errors.extend(draft.violations(&after, collections, udp_payload_max));
+        if errors.is_empty() { Ok(after) } else { Err(errors) }
     }
 }
 
@@ -216,18 +233,26 @@ impl ChangeBatch {
 /// A zone while a batch is applied.
 struct Draft<'z> {
     zone: &'z HostedZone,
-    /// Existing sets at their positions, `None` where one is deleted; then new ones.
-    sets: Vec<Option<ResourceRecordSet>>,
+    /// The positions of the sets whose names are in the batch; new ones follow the existing ones.
     positions: HashMap<RecordSetKey, usize>,
+    /// What is at the positions that the batch changed; `None` if it is deleted.
+    changed: BTreeMap<usize, Option<Arc<ResourceRecordSet>>>,
     /// What the batch did to each key so far.
     done: HashMap<RecordSetKey, ChangeAction>,
 }
 
 impl<'z> Draft<'z> {
-    fn of(zone: &'z HostedZone) -> Draft<'z> {
-        let mut positions = HashMap::with_capacity(zone.record_sets.len());
-        positions.extend(zone.record_sets.iter().enumerate().map(|(at, set)| (set.key(), at)));
-        Draft { zone, sets: zone.record_sets.iter().cloned().map(Some).collect(), positions, done: HashMap::new() }
+    /// The zone with the changes of the batch, whose rules are not checked yet.
+    fn made(zone: &'z HostedZone, batch: &ChangeBatch) -> Result<Draft<'z>, Vec<ChangeError>> {
+        let mut errors = batch.limits();
+        let names: HashSet<&Name> = batch.changes.iter().map(|change| &change.record_set.name).collect();
+        let named = zone.record_sets.iter().enumerate().filter(|(_, set)| names.contains(&set.name));
+        let positions = named.map(|(at, set)| (set.key(), at)).collect();
+        let mut draft = Draft { zone, positions, changed: BTreeMap::new(), done: HashMap::new() };
+        for change in &batch.changes {
+            draft.make(change, &mut errors);
+        }
+        if errors.is_empty() { Ok(draft) } else { Err(errors) }
     }
 
     fn make(&mut self, change: &Change, errors: &mut Vec<ChangeError>) {
@@ -241,34 +266,58 @@ impl<'z> Draft<'z> {
         }
         self.done.insert(key.clone(), *action);
         let position = self.positions.get(&key).copied();
-        let existing = position.and_then(|at| self.sets[at].as_ref());
-        match (action, existing) {
+        match (action, position.and_then(|at| self.at(at))) {
             (ChangeAction::Create, Some(_)) => errors.push(ChangeError::AlreadyExists(key)),
             (ChangeAction::Delete, None) => errors.push(ChangeError::NotFound(key)),
             (ChangeAction::Delete, Some(set)) if !set.matches(record_set) => {
                 errors.push(ChangeError::DoesNotMatch(key));
             }
             (ChangeAction::Delete, Some(_)) => self.put(key, position, None),
-            (ChangeAction::Create | ChangeAction::Upsert, _) => self.put(key, position, Some(record_set.clone())),
+            (ChangeAction::Create | ChangeAction::Upsert, _) => self.put(key, position, Some(record_set)),
         }
     }
 
-    fn put(&mut self, key: RecordSetKey, position: Option<usize>, set: Option<ResourceRecordSet>) {
-        if let Some(at) = position {
-            self.sets[at] = set;
-        } else {
-            self.positions.insert(key, self.sets.len());
-            self.sets.push(set);
+    fn at(&self, at: usize) -> Option<&Arc<ResourceRecordSet>> {
+        self.changed.get(&at).map_or_else(|| self.zone.record_sets.get(at), Option::as_ref)
+    }
+
+    fn put(&mut self, key: RecordSetKey, position: Option<usize>, set: Option<&ResourceRecordSet>) {
+        let at = position.unwrap_or_else(|| self.count());
+        self.positions.insert(key, at);
+        // An UPSERT of what is there already changes nothing.
+        let as_before = self.zone.record_sets.get(at).filter(|before| Some(&***before) == set);
+        let set = as_before.cloned().or_else(|| set.cloned().map(Arc::new));
+        self.changed.insert(at, set);
+    }
+
+    /// The number of positions.
+    fn count(&self) -> usize {
+        self.changed.last_key_value().map_or(0, |(at, _)| at + 1).max(self.zone.record_sets.len())
+    }
+
+    fn sets(&self) -> impl Iterator<Item = &Arc<ResourceRecordSet>> {
+        (0..self.count()).filter_map(|at| self.at(at))
+    }
+
+    /// Whether a sound zone has no violations after the batch either.
+    fn breaks_nothing(&self, after: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> bool {
+        if after.record_sets.len() > MAX_RECORD_SETS.max(self.zone.record_sets.len()) {
+            return false;
         }
+        let is_required = |set: &&ResourceRecordSet| matches!(set.record_type, RecordType::Soa | RecordType::Ns);
+        let old = self.changed.keys().filter_map(|at| self.zone.record_sets.get(*at));
+        let new = self.changed.values().flatten();
+        let touched: Vec<&ResourceRecordSet> = old.chain(new).map(|set| &**set).collect();
+        !touched.iter().any(is_required) && violations_near(after, &touched, collections, udp_payload_max).is_empty()
     }
 
     /// The rules that the final state breaks. A rule about several sets blames the last of them, so
     /// the sets of the batch come after the others.
-    fn violations(&self, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<ChangeError> {
-        let is_changed = |set: &&ResourceRecordSet| self.done.contains_key(&set.key());
-        let (mut changed, mut sets): (Vec<_>, Vec<_>) = self.sets.iter().flatten().partition(is_changed);
+    fn violations(&self, after: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<ChangeError> {
+        let is_changed = |set: &&Arc<ResourceRecordSet>| self.done.contains_key(&set.key());
+        let (mut changed, mut sets): (Vec<_>, Vec<_>) = self.sets().partition(is_changed);
         sets.append(&mut changed);
-        let zone = self.with(sets.into_iter().cloned().collect());
+        let zone = after.with_record_sets(sets.into_iter().cloned().collect());
         let lacks =
             |record_type| !zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == record_type);
         let required = [(RecordType::Soa, ChangeError::NoSoa), (RecordType::Ns, ChangeError::NoApexNs)];
@@ -321,34 +370,18 @@ impl<'z> Draft<'z> {
         errors
     }
 
-    fn finish(mut self) -> HostedZone {
-        let sets = std::mem::take(&mut self.sets);
-        self.with(sets.into_iter().flatten().collect())
-    }
-
-    /// The zone with these record sets, and with the default addresses and the settings of groups that
-    /// are left.
-    fn with(&self, record_sets: Vec<ResourceRecordSet>) -> HostedZone {
-        let zone = self.zone;
-        let mut after = HostedZone {
-            id: zone.id.clone(),
-            name: zone.name.clone(),
-            comment: zone.comment.clone(),
-            vpcs: zone.vpcs.clone(),
-            vpc_regions: zone.vpc_regions.clone(),
-            caller_reference: zone.caller_reference.clone(),
-            tags: zone.tags.clone(),
-            record_sets,
-            record_groups: Vec::new(),
-            default_addresses: Vec::new(),
-        };
-        let left = zone.default_addresses.iter().filter(|set| after.lacks_address(set));
+    /// The zone with its new record sets, and with the default addresses and the settings of groups
+    /// that are left.
+    fn after(&self) -> HostedZone {
+        let mut after = self.zone.with_record_sets(self.sets().cloned().collect());
+        let left = self.zone.default_addresses.iter().filter(|set| after.lacks_address(set));
         after.default_addresses = left.cloned().collect();
         // Most zones have no such settings.
-        if !zone.record_groups.is_empty() {
+        if !after.record_groups.is_empty() {
             let groups: HashSet<(&Name, RecordType)> =
                 after.answered_sets().map(|set| (&set.name, set.record_type)).collect();
-            let left = zone.record_groups.iter().filter(|group| groups.contains(&(&group.name, group.record_type)));
+            let left = self.zone.record_groups.iter();
+            let left = left.filter(|group| groups.contains(&(&group.name, group.record_type)));
             after.record_groups = left.cloned().collect();
         }
         after
@@ -403,7 +436,7 @@ mod tests {
             vpc_regions: Vec::new(),
             caller_reference: None,
             tags: Default::default(),
-            record_sets: [&[soa, ns], sets].concat(),
+            record_sets: [&[soa, ns], sets].concat().into_iter().map(Arc::new).collect(),
             record_groups: Vec::new(),
             default_addresses: Vec::new(),
         }
@@ -416,6 +449,9 @@ mod tests {
 
     fn apply(zone: &HostedZone, changes: &[(ChangeAction, ResourceRecordSet)]) -> Result<HostedZone, Vec<String>> {
         let applied = zone.apply(&batch(changes), &[], 1232);
+        if violations(zone, &[], 1232).is_empty() {
+            assert_eq!(zone.apply_to_sound(&batch(changes), &[], 1232), applied);
+        }
         applied.map_err(|errors| errors.iter().map(ToString::to_string).collect())
     }
 
@@ -512,7 +548,7 @@ mod tests {
         let before = zone(std::slice::from_ref(&simple));
         let (blue, green) = (weighted("a.lab.test", "blue", 1), weighted("a.lab.test", "green", 2));
         let after = apply(&before, &[(Delete, simple), (Create, blue.clone()), (Create, green.clone())]).unwrap();
-        assert_eq!(after.record_sets[2..], [blue.clone(), green]);
+        assert_eq!(after.record_sets[2..], [blue.clone(), green].map(Arc::new));
         let message = "RRSet with DNS name a.lab.test., type A, SetIdentifier blue cannot be created as a non-weighted set \
                        exists with the same name and type.";
         refused(&before, &[(Create, blue)], &[message]);
@@ -534,10 +570,10 @@ mod tests {
     #[test]
     fn the_default_sets_can_be_replaced_but_not_deleted() {
         let before = zone(&[]);
-        let [soa, ns] = &before.record_sets[..] else { panic!() };
+        let [soa, ns] = [0, 1].map(|at| ResourceRecordSet::clone(&before.record_sets[at]));
         let no_soa = "A HostedZone must contain exactly one SOA record.";
         let no_ns = "A HostedZone must contain at least one NS record for the zone itself.";
-        refused(&before, &[(Delete, soa.clone()), (Delete, ns.clone())], &[no_soa, no_ns]);
+        refused(&before, &[(Delete, soa), (Delete, ns)], &[no_soa, no_ns]);
         let new = set("lab.test", RecordType::Ns, &["ns2.lab.test."]);
         assert!(apply(&before, &[(Upsert, new)]).is_ok());
     }
@@ -668,7 +704,7 @@ mod tests {
                 let (applied, expected) = (apply(&zone, changes), naive(&list, changes));
                 prop_assert_eq!(applied.is_ok(), expected.is_some(), "{:?}: {:?}", changes, applied);
                 if let (Ok(after), Some(after_list)) = (applied, expected) {
-                    prop_assert_eq!(by_key(after.record_sets[2..].to_vec()), by_key(after_list.clone()));
+                    prop_assert_eq!(by_key(after.record_sets[2..].iter().map(|set| (**set).clone()).collect()), by_key(after_list.clone()));
                     (zone, list) = (after, after_list);
                 }
             }

@@ -43,7 +43,7 @@ pub use record::{
     UnknownRecordType,
 };
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
-pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, violations};
+pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, violations, violations_near};
 pub use secret::Secret;
 pub use tags::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character};
 pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy, ZoneClaims, ZoneConflict, ZoneIdentity};

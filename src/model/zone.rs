@@ -1,6 +1,7 @@
 //! Hosted zones.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Content, Name, RecordData, RecordType, Region, ResourceRecordSet, Tags, VpcId};
@@ -26,8 +27,9 @@ pub struct HostedZone {
     pub caller_reference: Option<String>,
     /// The user's tags.
     pub tags: Tags,
-    /// All record sets, in the order they were written; SOA and apex NS are always there.
-    pub record_sets: Vec<ResourceRecordSet>,
+    /// All record sets, in the order they were written; SOA and apex NS are always there. States of
+    /// a zone share those that do not differ.
+    pub record_sets: Vec<Arc<ResourceRecordSet>>,
     /// Settings for groups beyond Route 53's; most groups have none.
     pub record_groups: Vec<RecordGroup>,
     /// Addresses of this server's name servers that the zone has no record sets for. They are in
@@ -45,6 +47,9 @@ pub struct ZoneIdentity {
     /// The VPCs of a private zone; empty for a public zone.
     pub vpcs: Vec<VpcId>,
 }
+
+/// Record sets in the order of their zone.
+type RecordSets<'z> = &'z [Arc<ResourceRecordSet>];
 
 impl ZoneIdentity {
     /// Whether only one of both zones can be served ([`ZoneClaims`]).
@@ -146,6 +151,51 @@ impl HostedZone {
         ZoneIdentity { id: self.id.clone(), name: self.name.clone(), vpcs: self.vpcs.clone() }
     }
 
+    /// Whether everything but the record sets is the same. Default addresses follow from them and the
+    /// settings.
+    pub fn has_same_members(&self, other: &HostedZone) -> bool {
+        let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = self;
+        let HostedZone { record_sets: _, record_groups, default_addresses: _, .. } = self;
+        *id == other.id
+            && *name == other.name
+            && *comment == other.comment
+            && *vpcs == other.vpcs
+            && *vpc_regions == other.vpc_regions
+            && *caller_reference == other.caller_reference
+            && *tags == other.tags
+            && *record_groups == other.record_groups
+    }
+
+    /// The record sets of both states without those at the beginning and the end that are the same,
+    /// and the position of the first of them. After a change of few record sets these are few.
+    pub fn differing_sets<'z>(&'z self, after: &'z HostedZone) -> (usize, RecordSets<'z>, RecordSets<'z>) {
+        let is_same =
+            |(one, other): &(&Arc<ResourceRecordSet>, &Arc<ResourceRecordSet>)| Arc::ptr_eq(one, other) || one == other;
+        let (old, new) = (&self.record_sets[..], &after.record_sets[..]);
+        let start = old.iter().zip(new).take_while(is_same).count();
+        let (old, new) = (&old[start..], &new[start..]);
+        let end = old.iter().rev().zip(new.iter().rev()).take_while(is_same).count();
+        (start, &old[..old.len() - end], &new[..new.len() - end])
+    }
+
+    /// The zone with other record sets.
+    pub fn with_record_sets(&self, record_sets: Vec<Arc<ResourceRecordSet>>) -> HostedZone {
+        let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = self;
+        let HostedZone { record_sets: _, record_groups, default_addresses, .. } = self;
+        HostedZone {
+            id: id.clone(),
+            name: name.clone(),
+            comment: comment.clone(),
+            vpcs: vpcs.clone(),
+            vpc_regions: vpc_regions.clone(),
+            caller_reference: caller_reference.clone(),
+            tags: tags.clone(),
+            record_sets,
+            record_groups: record_groups.clone(),
+            default_addresses: default_addresses.clone(),
+        }
+    }
+
     /// True when the zone is served only to clients in its VPCs.
     pub fn is_private(&self) -> bool {
         !self.vpcs.is_empty()
@@ -153,12 +203,12 @@ impl HostedZone {
 
     /// Everything that is answered: the record sets and the default addresses.
     pub fn answered_sets(&self) -> impl Iterator<Item = &ResourceRecordSet> {
-        self.record_sets.iter().chain(&self.default_addresses)
+        self.record_sets.iter().map(|set| &**set).chain(&self.default_addresses)
     }
 
     /// The targets of the zone's own NS set.
     pub fn name_servers(&self) -> impl Iterator<Item = Name> {
-        let is_apex_ns = |set: &&ResourceRecordSet| set.record_type == RecordType::Ns && set.name == self.name;
+        let is_apex_ns = |set: &&Arc<ResourceRecordSet>| set.record_type == RecordType::Ns && set.name == self.name;
         let values = self.record_sets.iter().filter(is_apex_ns).flat_map(|set| match &set.content {
             Content::Records { values, .. } => values.as_slice(),
             Content::Alias(_) => &[],
@@ -174,6 +224,6 @@ impl HostedZone {
         };
         set.name.is_within(&self.name)
             && self.name_servers().any(|name| name == set.name)
-            && !self.record_sets.iter().any(is_taken)
+            && !self.record_sets.iter().any(|other| is_taken(other))
     }
 }

@@ -35,6 +35,11 @@ pub(crate) trait Snapshot {
     /// What [`HostedZone::default_addresses`] are for this zone.
     fn default_addresses(&self, zone: &HostedZone) -> Vec<ResourceRecordSet>;
 
+    /// Whether the rules are known to have nothing against a zone, not even a warning.
+    fn is_sound(&self, _: &HostedZoneId) -> bool {
+        false
+    }
+
     /// The size of UDP responses that record sets must fit into.
     fn udp_payload_max(&self) -> u16;
 }
@@ -124,7 +129,7 @@ fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, Com
     check_conflicts(&zones, zone)?;
     let mut zone = zone.clone();
     let defaults = objects.default_record_sets(&zone);
-    zone.record_sets.splice(0..0, defaults);
+    zone.record_sets.splice(0..0, defaults.into_iter().map(Arc::new));
     if !zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == RecordType::Soa) {
         let message = format!("{} is too long: the names of its name server and its SOA do not fit", zone.name);
         return Err(refusal(ErrorCode::InvalidDomainName, message));
@@ -217,7 +222,12 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
     if let Some(unknown) = checks.find(|id| !objects.health_checks().iter().any(|check| check.id == **id)) {
         return Err(refusal(ErrorCode::NoSuchHealthCheck, no_such_check(&unknown.0)));
     }
-    let applied = zone.apply(batch, objects.cidr_collections(), objects.udp_payload_max());
+    let (collections, limit) = (objects.cidr_collections(), objects.udp_payload_max());
+    let applied = if objects.is_sound(&zone.id) {
+        zone.apply_to_sound(batch, collections, limit)
+    } else {
+        zone.apply(batch, collections, limit)
+    };
     let mut zone = applied.map_err(|errors| {
         let messages = errors.iter().map(ToString::to_string).collect();
         Refusal { code: ErrorCode::InvalidChangeBatch, messages }

@@ -299,7 +299,7 @@ mod tests {
         let zone = lab([]);
         let events = ObjectEvents::default();
         let _watcher = events.watch(None);
-        let set: ResourceRecordSet = zone.record_sets[0].clone();
+        let set: ResourceRecordSet = (*zone.record_sets[0]).clone();
         let change = RecordChange { action: ChangeAction::Upsert, record_set: set };
         let batch = ChangeBatch { comment: None, changes: vec![change; MOST_RECORD_CHANGES / 4] };
         let change = Arc::new(Change::RecordSets(batch));

@@ -195,10 +195,11 @@ impl Replacement<'_> {
     /// save meanwhile: in the end the file has what was saved last.
     fn check_what_came_out(&self) -> Result<(), ReplaceError> {
         let came_out = || fs::read(self.beside).map_err(ReplaceError::NotRestored);
-        let (mut put, mut saved) = (self.text.as_bytes().to_vec(), came_out()?);
+        let mut saved = came_out()?;
         if saved == self.read.as_bytes() {
             return Ok(());
         }
+        let mut put = self.text.as_bytes().to_vec();
         for _ in 0..EXCHANGES {
             self.disk.exchange(self.beside, self.path).map_err(ReplaceError::NotRestored)?;
             let out = came_out()?;

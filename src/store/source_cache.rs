@@ -30,6 +30,11 @@ impl SourceHash {
         ((self.length as u128) << 64) | u128::from(self.hash)
     }
 
+    /// The length of the source.
+    pub(crate) fn bytes(self) -> usize {
+        self.length
+    }
+
     /// The hash of `text`.
     pub(crate) fn of(text: &str) -> SourceHash {
         SourceHash { length: text.len(), hash: FixedState::default().hash_one(text) }

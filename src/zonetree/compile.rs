@@ -6,6 +6,7 @@
 //! the end.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
@@ -59,7 +60,7 @@ impl Zone {
             },
             health_check: None,
         };
-        let record_sets = apex.map(set).into();
+        let record_sets = apex.map(set).map(Arc::new).into();
         let zone = HostedZone {
             id,
             name,
@@ -130,7 +131,8 @@ impl<'m> Names<'m> {
         let first = child;
         loop {
             let rest = &labels[1 + usize::from(labels[0])..];
-            let known = self.numbers.get(rest).copied();
+            // Most names are right below the apex.
+            let known = if rest.is_empty() { Some(0) } else { self.numbers.get(rest).copied() };
             let parent = known.unwrap_or_else(|| self.add(rest, Some(first)));
             self.list[child as usize].parent = parent;
             if labels.starts_with(&[1, b'*']) {
@@ -357,7 +359,8 @@ impl Builder<'_> {
     /// Writes the group of these sets: into the arena if it is plain, otherwise into the lists.
     fn group(&mut self, sets: Range<usize>) -> GroupIndex {
         let first = self.names.sets[sets.start];
-        let rules = self.rules.get(&(&first.name, first.record_type)).copied();
+        let has_rules = !self.rules.is_empty();
+        let rules = has_rules.then(|| self.rules.get(&(&first.name, first.record_type)).copied()).flatten();
         if sets.len() == 1
             && rules.is_none()
             && let Some((ttl, values)) = self.plain(first)

@@ -1,5 +1,6 @@
 //! Zones for unit tests; each record set is one line.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::health::CheckSlot;
@@ -19,7 +20,7 @@ pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> H
         vpc_regions: Vec::new(),
         caller_reference: None,
         tags: Default::default(),
-        record_sets: apex.into_iter().map(set).chain(record_sets).collect(),
+        record_sets: apex.into_iter().map(set).chain(record_sets).map(Arc::new).collect(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
     }

@@ -43,6 +43,12 @@ pub(super) struct Edits<'t> {
     edits: Vec<(Range<usize>, String)>,
 }
 
+/// One edit: what it replaces, and where what replaces it is in the changed text.
+pub(super) struct Edited {
+    pub(super) old: Range<usize>,
+    pub(super) new: Range<usize>,
+}
+
 impl<'t> Edits<'t> {
     pub(super) fn of(text: &'t str) -> Edits<'t> {
         let ends_inside_a_line = !text.is_empty() && !text.ends_with('\n');
@@ -54,14 +60,20 @@ impl<'t> Edits<'t> {
         self.edits.push((block.clone(), with));
     }
 
-    /// Removes a block with the comment right above it, and the blank lines that it leaves.
+    /// Removes a block with what belongs to it.
     pub(super) fn remove(&mut self, block: &Block) {
+        self.edits.push((self.with_comment(block), String::new()));
+    }
+
+    /// A block with the comment right above it, and the blank lines that it leaves when it is
+    /// removed.
+    pub(super) fn with_comment(&self, block: &Block) -> Range<usize> {
         let (start, mut end) = (start_of_comment(self.text, block.start), block.end);
         let before = self.text[..start].lines().next_back().unwrap_or_default();
         if before.trim().is_empty() {
             end += blank_lines(&self.text[end..]);
         }
-        self.edits.push((start..end, String::new()));
+        start..end
     }
 
     /// Adds a block after another one, or at the end of the file.
@@ -75,25 +87,34 @@ impl<'t> Edits<'t> {
             added.push('\n');
         }
         added.push_str(block);
-        if self.text.contains("\r\n") {
+        if memchr::memmem::find(self.text.as_bytes(), b"\r\n").is_some() {
             added = added.replace('\n', "\r\n");
         }
         self.edits.push((at..at, added));
     }
 
     /// The changed text.
-    pub(super) fn finish(mut self) -> String {
+    pub(super) fn finish(self) -> String {
+        self.finish_with_spans().0
+    }
+
+    /// The changed text, and where each edit is in it, in order.
+    pub(super) fn finish_with_spans(mut self) -> (String, Vec<Edited>) {
         // Stable: what is added at one position keeps its order, after what is replaced or removed
         // there.
         self.edits.sort_by_key(|(range, _)| (range.start, range.end));
-        let (mut changed, mut at) = (String::with_capacity(self.text.len()), 0);
-        for (range, with) in &self.edits {
-            changed.push_str(self.text.get(at..range.start).unwrap_or_default());
-            changed.push_str(with);
-            at = at.max(range.end);
+        let added: usize = self.edits.iter().map(|(_, with)| with.len()).sum();
+        let (mut changed, mut at) = (String::with_capacity(self.text.len() + added), 0);
+        let mut edited = Vec::with_capacity(self.edits.len());
+        for (old, with) in self.edits {
+            changed.push_str(self.text.get(at..old.start).unwrap_or_default());
+            let start = changed.len();
+            changed.push_str(&with);
+            at = at.max(old.end);
+            edited.push(Edited { old, new: start..changed.len() });
         }
         changed.push_str(&self.text[at..]);
-        changed
+        (changed, edited)
     }
 }
 

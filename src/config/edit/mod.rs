@@ -2,14 +2,16 @@
 //!
 //! In most files each `[[record]]` is a block of lines ([`blocks`]). Only the blocks of changed
 //! record sets are edited, and in them only the changed members ([`record`]): comments, order and
-//! layout stay. A file with another structure, such as an inline list of records, is edited as one
-//! document, which takes longer.
+//! layout stay. Where the blocks are known from the edit before, the rest of the file is not read
+//! ([`indexed`]). A file with another structure, such as an inline list of records, is edited as
+//! one document, which takes longer.
 
 mod blocks;
 mod collection;
 mod document;
 mod file_name;
 mod health_check;
+mod indexed;
 mod members;
 mod pin;
 mod record;
@@ -34,6 +36,7 @@ pub use collection::edit_cidr_collection;
 use document::{parse, push, remove_all, table_at};
 pub use file_name::zone_file_name;
 pub use health_check::edit_health_check;
+pub use indexed::{IndexedEdit, IndexedFile, RecordIndex, zone_with_index};
 pub use pin::pin_health_check;
 pub use toml_text::{cidr_collection_text, health_check_text, record_group_text, record_set_text, zone_members_text};
 pub use without_zone::without_zone;
@@ -108,17 +111,18 @@ struct Difference<'z> {
 
 impl<'z> Difference<'z> {
     fn between(before: &'z HostedZone, after: &'z HostedZone) -> Difference<'z> {
+        let (_, old_sets, new_sets) = before.differing_sets(after);
         let mut old: HashMap<RecordSetKey, &ResourceRecordSet> =
-            before.record_sets.iter().map(|set| (set.key(), set)).collect();
+            old_sets.iter().map(|set| (set.key(), &**set)).collect();
         let (mut changed, mut added) = (Vec::new(), Vec::new());
-        for set in &after.record_sets {
+        for set in new_sets.iter().map(|set| &**set) {
             match old.remove(&set.key()) {
                 Some(old) if old != set => changed.push((old, set)),
                 Some(_) => {}
                 None => added.push(set),
             }
         }
-        let removed = before.record_sets.iter().map(ResourceRecordSet::key).filter(|key| old.contains_key(key));
+        let removed = old_sets.iter().map(|set| set.key()).filter(|key| old.contains_key(key));
         let left = |name: &Name, record_type: RecordType| {
             after.record_groups.iter().any(|group| group.name == *name && group.record_type == record_type)
         };
@@ -146,9 +150,27 @@ impl<'z> Difference<'z> {
         }
         self.changed.retain(|(_, new)| !is_default(&new.key()));
         let listed: HashSet<RecordSetKey> = self.added.iter().map(|set| set.key()).collect();
-        let defaults = after.record_sets.iter().filter(|set| is_default(&set.key()) && !listed.contains(&set.key()));
+        let defaults = after
+            .record_sets
+            .iter()
+            .map(|set| &**set)
+            .filter(|set| is_default(&set.key()) && !listed.contains(&set.key()));
         self.added.extend(defaults);
     }
+}
+
+/// The block of one record with its changed members.
+fn updated(
+    block: &str,
+    old: &ResourceRecordSet,
+    new: &ResourceRecordSet,
+    zone: &Name,
+    references: &References<'_>,
+) -> Result<String, EditError> {
+    let mut document = parse(block)?;
+    let table = table_at(&mut document, "record", 0)?;
+    record::update(table, old, new, zone, references);
+    Ok(document::print(&document, block))
 }
 
 /// Whether `default_records` makes sets like this one: SOA and NS.
@@ -177,7 +199,7 @@ impl Editor<'_> {
         }
         for (old, new) in &self.difference.changed {
             let block = self.block(records, &old.key())?;
-            edits.replace(block, self.updated(&text[block.clone()], old, new)?);
+            edits.replace(block, updated(&text[block.clone()], old, new, self.zone, self.references)?);
         }
         self.difference.added.iter().for_each(|set| self.add_block(&mut edits, records, set));
         Ok(edits.finish())
@@ -185,14 +207,6 @@ impl Editor<'_> {
 
     fn block<'b>(&self, records: &'b [Block], key: &RecordSetKey) -> Result<&'b Block, EditError> {
         self.positions.get(key).and_then(|&at| records.get(at)).ok_or(EditError::Changed)
-    }
-
-    /// The block of one record with its changed members.
-    fn updated(&self, block: &str, old: &ResourceRecordSet, new: &ResourceRecordSet) -> Result<String, EditError> {
-        let mut document = parse(block)?;
-        let table = table_at(&mut document, "record", 0)?;
-        record::update(table, old, new, self.zone, self.references);
-        Ok(document::print(&document, block))
     }
 
     fn add_block(&self, edits: &mut Edits<'_>, records: &[Block], set: &ResourceRecordSet) {

@@ -1,5 +1,7 @@
 //! Writes hosted zones: the members of a zone in its file, and the whole file of a new zone.
 
+use std::sync::Arc;
+
 use toml_edit::{Array, InlineTable, Item, TableLike, Value};
 
 use super::members::{self, Member, Members, string};
@@ -54,13 +56,13 @@ pub(super) fn head(zone: &HostedZone) -> Members {
 }
 
 /// The record sets without the default ones, or all if the settings would add others.
-fn written_sets<'z>(zone: &'z HostedZone, dns: &DnsSettings) -> Vec<&'z ResourceRecordSet> {
-    let without = |sets: Vec<ResourceRecordSet>| HostedZone { record_sets: sets, ..zone.clone() };
-    let defaults = default_record_sets(&without(Vec::new()), dns);
+fn written_sets<'z>(zone: &'z HostedZone, dns: &DnsSettings) -> Vec<&'z Arc<ResourceRecordSet>> {
+    let defaults = default_record_sets(&zone.with_record_sets(Vec::new()), dns);
     let rest: Vec<_> = zone.record_sets.iter().filter(|set| !defaults.contains(set)).collect();
-    let added = default_record_sets(&without(rest.iter().map(|set| (*set).clone()).collect()), dns);
+    let added = default_record_sets(&zone.with_record_sets(rest.iter().copied().cloned().collect()), dns);
     let left_out = zone.record_sets.len() - rest.len();
-    let is_same = added.len() == left_out && added.iter().all(|set| zone.record_sets.contains(set));
+    let is_same =
+        added.len() == left_out && added.iter().all(|set| zone.record_sets.iter().any(|other| **other == *set));
     if is_same { rest } else { zone.record_sets.iter().collect() }
 }
 
@@ -263,13 +265,13 @@ mod tests {
         let new = |zone: &HostedZone| {
             let text = new_zone_text(zone, &settings().dns, &References::default());
             let mut defined = read(&text);
-            let position = |set: &ResourceRecordSet| zone.record_sets.iter().position(|other| other == set);
-            defined.record_sets.sort_by_key(position);
+            let place = |set: &Arc<ResourceRecordSet>| zone.record_sets.iter().position(|other| other == set);
+            defined.record_sets.sort_by_key(place);
             assert_eq!(defined, *zone, "{text}");
             text
         };
         assert_eq!(new(&zone), "name = \"lab.test\"\nid = \"Z0123\"\ncaller_reference = \"r1\"\n");
-        let www = read(ZONE).record_sets[0].clone();
+        let www = read(ZONE).record_sets.swap_remove(0);
         zone.record_groups.push(RecordGroup {
             name: www.name.clone(),
             record_type: RecordType::A,
@@ -284,7 +286,7 @@ mod tests {
         assert_eq!((text.matches("[[record]]").count(), text.matches("[[record_group]]").count()), (1, 1), "{text}");
         // The SOA record names the default server.
         let ns = zone.record_sets.iter().position(|set| set.record_type == RecordType::Ns).unwrap();
-        zone.record_sets[ns] = ResourceRecordSet {
+        zone.record_sets[ns] = Arc::new(ResourceRecordSet {
             name: Name::parse("lab.test").unwrap(),
             record_type: RecordType::Ns,
             set_identifier: None,
@@ -294,7 +296,7 @@ mod tests {
                 values: vec![RecordData::parse(RecordType::Ns, "ns.elsewhere.test.").unwrap()],
             },
             health_check: None,
-        };
+        });
         zone.default_addresses.clear();
         assert_eq!(new(&zone).matches("[[record]]").count(), 3);
         zone.record_sets.retain(|set| set.record_type == RecordType::Soa || set.record_type == RecordType::Ns);

@@ -61,7 +61,7 @@ fn has_other_addresses(zone: &HostedZone, server: &Name) -> bool {
         set.name == *server
             || (!has_default_ns && set.name.is_wildcard() && set.name.parent().as_ref() == Some(&zone.name))
     };
-    zone.record_sets.iter().filter(is_address).any(answers)
+    zone.record_sets.iter().map(|set| &**set).filter(is_address).any(answers)
 }
 
 /// The default name server of a zone if it has a loopback address, because the server listens on
@@ -92,7 +92,8 @@ pub fn warn_of_loopback_name_servers<'z>(found: impl Iterator<Item = (&'z Path, 
 }
 
 fn apex_set(zone: &HostedZone, record_type: RecordType) -> Option<&ResourceRecordSet> {
-    zone.record_sets.iter().find(|set| set.record_type == record_type && set.name == zone.name)
+    let mut sets = zone.record_sets.iter().map(|set| &**set);
+    sets.find(|set| set.record_type == record_type && set.name == zone.name)
 }
 
 /// `ns1.<zone>` with the listen addresses. For the unspecified address the loopback address is

@@ -77,6 +77,16 @@ pub(super) fn read(root: &Entries<'_>, diagnostics: &mut Diagnostics<'_>) -> Dra
     Draft { zone, health_checks, child_health_checks, unread_references, collections }
 }
 
+/// Reads only the records of a zone with this name; `None` if one of them is unreadable.
+pub(super) fn read_records(
+    root: &Entries<'_>,
+    zone: &Name,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Vec<record::RecordDraft>> {
+    let root = Table::open(root, &keys::ZONE_FILE, 0..0, diagnostics);
+    root.tables("record", diagnostics).iter().map(|table| record::read(table, zone, diagnostics)).collect()
+}
+
 fn read_zone(
     root: &Table<'_>,
     unread_references: &mut Vec<(ReferenceKind, At<String>)>,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::super::diagnostic::{Diagnostic, Reference, Severity};
 use super::super::document::{self, Diagnostics};
 use super::super::table::At;
+use super::super::tree::Entries;
 use super::super::vpcs::vpc;
 use super::super::{Settings, SourceFile, id, words};
 use super::file::{Draft, WrittenVpc, ZoneDraft};
@@ -118,7 +119,7 @@ pub struct SharedDefinitions {
 #[derive(Debug)]
 pub struct ZoneReading {
     /// SOA and apex NS included; `None` when the file has none.
-    pub zone: Option<HostedZone>,
+    pub zone: Option<Arc<HostedZone>>,
     /// Warnings about the file.
     pub warnings: Vec<Diagnostic>,
 }
@@ -149,14 +150,44 @@ impl SharedDefinitions {
     /// [`read_zones`](super::read_zones) reports. The caller checks that no other file has the same
     /// zone.
     pub fn zone(&self, file: &SourceFile, origin: SourceOrigin, settings: &Settings) -> Option<ZoneReading> {
-        let (root, mut diagnostics) = document::parse(file);
+        let (root, diagnostics) = document::parse(file);
+        self.zone_of(root, diagnostics, origin, settings)
+    }
+
+    /// The same for a file that is parsed already.
+    pub(in super::super) fn zone_of(
+        &self,
+        root: Entries<'_>,
+        mut diagnostics: Diagnostics<'_>,
+        origin: SourceOrigin,
+        settings: &Settings,
+    ) -> Option<ZoneReading> {
         let draft = file::read(&root, &mut diagnostics);
         drop(root);
         let mut link = Link { diagnostics: vec![diagnostics], settings, known: &self.known };
         let read = |draft| link.zone((0, origin), draft, &self.cidr_collections, &mut ZoneClaims::default());
-        let zone = draft.zone.map(read);
+        let zone = draft.zone.map(read).map(Arc::new);
         let diagnostics = link.diagnostics.pop().expect("there is one file");
         (!diagnostics.has_error_since(0)).then(|| ZoneReading { zone, warnings: diagnostics.into_diagnostics() })
+    }
+
+    /// The record sets of a file of nothing else, in the zone `zone`. `None` if there is any
+    /// diagnostic about them alone.
+    pub(in super::super) fn records_of(
+        &self,
+        root: &Entries<'_>,
+        mut diagnostics: Diagnostics<'_>,
+        zone: &HostedZone,
+        settings: &Settings,
+    ) -> Option<Vec<ResourceRecordSet>> {
+        let mut records = file::read_records(root, &zone.name, &mut diagnostics)?;
+        let mut link = Link { diagnostics: vec![diagnostics], settings, known: &self.known };
+        for record in &mut records {
+            link.resolve(0, record, &zone.id, &self.cidr_collections);
+        }
+        let diagnostics = link.diagnostics.into_iter().flat_map(Diagnostics::into_diagnostics);
+        let is_clean = diagnostics.count() == 0 && !records.iter().any(|record| record.is_faulty);
+        is_clean.then(|| records.into_iter().map(|record| record.set).collect())
     }
 }
 
@@ -252,7 +283,7 @@ impl Link<'_, '_> {
         let mut record_sets = Vec::with_capacity(records.len());
         let records: Vec<Written> = background::yielding(records)
             .map(|record| {
-                record_sets.push(record.set);
+                record_sets.push(Arc::new(record.set));
                 Written { spans: record.spans, is_faulty: record.is_faulty }
             })
             .collect();
@@ -272,7 +303,7 @@ impl Link<'_, '_> {
         };
         let diagnostics = &mut self.diagnostics[at];
         match default_records::missing_sets(&zone, &self.settings.dns) {
-            Ok(sets) => zone.record_sets.extend(sets),
+            Ok(sets) => zone.record_sets.extend(sets.into_iter().map(Arc::new)),
             Err(error) => {
                 let diagnostic = diagnostics.error(draft.name.span.clone(), error.to_string());
                 diagnostic.label("too long").hint("write NS and SOA records for the zone");
@@ -424,7 +455,8 @@ fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violati
     }
     let is_target = |other: &ResourceRecordSet| other.name == alias.name && other.record_type == set.record_type;
     let is_refusable = set.record_type != RecordType::Ns && set.record_type != RecordType::Soa;
-    let is_dangling = alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(is_target);
+    let is_dangling =
+        alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(|set| is_target(set));
     if is_dangling {
         violation.severity = model::Severity::Warning;
         violation.message =

@@ -31,7 +31,7 @@ fn read(text: &str) -> Configuration {
 fn sets<'c>(configuration: &'c Configuration, name: &str, record_type: RecordType) -> Vec<&'c ResourceRecordSet> {
     let name = Name::parse(name).unwrap();
     let all = &configuration.zones[0].zone.record_sets;
-    all.iter().filter(|set| set.name == name && set.record_type == record_type).collect()
+    all.iter().map(|set| &**set).filter(|set| set.name == name && set.record_type == record_type).collect()
 }
 
 /// The default addresses of a name of the zone.
@@ -47,7 +47,7 @@ fn values(set: &ResourceRecordSet) -> (u32, Vec<String>) {
 
 fn record(rest: &str) -> ResourceRecordSet {
     let text = format!("name = \"lab.test\"\n[[record]]\n{rest}");
-    read(&text).zones[0].zone.record_sets[0].clone()
+    read(&text).zones[0].zone.record_sets[0].as_ref().clone()
 }
 
 fn policy(rest: &str) -> RoutingPolicy {

@@ -9,6 +9,7 @@
 mod alias;
 mod group;
 mod names;
+mod near;
 mod record_set;
 mod size;
 
@@ -18,6 +19,7 @@ use foldhash::{HashMap, HashMapExt};
 
 pub use alias::MAX_ALIAS_CHAIN;
 pub(super) use alias::target_not_found;
+pub use near::violations_near;
 
 use super::{
     CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet, WhenAllUnhealthy,

@@ -1,5 +1,6 @@
 //! Tests each rule with sets that break it and, where useful, with similar valid sets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -56,7 +57,7 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         vpc_regions: Vec::new(),
         caller_reference: None,
         tags: Default::default(),
-        record_sets: [&defaults, sets].concat(),
+        record_sets: [&defaults, sets].concat().into_iter().map(Arc::new).collect(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
     }
@@ -311,7 +312,7 @@ fn ns_soa_and_ds_are_simple() {
     let ds = set("sub.lab.test.", "DS", &["1 8 9 ab"]).with("a", latency("eu-west-1"));
     error(&[ds], 0, Field::Policy, "a record set of type DS cannot be latency");
     let mut zone = zone(&[]);
-    zone.record_sets[0] = zone.record_sets[0].clone().with("a", MultivalueAnswer);
+    zone.record_sets[0] = Arc::new((*zone.record_sets[0]).clone().with("a", MultivalueAnswer));
     assert_eq!(violations(&zone, &[], 1232)[0].message, "a record set of type SOA cannot be multivalue answer");
 }
 
@@ -320,14 +321,14 @@ fn soa_stands_at_the_apex_with_one_value() {
     let text = "ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400";
     error(&[set("sub.lab.test.", "SOA", &[text])], 0, Field::Type, "must be at the apex of the zone, lab.test.");
     let mut zone = zone(&[]);
-    zone.record_sets[0] = set("lab.test.", "SOA", &[text, &text.replace(" 1 ", " 2 ")]);
+    zone.record_sets[0] = set("lab.test.", "SOA", &[text, &text.replace(" 1 ", " 2 ")]).into();
     assert_eq!(violations(&zone, &[], 1232)[0].message, "a record set of type SOA must have exactly one value, not 2");
 }
 
 #[test]
 fn the_ns_set_of_a_zone_is_not_empty() {
     let mut zone = zone(&[]);
-    zone.record_sets[1] = set("lab.test.", "NS", &[]);
+    zone.record_sets[1] = set("lab.test.", "NS", &[]).into();
     let found = violations(&zone, &[], 1232);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].message, "A HostedZone must contain at least one NS record for the zone itself.");
