@@ -19,7 +19,7 @@ use crate::objects::CommitError;
 use crate::store::{Fingerprint, SettingsSource};
 
 use super::commit::{CommitOutcome, CommitRequest, commit};
-use super::thread::{Ended, on_a_thread};
+use super::thread::{Ended, Worker, on_a_thread};
 use super::{InMemorySources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load};
 
 /// How long a load may yield, in addition to four times its CPU time. Edits take effect within
@@ -118,6 +118,7 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
     let mut looks = tokio::time::interval(LOOK_AT_REPLACED);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_replaced = false;
+    let mut worker = Worker::default();
     loop {
         let job = tokio::select! {
             job = jobs.recv() => job,
@@ -131,7 +132,7 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
             Job::Load(request) => LoadEvent::Ended(run_one(&inputs, request, events.clone()).await),
             Job::Commit(request) => {
                 has_replaced = true;
-                LoadEvent::Committed(Box::new(commit_one(&inputs, *request).await))
+                LoadEvent::Committed(Box::new(commit_one(&inputs, *request, &mut worker).await))
             }
             Job::Keep(base) => {
                 keep_sources(base).await;
@@ -144,17 +145,17 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
     }
 }
 
-async fn commit_one(inputs: &LoadInputs, request: CommitRequest) -> CommitOutcome {
+async fn commit_one(inputs: &LoadInputs, request: CommitRequest, worker: &mut Worker) -> CommitOutcome {
     let generation = request.generation;
     let (settings, sources) = (Arc::clone(&inputs.settings), Arc::clone(&inputs.requested));
     let watched = Arc::clone(&inputs.edited);
     // If this is given up and the disk responds later, the watcher sees the file.
-    let why =
-        match on_a_thread(move || commit(&settings, &*sources, &*watched, request), UNRESPONSIVE_AFTER, || {}).await {
-            Ended::Done(outcome) => return outcome,
-            Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),
-            Ended::Failed(why) => why,
-        };
+    let work = move || commit(&settings, &*sources, &*watched, request);
+    let why = match worker.run(work, UNRESPONSIVE_AFTER).await {
+        Ended::Done(outcome) => return outcome,
+        Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),
+        Ended::Failed(why) => why,
+    };
     CommitOutcome { generation, loaded: Vec::new(), result: Err(CommitError::Unavailable(why)) }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! No system call ends such a wait, so the thread is abandoned.
 
-use std::thread;
+use std::io;
+use std::sync::mpsc;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -47,16 +49,70 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
     patience: Duration,
     when_late: impl FnOnce() + Send + 'static,
 ) -> Ended<T> {
-    let (done, mut outcome) = oneshot::channel();
+    let (done, outcome) = oneshot::channel();
     let work = move || {
         if done.send(work()).is_err() {
             when_late();
         }
     };
-    let thread = match thread::Builder::new().name("loader".to_owned()).spawn(work) {
-        Ok(handle) => handle.thread().id(),
-        Err(error) => return Ended::Failed(format!("cannot start a thread: {error}")),
-    };
+    match spawn(work) {
+        Ok(thread) => end_of(outcome, thread, patience).await,
+        Err(error) => no_thread(&error),
+    }
+}
+
+/// A thread for work that comes again and again. It keeps the memory that it has used, which a new
+/// thread gets from the system each time.
+#[derive(Default)]
+pub(super) struct Worker(Option<(mpsc::Sender<Work>, ThreadId)>);
+
+type Work = Box<dyn FnOnce() + Send>;
+
+impl Worker {
+    /// Runs work like [`on_a_thread`]. A thread that is given up is replaced.
+    pub(super) async fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        patience: Duration,
+    ) -> Ended<T> {
+        let (done, outcome) = oneshot::channel();
+        let thread = match self.hand_over(Box::new(move || drop(done.send(work())))) {
+            Ok(thread) => thread,
+            Err(error) => return no_thread(&error),
+        };
+        let ended = end_of(outcome, thread, patience).await;
+        if !matches!(ended, Ended::Done(_)) {
+            self.0 = None;
+        }
+        ended
+    }
+
+    fn hand_over(&mut self, work: Work) -> io::Result<ThreadId> {
+        let work = match &self.0 {
+            Some((inbox, thread)) => match inbox.send(work) {
+                Ok(()) => return Ok(*thread),
+                Err(mpsc::SendError(work)) => work,
+            },
+            None => work,
+        };
+        let (inbox, works) = mpsc::channel::<Work>();
+        // The thread ends when this worker is dropped.
+        let thread = spawn(move || works.iter().for_each(|work| work()))?;
+        let _ = inbox.send(work);
+        self.0 = Some((inbox, thread));
+        Ok(thread)
+    }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<ThreadId> {
+    thread::Builder::new().name("loader".to_owned()).spawn(work).map(|handle| handle.thread().id())
+}
+
+fn no_thread<T>(error: &io::Error) -> Ended<T> {
+    Ended::Failed(format!("cannot start a thread: {error}"))
+}
+
+async fn end_of<T>(mut outcome: oneshot::Receiver<T>, thread: ThreadId, patience: Duration) -> Ended<T> {
     loop {
         match tokio::time::timeout(LOOK.min(patience), &mut outcome).await {
             Ok(Ok(outcome)) => return Ended::Done(outcome),
@@ -116,6 +172,23 @@ mod tests {
         assert_eq!(on_a_thread(work, patience, || {}).await, Ended::Done(Ok(())));
         let computes = || thread::sleep(PATIENCE * 4);
         assert_eq!(on_a_thread(computes, PATIENCE, || {}).await, Ended::Done(()));
+    }
+
+    #[tokio::test]
+    async fn a_worker_keeps_its_thread_until_that_is_given_up_or_panics() {
+        let mut worker = Worker::default();
+        let first = worker.run(|| thread::current().id(), PATIENCE).await;
+        assert_eq!(worker.run(|| thread::current().id(), PATIENCE).await, first);
+        let ended = worker.run(|| panic!("a fault of ours"), PATIENCE).await;
+        assert!(matches!(ended, Ended::Failed::<()>(_)), "{ended:?}");
+        let second = worker.run(|| thread::current().id(), PATIENCE).await;
+        assert!(second != first && matches!(second, Ended::Done(_)), "{second:?}");
+        let (end, wait) = threads::channel::<()>();
+        let hangs = move || files::operate(Path::new("/mount-without-a-server-4/a.toml"), || Ok(wait.recv()));
+        assert!(matches!(worker.run(hangs, PATIENCE).await, Ended::GivenUp(_)));
+        let third = worker.run(|| thread::current().id(), PATIENCE).await;
+        assert!(third != second && matches!(third, Ended::Done(_)), "{third:?}");
+        drop(end);
     }
 
     #[tokio::test]
