@@ -293,14 +293,15 @@ impl Prepared {
         else {
             return Reach::Others;
         };
-        let refers = |set: &&ResourceRecordSet| {
+        let refers = |set: &&Arc<ResourceRecordSet>| {
             set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. })
         };
-        let references = |zone: &HostedZone| {
-            let sets = zone.record_sets.iter().filter(refers);
+        let (_, old, new) = before.differing_sets(after);
+        let references = |sets: &[Arc<ResourceRecordSet>]| {
+            let sets = sets.iter().filter(refers);
             sets.map(|set| (set.key(), set.health_check.clone(), set.routing_policy.clone())).collect::<Vec<_>>()
         };
-        let is_own = before.identity() == after.identity() && references(before) == references(after);
+        let is_own = before.identity() == after.identity() && references(old) == references(new);
         if is_own { Reach::File } else { Reach::Others }
     }
 }

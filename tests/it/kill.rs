@@ -77,8 +77,8 @@ impl Test {
         let running = self.lab.serve();
         self.check_served(&running);
         self.stops.store(false, Ordering::Relaxed);
+        let client = Client::of(&running, "test", "test");
         thread::scope(|scope| {
-            let client = Client::of(&running, "test", "test");
             let changes = scope.spawn(|| self.change(&client, fastrand::Rng::with_seed(seed)));
             let edits = scope.spawn(|| self.edit(fastrand::Rng::with_seed(!seed)));
             thread::sleep(life);
