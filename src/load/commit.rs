@@ -265,6 +265,10 @@ fn refused_because(outcome: &LoadOutcome, base: &LoadedConfig, sources: &dyn Sou
         Err(refused) => refused.diagnostics(),
     };
     let first = diagnostics.first_error_in(path);
+    if first.is_none() && sources.revision() > base.sources_revision {
+        // Another node changed it since it was loaded: the write finds that out, and it is loaded again.
+        return None;
+    }
     let why = first.unwrap_or_else(|| match &outcome.result {
         Err(refused @ Refused::Unresponsive(_)) => refused.to_string(),
         _ => format!("{}: the file is not served as it is", path.display()),

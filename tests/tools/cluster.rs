@@ -359,7 +359,7 @@ pub(crate) fn a_user_of_etcd_who_may_use_the_prefix_alone() {
     let (first, second) = (one.serve(), two.serve());
     run(&one, &first, &["zone", "create", "lab.test"]).unwrap();
     set(&one, &first, "www.lab.test", "192.0.2.1");
-    second.wait_for_log("wrong user or password");
+    second.wait_for_log("authentication failed");
     assert!(!second.log().contains("sesame"), "{}", second.log());
     two.write("password", "sesame");
     second.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
