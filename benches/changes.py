@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""How long queries take while the Route 53 API changes records: median, p99 and p99.9, with and without changes, in one run.
+"""How long queries take while the Route 53 API changes records: median, p99 and p99.9, in one run without requests to the API,
+with requests that only read, and with changes.
 
     python3 benches/changes.py --server target/dist/fiftythree
     python3 benches/changes.py --server target/debug/fiftythree --rounds 1 --seconds 1 --rate 20     # short
 
-It needs only python3. Everything runs on loopback, in a temporary directory that is removed at the end. Rounds with and
-without changes take turns, so that a busy machine hurts both alike. A process of its own asks over UDP, one query at a
+It needs only python3. Everything runs on loopback, in a temporary directory that is removed at the end. The three kinds of rounds
+take turns, so that a busy machine hurts all alike. Requests that only read show what the clients themselves take from the
+processor. A process of its own asks over UDP, one query at a
 time, for records of the zone that changes. Each change is an UPSERT of one record of another name, and is durable before it is
 acknowledged. After the changes the last one is asked for.
 """
@@ -88,9 +90,9 @@ def queries(server, records, seconds, results):
 class Changes:
     """Sends changes at a rate over some connections until it is stopped."""
 
-    def __init__(self, api, rate, clients):
-        self.api, self.interval, self.stopped = api, clients / rate, threading.Event()
-        self.made, self.last, self.times = 0, {}, []
+    def __init__(self, api, rate, clients, reads):
+        self.api, self.interval, self.reads, self.stopped = api, clients / rate, reads, threading.Event()
+        self.last, self.times = {}, []
         self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(clients)]
         for thread in self.threads:
             thread.start()
@@ -106,12 +108,16 @@ class Changes:
                     "</ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>")
             headers = {"Authorization": AUTHORIZATION, "X-Amz-Date": "20260101T000000Z", "Content-Type": "application/xml"}
             began = time.perf_counter()
-            connection.request("POST", "/2013-04-01/hostedzone/ZLAB/rrset", body, headers)
+            if self.reads:
+                connection.request("GET", "/2013-04-01/hostedzone/ZLAB/rrset?maxitems=1", headers=headers)
+            else:
+                connection.request("POST", "/2013-04-01/hostedzone/ZLAB/rrset", body, headers)
             response = connection.getresponse()
             text = response.read()
             assert response.status == 200, text
             self.times.append((time.perf_counter() - began) * 1e3)
-            self.last[number] = address
+            if not self.reads:
+                self.last[number] = address
             due = max(due + self.interval, time.perf_counter() - 0.1)
             self.stopped.wait(max(0, due - time.perf_counter()))
 
@@ -157,11 +163,11 @@ def announced(log, server):
 
 def measure(options, log, server):
     address, api = announced(log, server)
-    found = {False: ([], 0), True: ([], 0)}
-    rates, durations = [], []
-    for number in range(2 * options.rounds):
-        changing = number % 2 == 1
-        changes = Changes(api, options.rate, options.clients) if changing else None
+    kinds = ("no requests", "reads", "changes")
+    found = {kind: ([], 0) for kind in kinds}
+    rates, durations = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
+    for kind in kinds * options.rounds:
+        changes = None if kind == kinds[0] else Changes(api, options.rate, options.clients, kind == "reads")
         results = multiprocessing.Queue()
         asker = multiprocessing.Process(target=queries, args=(address, options.records, options.seconds, results))
         began = time.perf_counter()
@@ -170,17 +176,19 @@ def measure(options, log, server):
         asker.join()
         if changes:
             changes.stop()
-            rates.append(len(changes.times) / (time.perf_counter() - began))
-            durations += changes.times
+            rates[kind].append(len(changes.times) / (time.perf_counter() - began))
+            durations[kind] += changes.times
             for client, value in changes.last.items():
                 assert socket.inet_aton(value) in ask(address, f"changed{client}.lab.test"), "the last change is answered"
-        found[changing] = (found[changing][0] + times, found[changing][1] + lost)
-    print(f"{'':>22} {'queries':>9} {'lost':>5} {'median':>9} {'p99':>9} {'p99.9':>9}   (µs, with the sender's own time)")
-    for changing, what in ((False, "no changes"), (True, f"{statistics.mean(rates):.0f} changes per s")):
-        times, lost = found[changing]
+        found[kind] = (found[kind][0] + times, found[kind][1] + lost)
+    print(f"{'':>20} {'queries':>9} {'lost':>5} {'median':>9} {'p99':>9} {'p99.9':>9}   (µs, with the sender's own time)")
+    for kind, (times, lost) in found.items():
+        what = f"{statistics.mean(rates[kind]):.0f} {kind} per s" if rates[kind] else kind
         figures = [statistics.median(times), percentile(times, 0.99), percentile(times, 0.999)]
-        print(f"{what:>22} {len(times):>9} {lost:>5} " + " ".join(f"{figure:>9.0f}" for figure in figures))
-    print(f"a change takes {statistics.median(durations):.1f} ms, p99 {percentile(durations, 0.99):.1f} ms")
+        print(f"{what:>20} {len(times):>9} {lost:>5} " + " ".join(f"{figure:>9.0f}" for figure in figures))
+    for kind, times in durations.items():
+        if times:
+            print(f"one of the {kind} takes {statistics.median(times):.1f} ms, p99 {percentile(times, 0.99):.1f} ms")
 
 
 if __name__ == "__main__":
