@@ -11,6 +11,7 @@ takes --seconds.
 """
 
 import argparse
+import multiprocessing
 import os
 import resource
 import select
@@ -24,6 +25,8 @@ from name_servers import KINDS, SERVER, Server, ask_tcp, enter_namespace, is_her
 
 HONEST = "198.51.100.7"
 SOURCES = 400
+# Each can open as many files as the system allows one process.
+PROCESSES = 2
 QUERY = query()
 FRAMED = struct.pack(">H", len(QUERY)) + QUERY
 # What a connection sends first, and whether it then drips.
@@ -36,35 +39,38 @@ SHAPES = {
 
 
 class Attacker:
-    """Keeps so many connections open."""
+    """Keeps so many connections open, in a process of its own, so that it does not slow the honest client down."""
 
-    def __init__(self, connections, rate, shape):
-        self.connections, self.rate = connections, rate
+    def __init__(self, connections, rate, shape, number):
+        self.connections, self.rate, self.opened = connections, rate, 0
         self.first, self.drips = SHAPES[shape]
-        self.opened = self.closed = self.most_open = 0
-        self.stopped = False
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
+        # Its own part of the addresses.
+        self.sources = range(number * SOURCES // PROCESSES, (number + 1) * SOURCES // PROCESSES)
+        self.stopped = multiprocessing.Event()
+        self.counts = multiprocessing.Array("i", 2)
+        self.process = multiprocessing.Process(target=self.run)
+        self.process.start()
 
     def run(self):
-        poll, live, began, last_drip = select.epoll(), {}, time.monotonic(), 0.0
-        while not self.stopped:
+        files = self.connections + 100
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        poll, live, began, last_drip, most = select.epoll(), {}, time.monotonic(), 0.0, 0
+        while not self.stopped.is_set():
             allowed = int((time.monotonic() - began) * self.rate) - self.opened
             for _ in range(min(self.connections - len(live), allowed, 500)):
                 self.open(poll, live)
             for descriptor, events in poll.poll(0.01, 1000):
                 self.handle(poll, live, descriptor, events)
-            self.most_open = max(self.most_open, len(live))
+            most = max(most, len(live))
             if self.drips and time.monotonic() - last_drip > 1:
                 last_drip = time.monotonic()
                 for connection in list(live.values()):
                     self.send(connection, FRAMED[:1])
-        for connection in live.values():
-            connection.close()
+        self.counts[0], self.counts[1] = self.opened, most
 
     def open(self, poll, live):
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        number = self.opened % SOURCES
+        number = self.sources[self.opened % len(self.sources)]
         connection.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT: ports are chosen by connection
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -78,7 +84,6 @@ class Attacker:
         if events & (select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP):
             poll.unregister(descriptor)
             live.pop(descriptor).close()
-            self.closed += 1
         else:
             self.send(live[descriptor], self.first)
             poll.modify(descriptor, select.EPOLLRDHUP)
@@ -91,8 +96,10 @@ class Attacker:
             pass
 
     def stop(self):
-        self.stopped = True
-        self.thread.join()
+        """How many connections it opened, and how many it had at most."""
+        self.stopped.set()
+        self.process.join()
+        return list(self.counts)
 
 
 class Honest:
@@ -138,16 +145,17 @@ def measure(kind, shape, arguments):
     # As a server is by default.
     with Server(kind, os.path.abspath(arguments.binary), kind == "fiftythree") as server:
         before = server.memory()
-        attacker = Attacker(arguments.connections, arguments.rate, shape)
+        each = (arguments.connections // PROCESSES, arguments.rate / PROCESSES, shape)
+        attackers = [Attacker(*each, number) for number in range(PROCESSES)]
         time.sleep(arguments.seconds / 2)
         honest = [Honest(ask_udp), Honest(lambda: ask_tcp(HONEST, query()))]
         time.sleep(arguments.seconds / 2)
         for client in honest:
             client.stop()
         after = server.memory()
-        attacker.stop()
+        opened, most = map(sum, zip(*(attacker.stop() for attacker in attackers)))
     print(
-        f"| {kind} | {shape} | {attacker.opened} | {attacker.most_open} | {honest[0].share()} | {honest[1].share()} "
+        f"| {kind} | {shape} | {opened} | {most} | {honest[0].share()} | {honest[1].share()} "
         f"| {before / 1024:.1f} → {after / 1024:.1f} |",
         flush=True,
     )
@@ -162,8 +170,6 @@ def main():
     parser.add_argument("--servers", default="fiftythree", help="of " + ",".join(KINDS))
     arguments = parser.parse_args()
     enter_namespace(["10.0.0.0/16", "198.51.100.0/24"])
-    files = arguments.connections + 1000
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     print("| Server | Connections | Opened | Most open | Honest over UDP | Honest over TCP | MiB |\n" + "|---" * 7 + "|")
     for kind in filter(is_here, arguments.servers.split(",")):
         for shape in SHAPES:
