@@ -1,7 +1,7 @@
 //! The client of a query. It is located only when a policy needs its location.
 
 use std::cell::OnceCell;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{GeoLookup, Located, Location, RoundTrips};
 use crate::model::{PrefixLength, Region};
@@ -79,9 +79,15 @@ fn canonical(address: IpAddr, prefix: PrefixLength) -> (IpAddr, PrefixLength) {
     const MAPPED: u8 = 96;
     match address {
         IpAddr::V4(_) => (address, prefix.min(PrefixLength::IPV4)),
-        IpAddr::V6(ipv6) => match ipv6.to_ipv4_mapped() {
-            Some(ipv4) if prefix.0 >= MAPPED => (ipv4.into(), PrefixLength(prefix.min(PrefixLength::IPV6).0 - MAPPED)),
-            _ => (address, prefix.min(PrefixLength::IPV6)),
-        },
+        IpAddr::V6(ipv6) => {
+            // As one number: octet by octet, every later copy of an address would be too.
+            let bits = ipv6.to_bits();
+            if bits >> u32::BITS != 0xffff || prefix.0 < MAPPED {
+                return (address, prefix.min(PrefixLength::IPV6));
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "the last 32 bits")]
+            let ipv4 = Ipv4Addr::from_bits(bits as u32);
+            (ipv4.into(), PrefixLength(prefix.min(PrefixLength::IPV6).0 - MAPPED))
+        }
     }
 }

@@ -22,19 +22,20 @@ const CLASS_IN: u16 = 1;
 const OPCODE_QUERY: u8 = 0;
 
 /// The result of decoding a packet.
-#[derive(Clone, Debug)]
-pub enum Decoded<'p> {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoded {
     /// No response is allowed: the header is incomplete, or the packet is a response (answering it
     /// could cause an endless loop).
+    #[default]
     Dropped,
     /// A request to answer with this response code and no records.
-    Error(Request<'p>, ErrorCode),
+    Error(ErrorCode),
     /// A question with this QTYPE in class IN. Its name is in the `QueryName`.
-    Question(Request<'p>, QueryType),
+    Question(QueryType),
 }
 
 /// Fields that the response copies from its request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request<'p> {
     /// The id.
     pub id: u16,
@@ -83,27 +84,38 @@ pub enum ErrorCode {
     BadCookie = 23,
 }
 
-/// Decodes a packet. If the result is a question, `name` holds its name.
+/// Decodes a packet. If the result is a question, `name` holds its name. What the response copies is
+/// written to `request`, which is the default one before.
 ///
 /// Octets after the message are ignored: some middleboxes add padding, and it cannot change the
 /// question.
-pub fn decode<'p>(packet: &'p [u8], name: &mut QueryName) -> Decoded<'p> {
+pub fn decode<'p>(packet: &'p [u8], name: &mut QueryName, request: &mut Request<'p>) -> Decoded {
     let Some(header) = Header::read(packet) else {
         return Decoded::Dropped;
     };
     if header.is_response {
         return Decoded::Dropped;
     }
-    let mut request = header.request();
+    request.id = header.id;
+    request.opcode = header.opcode;
+    request.recursion_desired = header.recursion_desired;
     if header.opcode != OPCODE_QUERY {
         // The content after the header depends on the opcode (RFC 2136, RFC 8490), so it is not
         // parsed.
-        return Decoded::Error(request, ErrorCode::NotImplemented);
+        return Decoded::Error(ErrorCode::NotImplemented);
     }
-    match read_body(packet, &header, name, &mut request) {
-        Ok(qtype) => Decoded::Question(request, qtype),
-        Err(code) => Decoded::Error(request, code),
+    match read_body(packet, &header, name, request) {
+        Ok(qtype) => Decoded::Question(qtype),
+        Err(code) => Decoded::Error(code),
     }
+}
+
+/// The same with a request of its own.
+#[cfg(test)]
+pub(super) fn decoded<'p>(packet: &'p [u8], name: &mut QueryName) -> (Request<'p>, Decoded) {
+    let mut request = Request::default();
+    let decoded = decode(packet, name, &mut request);
+    (request, decoded)
 }
 
 fn read_body<'p>(
@@ -253,17 +265,6 @@ impl Header {
             additional_count: word(10),
         })
     }
-
-    fn request<'p>(&self) -> Request<'p> {
-        Request {
-            id: self.id,
-            opcode: self.opcode,
-            recursion_desired: self.recursion_desired,
-            question: &[],
-            edns: None,
-            signature: None,
-        }
-    }
 }
 
 /// A record of a request. Its owner is as received, possibly compressed.
@@ -363,16 +364,16 @@ mod tests {
 
     #[track_caller]
     fn check_error(packet: &[u8], expected: ErrorCode) {
-        match decode(packet, &mut QueryName::default()) {
-            Decoded::Error(_, code) => assert_eq!(code, expected),
+        match decoded(packet, &mut QueryName::default()) {
+            (_, Decoded::Error(code)) => assert_eq!(code, expected),
             other => panic!("{other:?}"),
         }
     }
 
     #[track_caller]
     fn question(packet: &[u8]) -> Request<'_> {
-        match decode(packet, &mut QueryName::default()) {
-            Decoded::Question(request, _) => request,
+        match decoded(packet, &mut QueryName::default()) {
+            (request, Decoded::Question(_)) => request,
             other => panic!("{other:?}"),
         }
     }
@@ -381,7 +382,7 @@ mod tests {
     fn a_question_keeps_its_bytes_and_its_name_is_read() {
         let packet = packet([1, 0, 0, 0], &[QUESTION]);
         let mut name = QueryName::default();
-        let Decoded::Question(request, qtype) = decode(&packet, &mut name) else { panic!() };
+        let (request, Decoded::Question(qtype)) = decoded(&packet, &mut name) else { panic!() };
         assert_eq!((request.id, request.opcode, request.recursion_desired, qtype), (0x1234, 0, true, QueryType(1)));
         assert_eq!(request.question, QUESTION);
         assert_eq!(name.wire(), b"\x03www\x03lab\x04test\0");
@@ -393,7 +394,7 @@ mod tests {
         let mut response = packet([1, 0, 0, 0], &[QUESTION]);
         response[2] |= 0x80;
         for silent in [&response[..], &response[..11], &[]] {
-            assert!(matches!(decode(silent, &mut QueryName::default()), Decoded::Dropped));
+            assert_eq!(decoded(silent, &mut QueryName::default()).1, Decoded::Dropped);
         }
     }
 
@@ -413,7 +414,7 @@ mod tests {
         check_error(&packet([1, 0, 0, 0], &[&QUESTION[..QUESTION.len() - 1]]), ErrorCode::FormatError);
         check_error(&packet([1, 0, 0, 0], &[b"\xc0\x0c\0\x01\0\x01"]), ErrorCode::FormatError);
         let twice = packet([2, 0, 0, 1], &[QUESTION, QUESTION, &opt(0, &[])]);
-        let Decoded::Error(request, ErrorCode::FormatError) = decode(&twice, &mut QueryName::default()) else {
+        let (request, Decoded::Error(ErrorCode::FormatError)) = decoded(&twice, &mut QueryName::default()) else {
             panic!()
         };
         assert!(request.edns.is_some() && request.question.is_empty());
@@ -465,7 +466,7 @@ mod tests {
             [owner, b"\0\xfa\0\xff\0\0\0\0\0", &[u8::try_from(data.len()).unwrap()], data].concat()
         };
         let signed = packet([1, 0, 0, 2], &[QUESTION, &opt(0, &[]), &signature(b"\x03key\0")]);
-        let Decoded::Error(request, ErrorCode::NotAuthorised) = decode(&signed, &mut QueryName::default()) else {
+        let (request, Decoded::Error(ErrorCode::NotAuthorised)) = decoded(&signed, &mut QueryName::default()) else {
             panic!()
         };
         let echo = request.signature.unwrap();
@@ -508,7 +509,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            decode(&bytes, &mut QueryName::default());
+            decoded(&bytes, &mut QueryName::default());
             let _guess = likely_client_subnet(&bytes);
         }
 
@@ -516,10 +517,10 @@ mod tests {
         fn what_hickory_asks_is_what_we_read(message in hickory_query()) {
             let bytes = message.to_vec().unwrap();
             let mut name = QueryName::default();
-            let decoded = decode(&bytes, &mut name);
-            let Decoded::Question(request, qtype) = decoded else {
+            let (request, outcome) = decoded(&bytes, &mut name);
+            let Decoded::Question(qtype) = outcome else {
                 let meta = u16::from(message.queries[0].query_type()) == TYPE_OPT;
-                prop_assert!(meta, "{:?}", decoded);
+                prop_assert!(meta, "{:?}", outcome);
                 return Ok(());
             };
             prop_assert_eq!(request.id, message.metadata.id);
@@ -554,8 +555,8 @@ mod tests {
                 let at = index.index(bytes.len());
                 bytes[at] = octet;
             }
-            decode(&bytes, &mut QueryName::default());
-            decode(&bytes[..cut.index(bytes.len())], &mut QueryName::default());
+            decoded(&bytes, &mut QueryName::default());
+            decoded(&bytes[..cut.index(bytes.len())], &mut QueryName::default());
         }
     }
 

@@ -288,25 +288,31 @@ impl<'o> ResponseOptions<'o> {
     const MOST: usize = 5;
 
     /// The options of the response to a request with these options.
-    #[inline]
+    #[cfg(test)]
     pub fn to(request: &RequestOptions<'o>, values: &OptionValues<'o>) -> ResponseOptions<'o> {
         let mut options = ResponseOptions::default();
+        options.respond_to(request, values);
+        options
+    }
+
+    /// Adds the options of the response to a request with these options.
+    #[inline]
+    pub(super) fn respond_to(&mut self, request: &RequestOptions<'o>, values: &OptionValues<'o>) {
         if let Some(cookie) = values.cookie {
-            options.push_cookie(cookie);
+            self.push_cookie(cookie);
         }
         if let Some(subnet) = request.client_subnet {
-            options.0.push(ResponseOption::ClientSubnet(subnet, values.scope));
+            self.0.push(ResponseOption::ClientSubnet(subnet, values.scope));
         }
         if let (true, Some(timeout)) = (request.keepalive, values.idle_timeout) {
-            options.0.push(ResponseOption::Keepalive(timeout.to_be_bytes()));
+            self.0.push(ResponseOption::Keepalive(timeout.to_be_bytes()));
         }
         if let Some(error) = values.error {
-            options.0.push(ResponseOption::ExtendedError((error as u16).to_be_bytes()));
+            self.0.push(ResponseOption::ExtendedError((error as u16).to_be_bytes()));
         }
         if request.nsid && !values.nsid.is_empty() {
-            options.0.push(ResponseOption::Nsid(values.nsid));
+            self.0.push(ResponseOption::Nsid(values.nsid));
         }
-        options
     }
 
     /// Adds a client cookie and a server cookie.

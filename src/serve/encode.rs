@@ -66,7 +66,7 @@ pub fn encode_answer(
 /// Writes the response to a request that does not reach a zone. `out` must hold at least 512
 /// octets.
 pub fn encode_error(request: &Request<'_>, code: ErrorCode, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
-    let message = Message::begin(request, frame, out);
+    let mut message = Message::begin(request, frame, out);
     message.end(code as u8, Bits { authoritative: false, truncated: false })
 }
 
@@ -80,7 +80,7 @@ pub(super) fn encode_chaos(request: &Request<'_>, text: &[u8], frame: &Frame<'_>
 
 /// Writes a response without records and with the TC bit. `out` must hold at least 512 octets.
 pub(super) fn encode_truncated(request: &Request<'_>, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
-    let message = Message::begin(request, frame, out);
+    let mut message = Message::begin(request, frame, out);
     message.end(NO_ERROR, Bits { authoritative: false, truncated: true })
 }
 
@@ -351,7 +351,7 @@ impl<'m, 'o> Message<'m, 'o> {
     }
 
     /// Writes OPT, the unsigned TSIG error and finally the header.
-    fn end(mut self, response_code: u8, bits: Bits) -> Encoded {
+    fn end(&mut self, response_code: u8, bits: Bits) -> Encoded {
         self.end += self.opt_octets;
         if let Some(edns) = &self.request.edns {
             let written = self.opt(edns, response_code >> 4);

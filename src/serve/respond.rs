@@ -100,8 +100,10 @@ impl<'p> Received<'p> {
 }
 
 /// A packet that was read.
+#[derive(Default)]
 struct Admitted<'p> {
-    decoded: Decoded<'p>,
+    decoded: Decoded,
+    request: Request<'p>,
     /// Its cookie, if it has one and cookies are on.
     cookie: Option<CheckedCookie>,
 }
@@ -235,24 +237,23 @@ impl Responder {
     #[inline(always)]
     fn respond_to(&mut self, world: &World, received: &Received<'_>, out: &mut [u8]) -> usize {
         let mut accounting = Accounting::default();
-        let admitted = self.admit(received);
+        // Read in place: it is too large to be moved.
+        let mut admitted = Admitted::default();
+        self.admit(received, &mut admitted);
         let response = match self.verdict(&admitted, received) {
             Verdict::Send | Verdict::DryRun => self.answer(&admitted, received, world, &mut accounting, out),
             Verdict::Truncate => self.answer_over_the_limit(&admitted, received.packet.len(), out),
             Verdict::Drop => None,
         };
-        self.account(received, &admitted.decoded, response.as_ref(), &accounting);
+        self.account(received, &admitted.request, response.as_ref(), &accounting);
         response.map_or(0, |response| response.encoded.octets)
     }
 
     /// Decides what happens to a packet: it is dropped, or it gets an error or an answer.
     #[inline(always)]
-    fn admit<'p>(&mut self, received: &Received<'p>) -> Admitted<'p> {
-        let mut decoded = decode(received.packet, &mut self.name);
-        let mut cookie = None;
-        if let Decoded::Error(request, _) | Decoded::Question(request, _) = &mut decoded
-            && let Some(edns) = &mut request.edns
-        {
+    fn admit<'p>(&mut self, received: &Received<'p>, admitted: &mut Admitted<'p>) {
+        admitted.decoded = decode(received.packet, &mut self.name, &mut admitted.request);
+        if let Some(edns) = &mut admitted.request.edns {
             if self.settings.client_subnet == ClientSubnetUse::Ignore {
                 // An ignored client subnet is not repeated in the response. A resolver that saw a
                 // scope would assume that the answer was made for that network (RFC 7871 section
@@ -260,10 +261,9 @@ impl Responder {
                 edns.options.client_subnet = None;
             }
             if let (Some(cookies), Some(option)) = (&mut self.cookies, &edns.options.cookie) {
-                cookie = Some(cookies.check(option, received.requestor.address(), received.at));
+                admitted.cookie = Some(cookies.check(option, received.requestor.address(), received.at));
             }
         }
-        Admitted { decoded, cookie }
     }
 
     /// Whether the response to an admitted packet is within the limit of its source.
@@ -292,7 +292,7 @@ impl Responder {
         // A request with a server cookie has the space for a new one.
         let mut attempts = [admitted.cookie.as_ref(), None].into_iter();
         let response = attempts.find_map(|cookie| {
-            let response = self.without_records(&admitted.decoded, cookie, out)?;
+            let response = self.without_records(admitted, cookie, out)?;
             (response.encoded.octets <= most_octets).then_some(response)
         });
         self.stats.count_rate_limited(match &response {
@@ -307,14 +307,15 @@ impl Responder {
     /// section 5.3); or the error that the request gets anyway.
     fn without_records(
         &self,
-        decoded: &Decoded<'_>,
+        admitted: &Admitted<'_>,
         cookie: Option<&CheckedCookie>,
         out: &mut [u8],
     ) -> Option<Response> {
-        let (request, error, qtype) = match decoded {
+        let request = &admitted.request;
+        let (error, qtype) = match admitted.decoded {
             Decoded::Dropped => return None,
-            Decoded::Error(request, code) => (request, Some(*code), qtype_of(request)),
-            Decoded::Question(request, qtype) => (request, cookie.map(|_| ErrorCode::BadCookie), *qtype),
+            Decoded::Error(code) => (Some(code), qtype_of(request)),
+            Decoded::Question(qtype) => (cookie.map(|_| ErrorCode::BadCookie), qtype),
         };
         let mut options = ResponseOptions::default();
         if let Some(cookie) = cookie {
@@ -338,14 +339,14 @@ impl Responder {
         accounting: &mut Accounting<'w>,
         out: &mut [u8],
     ) -> Option<Response> {
-        let transport = received.requestor.transport();
-        match &admitted.decoded {
+        let (request, transport) = (&admitted.request, received.requestor.transport());
+        match admitted.decoded {
             Decoded::Dropped => None,
-            Decoded::Error(request, code) => Some(self.answer_error(request, *code, admitted, transport, out)),
-            Decoded::Question(request, qtype) => {
+            Decoded::Error(code) => Some(self.answer_error(code, admitted, transport, out)),
+            Decoded::Question(qtype) => {
                 let query = Query {
                     name: &self.name,
-                    qtype: *qtype,
+                    qtype,
                     requestor: &received.requestor,
                     client_subnet: client_subnet(request),
                     located: received.located,
@@ -361,23 +362,16 @@ impl Responder {
                 };
                 let idle_timeout = self.idle_timeout;
                 let values = OptionValues { scope: answer.scope, error, idle_timeout, ..OptionValues::default() };
-                let frame = frame(&self.settings, request, admitted, transport, &values);
+                let frame = frame(&self.settings, admitted, transport, &values);
                 let encoded = encode_answer(request, &answer, &frame, &mut self.rng, out);
-                Some(Response { encoded, qtype: *qtype, response_code: answer.rcode as u8 })
+                Some(Response { encoded, qtype, response_code: answer.rcode as u8 })
             }
         }
     }
 
     /// Writes the response to a request that does not reach a zone.
-    fn answer_error(
-        &self,
-        request: &Request<'_>,
-        code: ErrorCode,
-        admitted: &Admitted<'_>,
-        transport: Transport,
-        out: &mut [u8],
-    ) -> Response {
-        let settings = &self.settings;
+    fn answer_error(&self, code: ErrorCode, admitted: &Admitted<'_>, transport: Transport, out: &mut [u8]) -> Response {
+        let (settings, request) = (&self.settings, &admitted.request);
         let text = chaos::text_for(request.question, settings.nsid.as_deref().unwrap_or_default());
         let text = text.filter(|_| settings.chaos && code == ErrorCode::Refused);
         let error = match code {
@@ -385,7 +379,7 @@ impl Responder {
             _ => None,
         };
         let values = OptionValues { error, idle_timeout: self.idle_timeout, ..OptionValues::default() };
-        let frame = frame(settings, request, admitted, transport, &values);
+        let frame = frame(settings, admitted, transport, &values);
         let (encoded, response_code) = match text {
             Some(text) => (encode_chaos(request, text, &frame, out), 0),
             None => (encode_error(request, code, &frame, out), code as u8),
@@ -398,7 +392,7 @@ impl Responder {
     fn account(
         &mut self,
         received: &Received<'_>,
-        admitted: &Decoded<'_>,
+        request: &Request<'_>,
         response: Option<&Response>,
         accounting: &Accounting<'_>,
     ) {
@@ -408,13 +402,13 @@ impl Responder {
             self.stats.count_answers(&accounting.counted);
         }
         let Response { qtype, response_code, .. } = *response;
-        let requestor = received.requestor;
+        let requestor = &received.requestor;
         self.stats.count(&Counted { zone: accounting.zone_number, requestor, qtype, response_code });
         if response.encoded.truncated {
             self.stats.count_truncated();
         }
         if let Some(query_logger) = &mut self.query_logger {
-            log(query_logger, &requestor, admitted, response, accounting);
+            log(query_logger, requestor, request, response, accounting);
         }
     }
 }
@@ -425,11 +419,10 @@ impl Responder {
 fn log(
     query_logger: &mut QueryLogger,
     requestor: &Requestor,
-    admitted: &Decoded<'_>,
+    request: &Request<'_>,
     response: &Response,
     accounting: &Accounting<'_>,
 ) {
-    let (Decoded::Error(request, _) | Decoded::Question(request, _)) = admitted else { return };
     query_logger.log(&QueryEvent {
         question: request.question,
         zone_id: accounting.zone.map(|zone| zone.id().0.as_str()),
@@ -446,24 +439,23 @@ fn log(
 #[inline(always)]
 fn frame<'s>(
     settings: &'s ResponderSettings,
-    request: &Request<'s>,
     admitted: &'s Admitted<'_>,
     transport: Transport,
     values: &OptionValues<'s>,
 ) -> Frame<'s> {
-    let payload_size = settings.udp_payload_max;
+    let (payload_size, edns) = (settings.udp_payload_max, admitted.request.edns.as_ref());
     let most_octets = match transport {
         Transport::Tcp => MAX_TCP_OCTETS,
-        Transport::Udp if admitted.has_valid_cookie() => udp_limit(request.edns.as_ref(), payload_size),
-        Transport::Udp => udp_limit(request.edns.as_ref(), payload_size.min(settings.udp_max_without_cookie)),
+        Transport::Udp if admitted.has_valid_cookie() => udp_limit(edns, payload_size),
+        Transport::Udp => udp_limit(edns, payload_size.min(settings.udp_max_without_cookie)),
     };
-    let cookie = admitted.cookie.as_ref().map(|cookie| &cookie.octets);
-    let values = OptionValues { cookie, nsid: settings.nsid.as_deref().unwrap_or_default(), ..*values };
-    let options = match &request.edns {
-        Some(edns) => ResponseOptions::to(&edns.options, &values),
-        None => ResponseOptions::default(),
-    };
-    Frame { most_octets, payload_size, options }
+    let mut frame = Frame { most_octets, payload_size, options: ResponseOptions::default() };
+    if let Some(edns) = edns {
+        let cookie = admitted.cookie.as_ref().map(|cookie| &cookie.octets);
+        let values = OptionValues { cookie, nsid: settings.nsid.as_deref().unwrap_or_default(), ..*values };
+        frame.options.respond_to(&edns.options, &values);
+    }
+    frame
 }
 
 /// The QTYPE of an invalid request; 0 if its question could not be parsed.

@@ -10,6 +10,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet as HickorySubnet, EdnsCode, Edn
 use hickory_proto::rr::{DNSClass, Name as HickoryName, RecordType as HickoryType};
 use proptest::prelude::*;
 
+use super::decode::decoded;
 use super::*;
 use crate::answer::fixture::{lab, name, set, with_unavailable, world};
 use crate::answer::{Answer, Owner, Part, Presence, Query, QueryName, SeededRng, Timestamp, resolve};
@@ -172,7 +173,7 @@ fn a_client_subnet_comes_back_with_the_scope() {
     let subnet = HickorySubnet::new("10.53.1.0".parse().unwrap(), 24, 0);
     asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Subnet(subnet));
     let bytes = asked.to_vec().unwrap();
-    let Decoded::Question(request, _) = decode(&bytes, &mut QueryName::default()) else { panic!() };
+    let (request, Decoded::Question(_)) = decoded(&bytes, &mut QueryName::default()) else { panic!() };
     let mut name = QueryName::default();
     name.set(&crate::answer::fixture::name("www"));
     let query = Query::new(&name, QueryType(1), &REQUESTOR);
@@ -584,7 +585,7 @@ proptest! {
             };
             let packet = message.to_vec().unwrap();
             let mut question = QueryName::default();
-            let Decoded::Question(request, qtype) = decode(&packet, &mut question) else { panic!("it is a question") };
+            let (request, Decoded::Question(qtype)) = decoded(&packet, &mut question) else { panic!("it is a question") };
             let query = Query::new(&question, qtype, &REQUESTOR);
             let answer = resolve(&query, &world, &mut SeededRng::new(seed));
             let most = if has_edns { usize::from(payload) } else { 512 };

@@ -154,7 +154,7 @@ mod tests {
 
     fn count(stats: &Stats, zone: ZoneNumber) {
         let requestor = Requestor::at(Ipv6Addr::LOCALHOST.into());
-        stats.count(&Counted { zone, requestor, qtype: QueryType(28), response_code: 0 });
+        stats.count(&Counted { zone, requestor: &requestor, qtype: QueryType(28), response_code: 0 });
     }
 
     fn responses(meters: &Meters) -> Vec<(String, u64)> {

@@ -42,11 +42,11 @@ struct ZoneStats {
 
 /// The counted properties of a response.
 #[derive(Clone, Copy, Debug)]
-pub struct Counted {
+pub struct Counted<'r> {
     /// The zone that answers.
     pub zone: ZoneNumber,
     /// Who sent the query: its transport and address family are counted.
-    pub requestor: Requestor,
+    pub requestor: &'r Requestor,
     /// The QTYPE; 0 if it could not be parsed.
     pub qtype: QueryType,
     /// The response code.
@@ -135,9 +135,9 @@ impl Stats {
     }
 
     /// Counts a response.
-    pub fn count(&self, counted: &Counted) {
+    pub fn count(&self, counted: &Counted<'_>) {
         let zone = self.zone(counted.zone);
-        increment(zone.queries(&counted.requestor, counted.qtype));
+        increment(zone.queries(counted.requestor, counted.qtype));
         if let Some(counter) = zone.responses.get(usize::from(counted.response_code)) {
             increment(counter);
         }
@@ -282,16 +282,15 @@ mod tests {
         Requestor::new((address, 53).into(), transport)
     }
 
-    fn counted(transport: Transport, response_code: u8) -> Counted {
-        let requestor = requestor([192, 0, 2, 1], transport);
+    fn counted(requestor: &Requestor, response_code: u8) -> Counted<'_> {
         Counted { zone: ZoneNumber::NONE, requestor, qtype: QueryType(1), response_code }
     }
 
     #[test]
     fn the_counters_of_several_workers_add_up() {
         let workers = [Stats::default(), Stats::default()];
-        workers[0].count(&counted(Transport::Udp, 3));
-        workers[1].count(&counted(Transport::Tcp, 3));
+        workers[0].count(&counted(&requestor([192, 0, 2, 1], Transport::Udp), 3));
+        workers[1].count(&counted(&requestor([192, 0, 2, 1], Transport::Tcp), 3));
         workers[1].count_dropped(&requestor([192, 0, 2, 1], Transport::Udp));
         workers[1].count_duration(Transport::Udp, Duration::from_millis(1), 2);
         let totals: Totals = workers.iter().map(Stats::totals).sum();

@@ -32,7 +32,7 @@ fn scrape_data() -> ScrapeData {
     let meters = Meters::default();
     let (stats, zone) = (meters.worker(), meters.number("lab.test."));
     let requestor = Requestor::at(std::net::Ipv6Addr::LOCALHOST.into());
-    let counted = Counted { zone, requestor, qtype: QueryType(28), response_code: 3 };
+    let counted = Counted { zone, requestor: &requestor, qtype: QueryType(28), response_code: 3 };
     (0..3).for_each(|_| stats.count(&counted));
     stats.count(&Counted { zone: ZoneNumber::NONE, qtype: QueryType(65_000), response_code: 5, ..counted });
     let (name, target) = ("app.lab.test.".to_owned(), "blue".to_owned());
