@@ -376,10 +376,12 @@ impl Run {
     }
 
     fn clock_of(&self, node: usize) -> Timestamp {
-        let skewed = i64::try_from(self.now).unwrap() + 1_700_000_000_000 + self.nodes[node].clock;
-        Timestamp(Duration::from_millis(u64::try_from(skewed).unwrap()))
+        let skewed =
+            i64::try_from(self.now).expect("a simulation is short") + 1_700_000_000_000 + self.nodes[node].clock;
+        Timestamp(Duration::from_millis(u64::try_from(skewed).expect("clocks are after 1970")))
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "an event is handled once")]
     fn handle(&mut self, event: Event) {
         let is_alive = |run: &Run, node: usize, life: u32| run.nodes[node].is_running && run.nodes[node].life == life;
         match event {
@@ -401,10 +403,10 @@ impl Run {
                 self.nodes[to].is_listed = true;
                 self.hear(to, &(0..self.cluster.nodes).collect::<Vec<_>>());
             }
-            Event::Tell { to, life, session, about } if is_alive(self, to, life) => {
-                if self.nodes[to].session == session && self.nodes[to].is_listed {
-                    self.hear(to, &[about]);
-                }
+            Event::Tell { to, life, session, about }
+                if is_alive(self, to, life) && self.nodes[to].session == session && self.nodes[to].is_listed =>
+            {
+                self.hear(to, &[about]);
             }
             Event::Expire { node, revision } if self.etcd[node].revision == revision => {
                 self.change_key(node, None);
@@ -521,7 +523,10 @@ impl Run {
         while sent.front().is_some_and(|(number, _)| *number < sequence) {
             sent.pop_front();
         }
-        let Some((_, opinions)) = sent.pop_front_if(|(number, _)| *number == sequence) else { return };
+        if sent.front().is_none_or(|(number, _)| *number != sequence) {
+            return;
+        }
+        let (_, opinions) = sent.pop_front().expect("it was just looked at");
         if self.is_connected(node) {
             self.change_key(node, Some(opinions));
             let revision = self.etcd[node].revision;

@@ -126,11 +126,6 @@ fn run_file(path: &Path) -> Result<Outcome, String> {
     run::run(&scenario, Way::Sockets(UdpPath::default())).map_err(|failure| told("through sockets", failure))
 }
 
-fn read(path: &Path) -> Scenario {
-    let text = fs::read_to_string(path).unwrap();
-    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
