@@ -218,10 +218,12 @@ mod tests {
     }
 
     /// Commands without `--json`, and why.
-    const NO_JSON: [(&str, &str); 3] = [
+    const NO_JSON: [(&str, &str); 5] = [
         ("fiftythree serve", "its log is JSON by --log-format"),
         ("fiftythree completion", "prints a script"),
         ("fiftythree man", "prints a page"),
+        ("fiftythree cluster apply", "prints a plan for people; the exit code says the rest"),
+        ("fiftythree cluster dump", "writes files"),
     ];
 
     #[test]

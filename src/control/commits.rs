@@ -197,15 +197,22 @@ impl ObjectStore for ServedObjects {
     }
 
     async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError> {
-        let (base, id) = (self.base.borrow().clone(), id.clone());
-        let read = move || {
-            let object = base.object(&id)?;
-            // Every object that is served has a file.
-            let revision =
-                base.revision(&id).ok_or_else(|| CommitError::Unavailable("no file defines it".to_owned()))?;
-            Ok((revision, object))
-        };
-        with_files(read).await.unwrap_or_else(|error| Err(CommitError::Unavailable(error.to_string())))
+        let mut published = self.base.clone();
+        loop {
+            let (base, id) = (published.borrow_and_update().clone(), id.clone());
+            let read = move || {
+                let object = base.object(&id)?;
+                // Every object that is served has a file.
+                let revision =
+                    base.revision(&id).ok_or_else(|| CommitError::Unavailable("no file defines it".to_owned()))?;
+                Ok((revision, object))
+            };
+            let read = with_files(read).await.unwrap_or_else(|error| Err(CommitError::Unavailable(error.to_string())));
+            // What was read may have been replaced meanwhile; then the new state is read.
+            if !matches!(read, Err(CommitError::Unavailable(_))) || !published.has_changed().unwrap_or(false) {
+                return read;
+            }
+        }
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {

@@ -8,8 +8,12 @@ use crate::config::{RecordIndex, Settings, SharedDefinitions};
 use crate::model::HostedZone;
 use crate::store::SourceHash;
 
-/// The most bytes of the texts whose models are kept. A model takes about three times as much.
-const MOST_BYTES: usize = 16 << 20;
+/// The most bytes of the texts whose models are kept. A model takes about three times as much, but
+/// two states of a zone share what did not change.
+const MOST_BYTES: usize = 32 << 20;
+/// How many states of a zone are kept: while a change is written, the state before it is still
+/// served and read.
+const STATES: usize = 2;
 
 /// A zone as it is read from a text.
 #[derive(Clone, Debug)]
@@ -41,8 +45,13 @@ impl Models {
     /// Keeps the model of a text.
     pub(super) fn keep(&self, source_hash: SourceHash, model: Model) {
         let mut models = self.locked();
-        // Only the latest state of a zone is used again.
-        models.retain(|(_, known)| known.zone.id != model.zone.id);
+        models.retain(|(known, _)| *known != source_hash);
+        let is_same_zone = |(_, known): &(SourceHash, Model)| known.zone.id == model.zone.id;
+        if models.iter().filter(|entry| is_same_zone(entry)).count() >= STATES
+            && let Some(oldest) = models.iter().position(is_same_zone)
+        {
+            models.remove(oldest);
+        }
         models.push_back((source_hash, model));
         let mut bytes: usize = models.iter().map(|(hash, _)| hash.bytes()).sum();
         while bytes > MOST_BYTES
@@ -83,11 +92,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_state_of_a_zone_is_kept() {
+    fn the_two_latest_states_of_a_zone_are_kept() {
         let models = Models::default();
-        keep(&models, "old", "ZA");
-        keep(&models, "new", "ZA");
-        assert!(models.of(SourceHash::of("old")).is_none());
-        assert!(models.of(SourceHash::of("new")).is_some());
+        keep(&models, "first", "ZA");
+        keep(&models, "second", "ZA");
+        keep(&models, "second", "ZA");
+        assert!(models.of(SourceHash::of("first")).is_some());
+        assert!(models.of(SourceHash::of("second")).is_some());
+        keep(&models, "third", "ZA");
+        assert!(models.of(SourceHash::of("first")).is_none());
+        assert!(models.of(SourceHash::of("second")).is_some());
+        assert!(models.of(SourceHash::of("third")).is_some());
     }
 }
