@@ -454,8 +454,8 @@ impl Run {
         let at = self.clock_of(node);
         let Cluster { agreement, alone, .. } = self.cluster;
         let Node { tracker, others, is_isolated, .. } = &mut self.nodes[node];
-        let nobody = OtherNodes::default();
-        let others = if alone { &nobody } else { &*others };
+        let none = OtherNodes::default();
+        let others = if alone { &none } else { &*others };
         let terms = Terms { others, agreement, is_isolated: *is_isolated };
         for transition in tracker.agree(slots, &terms, at) {
             self.changed(node, transition.slot.0 as usize, transition.to);
@@ -585,7 +585,7 @@ impl Run {
     }
 
     /// A change of a status must follow from opinions that etcd has, or had so lately that the node
-    /// may not know better. An isolated node that hears nobody changes nothing.
+    /// may not know better. An isolated node without opinions of others changes nothing.
     fn must_follow_the_rules(&self, node: usize, check: usize, to: Status) {
         let Run { seed, now, cluster, .. } = self;
         let Node { others, is_isolated, is_listed, connected_since, .. } = &self.nodes[node];

@@ -118,7 +118,7 @@ pub(crate) fn commit(
     CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) }
 }
 
-/// With a cluster, the files of this node are changed by whoever edits them.
+/// With a cluster, the files of this node are changed by hand only.
 fn check_cluster(base: &LoadedConfig, id: &ObjectId) -> Result<(), CommitError> {
     let Some(cluster) = &base.settings.cluster else { return Ok(()) };
     match base.file_of(id) {

@@ -129,7 +129,7 @@ impl LoadedConfig {
         let Some(check) = self.checks.iter().find(|check| check.id == *id) else { return Ok(Vec::new()) };
         let mut pinned = Vec::new();
         let cluster = self.settings.cluster.as_ref().map(ClusterSettings::directory);
-        // Those of this node alone are changed by whoever edits them.
+        // Those of this node alone are changed by hand only.
         let is_shared = |file: &&Arc<LoadedFile>| cluster.is_none() || file.path.parent() == cluster.as_deref();
         for file in self.files.iter().filter(|file| file.relies_on_others()).filter(is_shared) {
             let source = self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", file.path.display())))?;

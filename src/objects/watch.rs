@@ -66,7 +66,7 @@ pub(crate) trait ObjectWatcher: Send {
     async fn next(&mut self) -> Option<Result<ObjectEvent, ListAgain>>;
 }
 
-/// The latest events. Clones share them. While nobody watches, nothing is kept.
+/// The latest events. Clones share them. Without watchers, nothing is kept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ObjectEvents(Arc<Mutex<State>>);
 

@@ -176,7 +176,7 @@ impl Hidden {
         Some(LeftBehind { file: self.file, saved })
     }
 
-    /// Whether nobody else wrote it: it is the text that the change read or made, or the file has it.
+    /// Whether no other program wrote it: it is the text that the change read or made, or the file has it.
     fn is_known(&self) -> io::Result<bool> {
         if self.is_part {
             return Ok(true);

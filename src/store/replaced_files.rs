@@ -2,8 +2,8 @@
 //! has no name any more, and what it wrote would be lost.
 //!
 //! So a replaced file keeps a hidden name for a while. If it is written meanwhile, it gets a name that its
-//! writer sees, and the log names it. It does not replace the zone file again: nobody knows whether the
-//! write is complete, and the change was acknowledged.
+//! writer sees, and the log names it. It does not replace the zone file again: the write may be
+//! incomplete, and the change was acknowledged.
 
 use std::collections::VecDeque;
 use std::fs;

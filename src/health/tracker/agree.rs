@@ -104,7 +104,7 @@ impl Entry {
         self.source.opinion().filter(|_| self.has_opinions())
     }
 
-    /// `None` if nobody has an opinion, or none is needed: then the last status stays.
+    /// `None` if no node has an opinion, or none is needed: then the last status stays.
     fn agreed_status(&self, slot: CheckSlot, terms: &Terms<'_>) -> Option<AgreedStatus> {
         if !self.has_opinions() {
             return None;
