@@ -31,8 +31,8 @@ use support::{TYPE_A, city, query, received, responder, zones};
 const NETWORKS: u32 = 20_000;
 /// Other names in the zone.
 const NAMES: u32 = 100;
-/// Counts only inside of this function: building the world takes some instructions more or fewer each
-/// time, because hash tables have random seeds.
+/// Counts only inside of this function: building the world takes some instructions more or fewer
+/// each time, because hash tables have random seeds.
 const RESPOND: &str = "--toggle-collect=fiftythree::serve::respond::Responder::respond";
 /// Different packets per kind.
 const PACKETS: usize = 256;

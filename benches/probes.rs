@@ -3,9 +3,9 @@
 //!
 //! ```text
 //!  this process ─┬─ server      answers on 127.53.0.1 … 127.53.0.200
-//!                ├─ bare        ┐ hyper, evenly spread over time
-//!                ├─ beat        │ hyper, on the prober's beat    } in turn, each a process of its own, so that CPU time and
-//!                └─ prober      ┘ `Prober` and `Tracker`         } memory are its own
+//!                ├─ bare        ┐ hyper, evenly spread over time   } in turn, each in a process of
+//!                ├─ beat        │ hyper, in steps as the prober    } its own, so that CPU time and
+//!                └─ prober      ┘ `Prober` and `Tracker`           } memory are its own
 //! ```
 //!
 //! `cargo bench --bench probes -- --checks 20000 --seconds 20 --rounds 3`. Without `--bench`, as

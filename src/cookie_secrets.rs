@@ -106,8 +106,8 @@ impl CookieSecrets {
         CookieSecrets { active, other: None }
     }
 
-    /// Reads a file: the active secret and the other one, each on a line of its own. Empty lines and
-    /// comments (`#`) are skipped.
+    /// Reads a file: the active secret and the other one, each on a line of its own. Empty lines
+    /// and comments (`#`) are skipped.
     ///
     /// # Errors
     /// The first fault.

@@ -28,8 +28,8 @@
 //!   bit for each: healthy or not; how records drain (`overrides`) and return with a failback delay
 //!   and a slow start (`recovery`).
 //! - [`policy`]: the eight routing policies, one file each: candidates, client, health and random
-//!   numbers in, the chosen records out. The rule for groups that are all unhealthy (fail-open) is in
-//!   its `mod.rs`.
+//!   numbers in, the chosen records out. The rule for groups that are all unhealthy (fail-open) is
+//!   in its `mod.rs`.
 //! - [`zonetree`]: one compiled zone: names, groups, records as wire-format bytes.
 //!
 //! From configuration to answers:
@@ -45,8 +45,8 @@
 //! - [`stats`]: counters, one set per worker.
 //! - [`logging`]: the log; it never blocks.
 //! - [`query_logging`]: the query log and dnstap.
-//! - [`serve`]: sockets: decode, answer, encode and truncate (`encode`), over batched UDP, TCP (`tcp`
-//!   has its limits) or hickory-server; rate limits, DNS cookies.
+//! - [`serve`]: sockets: decode, answer, encode and truncate (`encode`), over batched UDP, TCP
+//!   (`tcp` has its limits) or hickory-server; rate limits, DNS cookies.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
 //! - [`history`]: what happened: status changes, overrides, reloads, and changes of objects, in one

@@ -1,9 +1,9 @@
 //! A cluster in which everything can break, in simulated time: nodes with the real tracker and the
 //! real agreement, an etcd that forwards opinions, endpoints, and links between them.
 //!
-//! One seed gives one run, so a run that fails can be repeated. Every change of a status at a node is
-//! held against the rules and what etcd had, and once a second every status that nothing under way
-//! can change any more. A difference is a panic that names the seed.
+//! One seed gives one run, so a run that fails can be repeated. Every change of a status at a node
+//! is held against the rules and what etcd had, and once a second every status that nothing under
+//! way can change any more. A difference is a panic that names the seed.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -274,7 +274,8 @@ impl Run {
         all.extend((0..times(faults.crash, nodes)).map(|_| Fault::Crash(any_node(random))));
         all.extend((0..times(faults.clock, nodes)).map(|_| Fault::Clock(any_node(random))));
         for fault in all {
-            // All nodes have their first results by then, and the last fault has an end within the run.
+            // All nodes have their first results by then, and the last fault has an end within the
+            // run.
             let begin = self.random.u64(30 * SECOND..=(duration_s * SECOND).max(31 * SECOND));
             let length = self.random.u64(20 * SECOND..=300 * SECOND);
             self.schedule(begin, Event::Break(fault));

@@ -11,11 +11,12 @@
 //!  GET    /v1/zones?q=…               the zones
 //!  GET    /v1/zones/{id}/records?q=…  the records of a zone, as trees of policies
 //!  GET    /v1/places?name=…           locations of clients and records
-//!  GET    /v1/explain?name=…&type=…   why a query gets its answer: from, subnet, resolver, as_if, seed
+//!  GET    /v1/explain?name=…&type=…   why a query gets its answer; also from, subnet, resolver,
+//!                                     as_if, seed
 //!  GET    /v1/transitions             status changes of all checks
 //!  GET    /v1/history?zone=…&limit=…  the last events, also of before a restart; changes in full
 //!  GET    /v1/overrides               the overrides
-//!  POST   /v1/overrides               sets one: {"pattern", "action", "reason", "author", "from", "until"}
+//!  POST   /v1/overrides               sets one: pattern, action, reason, author, from, until
 //!  DELETE /v1/overrides?pattern=…     clears one
 //! ```
 //!

@@ -1,12 +1,12 @@
 //! Which requests may make changes.
 //!
-//! | listens on | token | what may be changed |
+//! | Listens on | Token | Who may make changes |
 //! |---|---|---|
-//! | loopback | `[admin] token_file` or the variable | everything, with the token |
-//! | loopback | none of these | everything, with the token that the server makes in its state directory |
-//! | loopback | none, the state directory cannot be written | everything, by programs; nothing by web pages |
-//! | other addresses | none | nothing |
-//! | other addresses | one | everything, with the token |
+//! | loopback | `[admin] token_file` or the variable | requests with that token |
+//! | loopback | none of these | requests with the token in the state directory |
+//! | loopback | none can be written | every program, no web page |
+//! | other addresses | none | nobody |
+//! | other addresses | one | requests with that token |
 //!
 //! Behind a proxy (`[admin] public_url`) loopback counts as another address.
 //!

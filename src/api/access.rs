@@ -1,9 +1,9 @@
 //! Who may send requests.
 //!
 //! A request has a well-formed signature (Signature Version 4). It has to be right, unless the
-//! client's address is trusted. A web page can send requests to loopback through a user's browser, but
-//! without a preflight it cannot set the `Authorization` header, and this server never answers a
-//! preflight. The further rules for requests whose signature is not verified do not rely on that
+//! client's address is trusted. A web page can send requests to loopback through a user's browser,
+//! but without a preflight it cannot set the `Authorization` header, and this server never answers
+//! a preflight. The further rules for requests whose signature is not verified do not rely on that
 //! alone.
 
 use std::net::IpAddr;

@@ -144,8 +144,8 @@ impl BatchShape {
     ///
     /// # Errors
     ///
-    /// Every change that is not valid by itself; what contradicts the zone is found when the batch is
-    /// applied.
+    /// Every change that is not valid by itself; what contradicts the zone is found when the batch
+    /// is applied.
     pub(super) fn read(self, zone: Option<&HostedZoneId>) -> Result<ChangeBatch, BadChanges> {
         let mut errors = BadChanges::default();
         if self.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARACTERS) {
@@ -261,7 +261,8 @@ impl AliasShape {
         Ok(AliasTarget { name: name(&self.dns_name)?, evaluate_target_health: self.evaluate_target_health })
     }
 
-    /// The target of an alias is in the zone of the alias; other zones and AWS services are not here.
+    /// The target of an alias is in the zone of the alias; other zones and AWS services are not
+    /// here.
     fn check_zone(&self, record_type: &str, zone: &HostedZoneId) -> Result<(), String> {
         let Some(given) = self.hosted_zone_id.as_ref().and_then(|id| id.rsplit('/').next()) else { return Ok(()) };
         if given == zone.0 {

@@ -1,5 +1,5 @@
-//! The keys of `[api] keys_file` and of the environment. A changed file is read again; no message and
-//! no `Debug` output has a secret.
+//! The keys of `[api] keys_file` and of the environment. A changed file is read again; no message
+//! and no `Debug` output has a secret.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

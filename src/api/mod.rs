@@ -55,8 +55,8 @@ use xml::Element;
 /// request at a time. One client can have 96 requests at a time:
 /// boto3 opens 10 connections, but programs start several clients.
 pub(crate) const CONNECTIONS: usize = 256;
-/// Largest request body in bytes. The largest batch has 1000 changes; with names and set identifiers
-/// of ordinary length each has about 500 bytes, with the longest about 2000.
+/// Largest request body in bytes. The largest batch has 1000 changes; with names and set
+/// identifiers of ordinary length each has about 500 bytes, with the longest about 2000.
 const BODY_OCTETS: usize = 2 << 20;
 
 /// What all requests share.

@@ -1,5 +1,5 @@
-//! The 74 operations of the API, with the method, path, success status and errors of each, as in the
-//! API model of version 2013-04-01.
+//! The 74 operations of the API, with the method, path, success status and errors of each, as in
+//! the API model of version 2013-04-01.
 
 use axum::http::Method;
 

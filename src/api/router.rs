@@ -51,8 +51,8 @@ fn parameter(part: &'static str) -> Option<&'static str> {
 }
 
 /// The segments of a path, decoded. Some clients send an id with its prefix, as
-/// `/hostedzone//hostedzone/Z1` or `/hostedzone/%2Fhostedzone%2FZ1`. Tags have no such ids: Route 53
-/// answers that there is no such zone.
+/// `/hostedzone//hostedzone/Z1` or `/hostedzone/%2Fhostedzone%2FZ1`. Tags have no such ids: Route
+/// 53 answers that there is no such zone.
 fn segments(path: &str) -> Vec<String> {
     let mut segments: Vec<String> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {

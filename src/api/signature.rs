@@ -427,8 +427,8 @@ mod tests {
         assert_eq!(early.code(), Code::SignatureDoesNotMatch);
     }
 
-    /// The example of the Amazon S3 API reference, "Authenticating Requests: Using Query Parameters",
-    /// with the body's hash that services other than S3 need.
+    /// The example of the Amazon S3 API reference, "Authenticating Requests: Using Query
+    /// Parameters", with the body's hash that services other than S3 need.
     #[test]
     fn a_presigned_request_verifies_until_it_expires() {
         let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fservice%2F\

@@ -41,7 +41,8 @@ pub(super) fn text(component: &str) -> String {
     String::from_utf8_lossy(&decode(component)).into_owned()
 }
 
-/// The text of a value in a query, in which `+` may be a space (HTML, application/x-www-form-urlencoded).
+/// The text of a value in a query, in which `+` may be a space (HTML,
+/// application/x-www-form-urlencoded).
 pub(super) fn query_text(value: &str) -> String {
     text(&value.replace('+', " "))
 }

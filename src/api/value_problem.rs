@@ -1,4 +1,5 @@
-//! What Route 53 says about a name or a value that is not valid: a code word, a sentence and the text.
+//! What Route 53 says about a name or a value that is not valid: a code word, a sentence and the
+//! text.
 //!
 //! The words are not documented. Those of addresses, strings, SRV and names are known from logs of
 //! clients; the others follow their scheme.

@@ -32,8 +32,8 @@ pub(super) struct ServerArguments {
     /// The settings file
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A file with the server's admin token, for changes [default: $FIFTYTHREE_ADMIN_TOKEN, else that
-    /// of the settings]
+    /// A file with the server's admin token, for changes [default: $FIFTYTHREE_ADMIN_TOKEN, else
+    /// that of the settings]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

@@ -85,8 +85,9 @@ fn title(command: &Command) -> &str {
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let (name, version) = (title(command), env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone()).section(SECTION);
-    // Pages have no date, so that they depend only on the program. clap_mangen would leave the field
-    // out, and the version would take its place (man(7): title, section, date, source, manual).
+    // Pages have no date, so that they depend only on the program. clap_mangen would leave the
+    // field out, and the version would take its place (man(7): title, section, date, source,
+    // manual).
     let mut out =
         format!(".TH \"{name}\" \"{SECTION}\" \"\" \"fiftythree {version}\" \"fiftythree manual\"\n").into_bytes();
     man.render_name_section(&mut out)?;

@@ -1,10 +1,12 @@
 //! The command line: arguments and output.
 //!
-//! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change` changes record sets in them, `query` sends
-//! queries as `dig` does, `explain` explains an answer, `simulate` answers many simulated clients,
-//! `health` shows health checks, `history` what happened and who changed what, `override` overrides them, `watch` shows answers and health live,
-//! `cluster` shows and changes what nodes share,
-//! `cookie-secret` replaces the secrets of DNS cookies; `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
+//! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change`
+//! changes record sets in them, `query` sends queries as `dig` does, `explain` explains an answer,
+//! `simulate` answers many simulated clients, `health` shows health checks, `override` overrides
+//! them, `history` shows what happened and who changed what, `watch` shows answers and health live,
+//! `cluster` shows and changes what nodes share, `cookie-secret` replaces the secrets of DNS
+//! cookies, `demo` shows a failover, `man` and `completion` print manual pages and shell
+//! completions.
 
 mod admin_client;
 mod change;

@@ -25,7 +25,8 @@ impl From<bool> for Form {
 pub(super) struct OutputError(#[from] io::Error);
 
 impl OutputError {
-    /// Whether the reader closed the pipe, as `head` does. That ends a command, but is not an error.
+    /// Whether the reader closed the pipe, as `head` does. That ends a command, but is not an
+    /// error.
     pub(super) fn is_closed_pipe(&self) -> bool {
         self.0.kind() == io::ErrorKind::BrokenPipe
     }

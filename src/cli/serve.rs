@@ -92,7 +92,8 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let file =
         settings::locate_or_default(config.as_deref(), zones.as_deref())?.as_deref().map(absolute).transpose()?;
     let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
-    // Gone when the server ends. Without a directory that can be written, the server keeps no state.
+    // Gone when the server ends. Without a directory that can be written, the server keeps no
+    // state.
     let temporary = in_memory.then(tempfile::tempdir).transpose().ok().flatten();
     let state = temporary.as_ref().map(|directory| directory.path().to_owned()).or(state);
     let overrides = Overrides {
@@ -110,8 +111,8 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     if in_memory && settings.cluster.is_some() {
         anyhow::bail!("`[cluster]` and --in-memory exclude each other");
     }
-    // Before there are other threads, which inherit the restrictions. The one that waits for signals
-    // is older, because the settings may be on a file system that hangs.
+    // Before there are other threads, which inherit the restrictions. The one that waits for
+    // signals is older, because the settings may be on a file system that hangs.
     let privileges = match privilege::restrict(&source, &settings) {
         Ok(privileges) => privileges,
         Err(diagnostic) => return broken(&[*diagnostic], reading.source),

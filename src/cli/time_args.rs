@@ -1,5 +1,5 @@
-//! Times and durations on the command line: `22:00`, `2026-03-01 22:00`, RFC 3339; `30m`, `1h30m`; and
-//! `2s`, `500ms`.
+//! Times and durations on the command line: `22:00`, `2026-03-01 22:00`, RFC 3339; `30m`, `1h30m`;
+//! and `2s`, `500ms`.
 
 use std::time::Duration;
 

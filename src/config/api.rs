@@ -113,7 +113,8 @@ pub(super) fn read_tls(table: &Table<'_>, directory: &Path, diagnostics: &mut Di
     Some(TlsFiles { certificate: certificate?, key: key? })
 }
 
-/// An error for each listener that others than this machine reach while nothing says who may use it.
+/// An error for each listener that others than this machine reach while nothing says who may use
+/// it.
 pub(super) fn open_listeners(
     api: &ApiSettings,
     listeners: &[Listener],

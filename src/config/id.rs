@@ -49,8 +49,8 @@ pub(super) fn is_zone_id(text: &str) -> bool {
     (1..=31).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// True for the id of a VPC as AWS makes them: eight or seventeen hexadecimal digits (EC2 User Guide,
-/// "Resource IDs").
+/// True for the id of a VPC as AWS makes them: eight or seventeen hexadecimal digits (EC2 User
+/// Guide, "Resource IDs").
 pub(super) fn is_vpc_id(text: &str) -> bool {
     let digits = text.strip_prefix("vpc-").unwrap_or_default();
     matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))

@@ -189,8 +189,8 @@ const DNS_PORT: u16 = 53;
 const ADMIN_PORT: u16 = 8053;
 /// The largest UDP response that is not fragmented in practice (DNS flag day 2020).
 const UDP_PAYLOAD_MAX: u16 = 1232;
-/// With the longest question such an identifier fits in a response of 512 octets: 12 + 259 + 11 + 4 +
-/// 128 = 414.
+/// With the longest question such an identifier fits in a response of 512 octets: 12 + 259 + 11 + 4
+/// + 128 = 414.
 const MAX_NSID_OCTETS: usize = 128;
 /// As long as the slowest TCP check takes (10 s).
 const WAIT_FOR_FIRST_RESULT: Duration = Duration::from_secs(10);

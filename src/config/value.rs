@@ -84,7 +84,8 @@ pub(super) fn loopback_address(written: &At<&str>, diagnostics: &mut Diagnostics
     None
 }
 
-/// Sockets for IPv6 take no IPv4, so an IPv4 address in IPv6 form (RFC 4291, section 2.5.5.2) cannot be listened on.
+/// Sockets for IPv6 take no IPv4, so an IPv4 address in IPv6 form (RFC 4291, section 2.5.5.2)
+/// cannot be listened on.
 fn not_mapped(written: &At<&str>, address: SocketAddr, diagnostics: &mut Diagnostics<'_>) -> Option<SocketAddr> {
     let plain = SocketAddr::new(address.ip().to_canonical(), address.port());
     if plain == address {

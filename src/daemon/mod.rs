@@ -395,8 +395,8 @@ fn cannot_start(refused: Refused) -> anyhow::Error {
     anyhow!("cannot start: {refused}, and there is no last good source to serve instead")
 }
 
-/// A change that is killed between its steps leaves a hidden file, which can have what somebody saved at
-/// that moment.
+/// A change that is killed between its steps leaves a hidden file, which can have what somebody
+/// saved at that moment.
 async fn clean_up_after_kills(settings: &Settings) -> anyhow::Result<()> {
     let directories = settings.zone_directories_on_disk();
     let clean_up = move || directories.iter().flat_map(|directory| store::clean_up_after_kills(directory)).collect();

@@ -1,11 +1,11 @@
 //! Open files: the limit of this process, and the share of each part of the server.
 //!
 //! ```text
-//!  limit ──┬── fixed:   listening sockets, threads, the log, the state directory      (as many as there are)
-//!          ├── reserve: loading, so that edits are loaded however busy the rest is    (1/16, at most 64)
-//!          ├── admin:   HTTP connections                                               (1/16, at most 128)
-//!          ├── TCP:     DNS connections                                                (1/3 of the rest, at most 512)
-//!          └── probes:  concurrent probes and evaluations of health checks             (the remainder, at most 10 000)
+//!  limit ──┬── fixed:   as many as there are   listening sockets, threads, log, state directory
+//!          ├── reserve: 1/16, at most 64       loading, so that edits are loaded at any load
+//!          ├── admin:   1/16, at most 128      HTTP connections
+//!          ├── TCP:     1/3 of the rest, ≤ 512 DNS connections
+//!          └── probes:  the rest, ≤ 10 000     concurrent probes and evaluations of health checks
 //! ```
 
 use crate::admin;

@@ -1,4 +1,5 @@
-//! What a check asks: whether its results stay valid under another configuration or after a restart.
+//! What a check asks: whether its results stay valid under another configuration or after a
+//! restart.
 
 use std::fmt;
 

@@ -238,9 +238,9 @@ impl CheckState {
         self.since
     }
 
-    /// Whether the check is still pending for its first result. A resolver failure is a result here: the
-    /// server must not wait for another before it opens its port, because the host may resolve
-    /// names through this server.
+    /// Whether the check is still pending for its first result. A resolver failure is a result
+    /// here: the server must not wait for another before it opens its port, because the host may
+    /// resolve names through this server.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.progress == Progress::Pending(0)

@@ -51,8 +51,8 @@ impl MetricCheckState {
         self.check_state.state()
     }
 
-    /// The status that values support, or that the configuration gives a metric without data; `None`
-    /// without either.
+    /// The status that values support, or that the configuration gives a metric without data;
+    /// `None` without either.
     #[must_use]
     pub fn opinion(&self) -> Option<Status> {
         let is_without_data = self.missing >= self.rules.evaluation_periods;

@@ -1,9 +1,10 @@
 //! Sentinels: checks that show whether this server has connectivity.
 //!
 //! ```text
-//!            every sentinel is unhealthy                     a sentinel is healthy
-//!   connected ────────────────────────────▶ isolated ───────────────────────────────▶ connected
-//!   results count                           only results of sentinels count         results of probes started since count
+//!             every sentinel is unhealthy            a sentinel is healthy
+//!   connected ───────────────────────────▶ isolated ──────────────────────▶ connected
+//!   results count                          only results of                  results of probes that
+//!                                          sentinels count                  started since count
 //! ```
 //!
 //! If all sentinels are unhealthy, this server is isolated; it is unlikely that all endpoints

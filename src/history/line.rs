@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!  {"event":{"at":1790000000000,"what":{"reloaded":{"changes":["lab.test. changed"],"errors":0}}}}
-//!  {"event":{"at":…,"intent":{"number":7,"file":"zones/lab.test.toml","hash":"…"},"what":{"changed":{…}}}}
-//!  {"made":7}                                                       the change with this number was made
-//!  {"not_made":7}                                                   it was not
-//!  {"change":{"at":…,"id":"C…","comment":null}}                     what stays of an old change: its id
-//!  {"reference":{"of":"hosted_zone","caller_reference":"…"}}        and the reference of a removed object
+//!  {"event":{"at":…,"intent":{"number":7,"file":"lab.toml","hash":"…"},"what":{"changed":{…}}}}
+//!  {"made":7}                                                  change 7 was made
+//!  {"not_made":7}                                              it was not
+//!  {"change":{"at":…,"id":"C…","comment":null}}                the id of a change that was dropped
+//!  {"reference":{"of":"hosted_zone","caller_reference":"…"}}   that of an object that was removed
 //! ```
 
 use std::path::{Path, PathBuf};

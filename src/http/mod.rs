@@ -2,9 +2,10 @@
 //! not know.
 //!
 //! ```text
-//!  accept ── table: is there room? ── head within 30 s, or 1 s ── hosts ── whole body ── table: a slot? ─── routes
-//!              │ no: the connection that has been without a whole request                  │ no: 503
-//!              └ for longest is closed, first of the address that has the most             └ unless essential
+//!  accept ── table: room? ── head within 30 s, or 1 s ── hosts ── body ── table: a slot? ── routes
+//!              │ no: the connection that has been without                  │ no: 503
+//!              │ a whole request for longest is closed,                    └ unless essential
+//!              └ first of the address that has the most
 //! ```
 //!
 //! - When all connections are in use, a new one closes the connection that has been without a whole

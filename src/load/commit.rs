@@ -266,7 +266,8 @@ fn refused_because(outcome: &LoadOutcome, base: &LoadedConfig, sources: &dyn Sou
     };
     let first = diagnostics.first_error_in(path);
     if first.is_none() && sources.revision() > base.sources_revision {
-        // Another node changed it since it was loaded: the write finds that out, and it is loaded again.
+        // Another node changed it since it was loaded: the write finds that out, and it is loaded
+        // again.
         return None;
     }
     let why = first.unwrap_or_else(|| match &outcome.result {

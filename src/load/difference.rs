@@ -196,8 +196,8 @@ impl LoadedConfig {
     }
 }
 
-/// What edits of files changed. `texts` are those before, as far as they are compared; `sources` may
-/// know who edited them.
+/// What edits of files changed. `texts` are those before, as far as they are compared; `sources`
+/// may know who edited them.
 pub(super) fn of_load(
     before: &LoadedConfig,
     after: &LoadedConfig,

@@ -1,4 +1,5 @@
-//! Makes the served sources durable, so that a restart can serve them if their files are broken then.
+//! Makes the served sources durable, so that a restart can serve them if their files are broken
+//! then.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -60,7 +60,8 @@ pub(crate) trait Sources: Send + Sync {
     /// Creates, replaces or removes a zone file durably, if it has the text that was read.
     fn write(&self, write: &FileWrite<'_>) -> Result<(), ReplaceError>;
 
-    /// Looks whether another program writes a file that was replaced. Returns whether to look again.
+    /// Looks whether another program writes a file that was replaced. Returns whether to look
+    /// again.
     fn look_at_replaced(&self) -> bool {
         false
     }

@@ -346,8 +346,8 @@ impl<'z> Draft<'z> {
         Some(ChangeError::IsAliasTarget { target: deleted.next()?.clone(), alias: alias.key() })
     }
 
-    /// Aliases whose targets are created by a later change of the batch: Route 53 looks for a target
-    /// when it makes the change of the alias.
+    /// Aliases whose targets are created by a later change of the batch: Route 53 looks for a
+    /// target when it makes the change of the alias.
     fn early_aliases(&self, batch: &ChangeBatch) -> Vec<ChangeError> {
         let creates = |change: &&Change| change.action != ChangeAction::Delete;
         let mut created = HashMap::new();

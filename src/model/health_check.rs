@@ -169,8 +169,8 @@ pub struct EndpointCheck {
     pub address_family: AddressFamily,
     /// Timeouts that replace the defaults.
     pub timeouts: Timeouts,
-    /// Route 53's checkers, at least three of [`CHECKER_REGIONS`]; empty for all (API Regions). This
-    /// server is the only checker: they are kept for the API.
+    /// Route 53's checkers, at least three of [`CHECKER_REGIONS`]; empty for all (API Regions).
+    /// This server is the only checker: they are kept for the API.
     pub regions: Vec<Region>,
 }
 

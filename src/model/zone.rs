@@ -151,8 +151,8 @@ impl HostedZone {
         ZoneIdentity { id: self.id.clone(), name: self.name.clone(), vpcs: self.vpcs.clone() }
     }
 
-    /// Whether everything but the record sets is the same. Default addresses follow from them and the
-    /// settings.
+    /// Whether everything but the record sets is the same. Default addresses follow from them and
+    /// the settings.
     pub fn has_same_members(&self, other: &HostedZone) -> bool {
         let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = self;
         let HostedZone { record_sets: _, record_groups, default_addresses: _, .. } = self;

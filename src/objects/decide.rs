@@ -142,8 +142,9 @@ fn was_used(objects: &dyn Snapshot, id: &ObjectId, caller_reference: Option<&Str
     caller_reference.is_some_and(|reference| objects.was_used(id, reference))
 }
 
-/// API CreateHostedZone and AssociateVPCWithHostedZone, ConflictingDomainExists. Here it is also the
-/// error for a second public zone with the same name, which Route 53 allows on other name servers.
+/// API CreateHostedZone and AssociateVPCWithHostedZone, ConflictingDomainExists. Here it is also
+/// the error for a second public zone with the same name, which Route 53 allows on other name
+/// servers.
 fn check_conflicts(zones: &[ZoneSummary], zone: &HostedZone) -> Result<(), CommitError> {
     let identity = zone.identity();
     if zones.iter().any(|other| other.id != zone.id && other.identity().excludes(&identity)) {
@@ -215,8 +216,8 @@ fn check_vpcs(before: &HostedZone, after: &HostedZone) -> Result<(), CommitError
 }
 
 fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBatch) -> Result<HostedZone, CommitError> {
-    // API ChangeResourceRecordSets, NoSuchHealthCheck. The check of a record set that is deleted may
-    // be gone already.
+    // API ChangeResourceRecordSets, NoSuchHealthCheck. The check of a record set that is deleted
+    // may be gone already.
     let adds = |change: &&RecordChange| change.action != ChangeAction::Delete;
     let mut checks = batch.changes.iter().filter(adds).filter_map(|change| change.record_set.health_check.as_ref());
     if let Some(unknown) = checks.find(|id| !objects.health_checks().iter().any(|check| check.id == **id)) {

@@ -1,10 +1,10 @@
 //! Hosted zones, health checks and CIDR collections as objects that programs change.
 //!
 //! An object is what must change together: a hosted zone with its record sets, a health check, or a
-//! CIDR collection. A [`Change`] is data. [`decide()`] says by Route 53's rules what an object is after
-//! a change, or why the change is refused. An engine keeps the objects ([`ObjectStore`]): zone files
-//! (`load`), or memory (`MemoryObjects`, in tests). Who keeps copies of objects watches what happens to
-//! them ([`ObjectStore::watch`]).
+//! CIDR collection. A [`Change`] is data. [`decide()`] says by Route 53's rules what an object is
+//! after a change, or why the change is refused. An engine keeps the objects ([`ObjectStore`]):
+//! zone files (`load`), or memory (`MemoryObjects`, in tests). Who keeps copies of objects watches
+//! what happens to them ([`ObjectStore::watch`]).
 
 mod change;
 mod decide;

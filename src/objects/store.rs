@@ -27,9 +27,10 @@ pub(crate) trait ObjectStore: Send + Sync {
     /// Makes one change.
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
 
-    /// What happens to objects after a position, or from now on, in the order in which it comes into
-    /// force. An object that is read after its event is in that state or in a later one. To keep a copy
-    /// of all objects: watch, then list, then apply the events; some of them may be in the list already.
+    /// What happens to objects after a position, or from now on, in the order in which it comes
+    /// into force. An object that is read after its event is in that state or in a later one. To
+    /// keep a copy of all objects: watch, then list, then apply the events; some of them may be in
+    /// the list already.
     ///
     /// Nothing is missed silently: a watcher that is too slow, or begins too far back, gets
     /// [`ListAgain`](super::watch::ListAgain). A watcher delays no change.

@@ -1,5 +1,5 @@
-//! What each engine must do, as tests over the interface. [`test_engine`] runs all of them on an engine
-//! that starts without objects.
+//! What each engine must do, as tests over the interface. [`test_engine`] runs all of them on an
+//! engine that starts without objects.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::model::{
 };
 use crate::zonetree::fixture::{member, set};
 
-/// A module with a test for each function below. `start` is a function that starts an engine without
-/// objects, and returns it and what has to live as long as it.
+/// A module with a test for each function below. `start` is a function that starts an engine
+/// without objects, and returns it and what has to live as long as it.
 macro_rules! test_engine {
     ($engine:ident, $start:path) => {
         $crate::objects::suite::test_engine! { $engine, $start:

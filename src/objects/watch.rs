@@ -1,5 +1,5 @@
-//! What happened to objects, in the order in which it came into force: one bounded list that an engine
-//! writes and any number of watchers read.
+//! What happened to objects, in the order in which it came into force: one bounded list that an
+//! engine writes and any number of watchers read.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -36,23 +36,23 @@ pub(crate) struct ObjectEvent {
 pub(crate) enum ObjectEventKind {
     /// A commit created or changed the object.
     Changed {
-        /// The revision that it was made to; `None` if it created the object. A watcher whose copy has
-        /// another revision reads the object again.
+        /// The revision that it was made to; `None` if it created the object. A watcher whose copy
+        /// has another revision reads the object again.
         before: Option<Revision>,
         /// The revision now.
         after: Revision,
         /// The change. It is never [`Change::Delete`].
         change: Arc<Change>,
     },
-    /// The object is new, or may be another one, for any other reason, such as an edit of its file. A
-    /// watcher reads it.
+    /// The object is new, or may be another one, for any other reason, such as an edit of its file.
+    /// A watcher reads it.
     Replaced,
     /// The object is gone.
     Removed,
 }
 
-/// Events were dropped or are not known any more. Those that follow are later than everything that a
-/// list has that is read now, or are in it.
+/// Events were dropped or are not known any more. Those that follow are later than everything that
+/// a list has that is read now, or are in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("events were missed: list the objects again")]
 pub(crate) struct ListAgain;
@@ -60,8 +60,8 @@ pub(crate) struct ListAgain;
 /// Reads what happens to objects.
 #[async_trait]
 pub(crate) trait ObjectWatcher: Send {
-    /// The next event, as soon as there is one; `None` when the engine has ended. After `ListAgain`, the
-    /// watcher goes on with what happens from then on.
+    /// The next event, as soon as there is one; `None` when the engine has ended. After
+    /// `ListAgain`, the watcher goes on with what happens from then on.
     #[cfg_attr(not(test), expect(dead_code, reason = "the engines and their tests come first"))]
     async fn next(&mut self) -> Option<Result<ObjectEvent, ListAgain>>;
 }
@@ -85,8 +85,8 @@ struct State {
 }
 
 impl ObjectEvents {
-    /// Whether events have a reader. Without one, an engine need not find out what happened; it adds
-    /// anything that did.
+    /// Whether events have a reader. Without one, an engine need not find out what happened; it
+    /// adds anything that did.
     pub(crate) fn is_watched(&self) -> bool {
         self.state().watchers > 0
     }
@@ -98,7 +98,8 @@ impl ObjectEvents {
         wake(state);
     }
 
-    /// Records that something happened which is not known in detail: each watcher has to list again.
+    /// Records that something happened which is not known in detail: each watcher has to list
+    /// again.
     pub(crate) fn add_unknown(&self) {
         let mut state = self.state();
         // The number of an event that is not kept.

@@ -5,8 +5,8 @@
 //!  when the ports are open      the user of `[process] user`, without capabilities
 //! ```
 //!
-//! Landlock covers the thread that asks for it and the threads that it starts. The one thread that is
-//! older, which ends the process after a signal, is then replaced by a new one.
+//! Landlock covers the thread that asks for it and the threads that it starts. The one thread that
+//! is older, which ends the process after a signal, is then replaced by a new one.
 
 #[cfg(target_os = "linux")]
 mod file_access;

@@ -2,8 +2,9 @@
 //! decisions.
 //!
 //! ```text
-//!  schedule (from the tracker) ──▶ Prober ── one task per probe ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
-//!                               starts, keeps, stops          (before the deadlines)     bounded channel
+//!  schedule ──▶ Prober ── one task per probe ──▶ resolve ──▶ http | tcp ──▶ Observed ──▶ control
+//!  (from the    starts, keeps                    (before the                bounded
+//!   tracker)    and stops tasks                   deadlines)                channel
 //! ```
 //!
 //! - `prober`: schedules the probes; each probe's task is owned here and stops with the last of its

@@ -84,8 +84,8 @@ pub enum ErrorCode {
     BadCookie = 23,
 }
 
-/// Decodes a packet. If the result is a question, `name` holds its name. What the response copies is
-/// written to `request`, which is the default one before.
+/// Decodes a packet. If the result is a question, `name` holds its name. What the response copies
+/// is written to `request`, which is the default one before.
 ///
 /// Octets after the message are ignored: some middleboxes add padding, and it cannot change the
 /// question.

@@ -1,5 +1,5 @@
-//! The names of hidden files that a change has next to the file that it changes, and what the start does
-//! with those that killed changes left.
+//! The names of hidden files that a change has next to the file that it changes, and what the start
+//! does with those that killed changes left.
 //!
 //! ```text
 //! .lab.test.toml.PID-NUMBER.fiftythree-part              a new text that may not be complete
@@ -8,8 +8,8 @@
 //! lab.test.toml.saved-SECONDS-PID-NUMBER                 what somebody saved, kept for them
 //! ```
 //!
-//! READ and NEW are the hashes of the text that was read and of the new one. So it is known of each hidden
-//! file whether somebody else wrote it.
+//! READ and NEW are the hashes of the text that was read and of the new one. So it is known of each
+//! hidden file whether somebody else wrote it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -104,8 +104,8 @@ pub(super) fn name_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the file system or the system has no such call. Older container engines answer calls that
-/// they do not know with EPERM.
+/// Whether the file system or the system has no such call. Older container engines answer calls
+/// that they do not know with EPERM.
 pub(super) fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(unix)]
     let by_number = matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL | libc::EOPNOTSUPP | libc::EPERM));
@@ -128,8 +128,9 @@ pub(crate) struct LeftBehind {
     pub(crate) saved: Result<PathBuf, (PathBuf, io::Error)>,
 }
 
-/// Removes the hidden files in a directory that killed changes left there. What somebody else wrote, or
-/// may have written, gets a name that they see. Files of processes that run are left alone.
+/// Removes the hidden files in a directory that killed changes left there. What somebody else
+/// wrote, or may have written, gets a name that they see. Files of processes that run are left
+/// alone.
 pub(crate) fn clean_up_after_kills(directory: &Path) -> Vec<LeftBehind> {
     let names = files::names_in(directory).unwrap_or_default();
     let hidden = names.iter().filter_map(|name| Hidden::parse(directory, name.to_str()?));
@@ -176,7 +177,8 @@ impl Hidden {
         Some(LeftBehind { file: self.file, saved })
     }
 
-    /// Whether no other program wrote it: it is the text that the change read or made, or the file has it.
+    /// Whether no other program wrote it: it is the text that the change read or made, or the file
+    /// has it.
     fn is_known(&self) -> io::Result<bool> {
         if self.is_part {
             return Ok(true);

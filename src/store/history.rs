@@ -1,7 +1,8 @@
 //! The file of the history: lines that are appended, and read back as far as they are intact.
 //!
-//! A kill of the process loses nothing that was appended; a power cut can lose what was not synced. A
-//! line that was cut off stays a damaged line of its own, because the next one begins on a new line.
+//! A kill of the process loses nothing that was appended; a power cut can lose what was not synced.
+//! A line that was cut off stays a damaged line of its own, because the next one begins on a new
+//! line.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};

@@ -194,12 +194,13 @@ mod giving {
     use super::tightening::{STICKY, is_ours};
 
     /// Gives the state directory and the server's files in it to a user. A user who could write
-    /// there before may have prepared it, so links are not followed and files with several names stay.
+    /// there before may have prepared it, so links are not followed and files with several names
+    /// stay.
     pub(crate) fn give_state(state: &Path, uid: u32, gid: u32) -> io::Result<()> {
         // The directory itself may be a link.
         let directory = openat(CWD, state, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        // The directory first: what is made in it from now on belongs to its owner. What was made just
-        // before may be renamed meanwhile, and has its last name the second time.
+        // The directory first: what is made in it from now on belongs to its owner. What was made
+        // just before may be renamed meanwhile, and has its last name the second time.
         give(&directory, uid, gid)?;
         give_entries(&directory, uid, gid, is_ours)?;
         give_entries(&directory, uid, gid, is_ours)

@@ -7,8 +7,8 @@
 //! exchange, such as NFS, get a comparison right before a plain rename instead. The exchange is the
 //! moment of the change; it is durable when the directory is synced.
 //!
-//! What came out has a hidden name ([`mod@super::hidden_names`]). A server keeps it for a while, because
-//! an editor may have it open and write it later ([`mod@super::replaced_files`]).
+//! What came out has a hidden name ([`mod@super::hidden_names`]). A server keeps it for a while,
+//! because an editor may have it open and write it later ([`mod@super::replaced_files`]).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -18,8 +18,8 @@ use super::hidden_names::{HiddenNames, is_unsupported, name_without_replacing};
 use super::replaced_files::ReplacedFiles;
 use super::source_cache::SourceHash;
 
-/// How often the names are exchanged while others save the file again and again. Each exchange takes
-/// microseconds, so one more save in between is rare already.
+/// How often the names are exchanged while others save the file again and again. Each exchange
+/// takes microseconds, so one more save in between is rare already.
 const EXCHANGES: usize = 16;
 
 /// The directory of removed zone files, next to the others. No zone is loaded from it.
@@ -72,8 +72,8 @@ struct SystemDisk;
 impl Disk for SystemDisk {}
 
 /// Replaces the text of the file, which must be `read`, by `text`. A symbolic link stays a link:
-/// the file that it leads to is replaced. Owner, if possible, and permissions stay. With `replaced` the
-/// old file is kept for a while.
+/// the file that it leads to is replaced. Owner, if possible, and permissions stay. With `replaced`
+/// the old file is kept for a while.
 pub(crate) fn replace_file(
     path: &Path,
     read: &str,
@@ -84,14 +84,14 @@ pub(crate) fn replace_file(
     replace_on(&SystemDisk, &path, read, text, replaced)
 }
 
-/// Creates a file with this text; its directory is created too. If there is a file already, it stays
-/// and the error is [`ReplaceError::Changed`].
+/// Creates a file with this text; its directory is created too. If there is a file already, it
+/// stays and the error is [`ReplaceError::Changed`].
 pub(crate) fn create_file(path: &Path, text: &str) -> Result<(), ReplaceError> {
     create_on(&SystemDisk, path, text)
 }
 
-/// Moves a file whose text must be `read` to the directory `.deleted` next to it. Of a symbolic link
-/// only the link is moved.
+/// Moves a file whose text must be `read` to the directory `.deleted` next to it. Of a symbolic
+/// link only the link is moved.
 pub(crate) fn retire_file(path: &Path, read: &str) -> Result<(), ReplaceError> {
     retire_on(&SystemDisk, path, read)
 }

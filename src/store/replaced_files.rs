@@ -1,9 +1,9 @@
-//! Files that changes replaced. An editor that has one of them open can write it later: to a file that
-//! has no name any more, and what it wrote would be lost.
+//! Files that changes replaced. An editor that has one of them open can write it later: to a file
+//! that has no name any more, and what it wrote would be lost.
 //!
-//! So a replaced file keeps a hidden name for a while. If it is written meanwhile, it gets a name that its
-//! writer sees, and the log names it. It does not replace the zone file again: the write may be
-//! incomplete, and the change was acknowledged.
+//! So a replaced file keeps a hidden name for a while. If it is written meanwhile, it gets a name
+//! that its writer sees, and the log names it. It does not replace the zone file again: the write
+//! may be incomplete, and the change was acknowledged.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -43,8 +43,8 @@ struct Replaced {
 }
 
 impl ReplacedFiles {
-    /// Whether a file that is about to be replaced was there for long enough that somebody may have it
-    /// open.
+    /// Whether a file that is about to be replaced was there for long enough that somebody may have
+    /// it open.
     pub(super) fn may_be_open(file: &Path) -> bool {
         let modified = files::metadata(file).and_then(|metadata| metadata.modified());
         // A time in the future says nothing.
@@ -72,8 +72,8 @@ impl ReplacedFiles {
         }
     }
 
-    /// Looks whether any was written, and removes those that were kept for long enough. Returns whether
-    /// there are more.
+    /// Looks whether any was written, and removes those that were kept for long enough. Returns
+    /// whether there are more.
     pub(crate) fn look(&self, now: Instant) -> bool {
         let all = std::mem::take(&mut *self.kept());
         // Without the lock: a file system may not respond.

@@ -25,8 +25,8 @@ const QUIET: Duration = Duration::from_secs(2);
 pub(crate) const STILL: Duration = Duration::from_secs(10);
 /// How long a file must be missing to count as removed: some writers remove the old file first.
 pub(crate) const GONE: Duration = Duration::from_millis(250);
-/// Without a watcher, a file that was written less than this ago counts as being written: longer than a
-/// save takes, as the watcher waits for.
+/// Without a watcher, a file that was written less than this ago counts as being written: longer
+/// than a save takes, as the watcher waits for.
 const JUST_WRITTEN: Duration = Duration::from_millis(250);
 /// A file that has been written for this long is reported.
 const LONG: Duration = Duration::from_secs(30);

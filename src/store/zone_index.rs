@@ -66,8 +66,8 @@ impl ZoneIndex {
         files.filter(|file| file.path.parent() == Some(zones)).collect()
     }
 
-    /// Replaces the entries of the files in `zones` with those of `served` that are in it. Durable on
-    /// return.
+    /// Replaces the entries of the files in `zones` with those of `served` that are in it. Durable
+    /// on return.
     pub(super) fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         self.write(zones, served).map_err(|error| NotKept::new(&self.path, error))
     }

@@ -2,7 +2,7 @@
 //! plain answer needs is contiguous, so a lookup touches one slot of the hash table and one entry.
 //!
 //! ```text
-//! name    length of labels, flags, groups, 0 │ cut? │ wildcard? │ labels, or their offset     │ its groups
+//! name    length of labels, flags, groups, 0 │ cut? │ wildcard? │ labels, or offset │ its groups
 //! group   type, count  │ TTL │ length? │ data      plain: one simple set, only its records
 //!         type, 0xffff │ number                   any other: in the zone's list of groups
 //! ```

@@ -1,9 +1,10 @@
-//! Propagates health: turns the verdicts of checks into the bits that policies read. This runs once
-//! per change, never while answering.
+//! Propagates health: turns the status of each check into the bits that policies read. This runs
+//! once per change, never while answering.
 //!
 //! ```text
-//!  verdicts of checks ─▶ state of each member ─────▶ recovery ─▶ usable bit      one per member
-//!  targets of aliases ─▶ out, waiting, draining, in              share, reserve  only while records drain or recover
+//!  status of checks   ─▶ state of each member ─────▶ recovery ─▶ usable bit      one per member
+//!  targets of aliases ─▶ out, waiting, draining, in              share, reserve  during a drain
+//!                                                                                or a recovery
 //! ```
 //!
 //! Each group is computed after the groups its aliases point to. A group has a timer if one of its

@@ -1,5 +1,6 @@
-//! Nodes of a cluster agree on health whatever breaks, in simulated time. `benches/support/cluster.rs`
-//! holds every change of a status against the rules; `cargo bench --bench agreement` prints figures.
+//! Nodes of a cluster agree on health whatever breaks, in simulated time.
+//! `benches/support/cluster.rs` holds every change of a status against the rules; `cargo bench
+//! --bench agreement` prints figures.
 
 use fiftythree::model::Agreement;
 
@@ -39,8 +40,8 @@ fn a_seed_gives_the_same_run_again() {
     assert_ne!(run(7), run(8));
 }
 
-/// A path between one node and one endpoint is gone, or a node's uplink, or its etcd: Route 53's rule
-/// keeps the endpoint, one server by itself gives it up.
+/// A path between one node and one endpoint is gone, or a node's uplink, or its etcd: Route 53's
+/// rule keeps the endpoint, one server by itself gives it up.
 #[test]
 fn what_one_node_cannot_see_fails_nothing_over() {
     let faults = Faults { path: 12.0, uplink: 2.0, etcd: 2.0, crash: 2.0, ..Faults::default() };
@@ -54,8 +55,8 @@ fn what_one_node_cannot_see_fails_nothing_over() {
     assert!(run(Agreement::ROUTE_53, true) > 0);
 }
 
-/// Three failures 10 s apart, a probe that takes up to 4 s to fail, the first of them up to 10 s after
-/// the failure; then the quiet, two ways and a tick.
+/// Three failures 10 s apart, a probe that takes up to 4 s to fail, the first of them up to 10 s
+/// after the failure; then the quiet, two ways and a tick.
 #[test]
 fn an_endpoint_that_fails_is_out_everywhere_within_the_time_of_one_node_and_a_second() {
     let faults = Faults { endpoint: 30.0, ..Faults::default() };

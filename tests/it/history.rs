@@ -1,5 +1,5 @@
-//! The history end to end: what happened is known after a restart and after a kill, and a record that
-//! was removed can be got back.
+//! The history end to end: what happened is known after a restart and after a kill, and a record
+//! that was removed can be got back.
 #![cfg(unix)]
 
 use std::fs;

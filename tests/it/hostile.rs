@@ -72,8 +72,8 @@ fn every_class_opcode_and_type_gets_a_response_or_silence() {
     }
 }
 
-/// NSD (CVE-2026-12244, CVE-2026-12246) and BIND (CVE-2025-13878): crafted SVCB, huge APL, malformed
-/// BRID and HHIT in a zone.
+/// NSD (CVE-2026-12244, CVE-2026-12246) and BIND (CVE-2025-13878): crafted SVCB, huge APL,
+/// malformed BRID and HHIT in a zone.
 #[test]
 fn hostile_record_data_in_a_zone_are_errors_of_their_lines() {
     let parameters: String = (1..2000).map(|key| format!(" key{key}=\\\"{}\\\"", "x".repeat(30))).collect();
@@ -150,8 +150,8 @@ fn cookies_work_after_2038_and_2106() {
     }
 }
 
-/// hickory-proto (RUSTSEC-2026-0119) and PowerDNS (CVE-2026-52682): packets whose decoding costs the
-/// square of their length.
+/// hickory-proto (RUSTSEC-2026-0119) and PowerDNS (CVE-2026-52682): packets whose decoding costs
+/// the square of their length.
 #[test]
 fn the_longest_packets_are_decoded_in_time() {
     const LONGEST: usize = 4096;

@@ -1,6 +1,6 @@
-//! `kill -9` at any moment while a client changes record sets over the API and an editor saves the same
-//! file. After each kill the file has every change that was acknowledged and the last save of the editor,
-//! nothing half done, and the server serves it.
+//! `kill -9` at any moment while a client changes record sets over the API and an editor saves the
+//! same file. After each kill the file has every change that was acknowledged and the last save of
+//! the editor, nothing half done, and the server serves it.
 //!
 //! `FIFTYTHREE_KILL_ROUNDS=2000 cargo test --test it kill::` kills it as often.
 #![cfg(unix)]
@@ -28,8 +28,8 @@ const LONGEST_LIFE: u64 = 120;
 /// What client and editor know.
 #[derive(Default)]
 struct Known {
-    /// The number of each record set of the client that was acknowledged last, and the greatest one that
-    /// the file may have.
+    /// The number of each record set of the client that was acknowledged last, and the greatest one
+    /// that the file may have.
     sets: BTreeMap<u32, (u32, u32)>,
     last: u32,
     /// The number that the editor saved last, and how often it saved.
@@ -113,7 +113,8 @@ impl Test {
         }
     }
 
-    /// The editor: reads the file, changes its record and saves a new file in the place of the old one.
+    /// The editor: reads the file, changes its record and saves a new file in the place of the old
+    /// one.
     fn edit(&self, mut random: fastrand::Rng) {
         while !self.stops.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(random.u64(1..30)));

@@ -3,11 +3,12 @@
 //!
 //! In the page:
 //!
-//! - `console` blocks: what follows `$ ` is typed, the rest must be shown. A block without a command
-//!   is more output of the server.
+//! - `console` blocks: what follows `$ ` is typed, the rest must be shown. A block without a
+//!   command is more output of the server.
 //! - `diff` blocks: an edit of the file after `+++`. `@@` separates its parts.
 //! - `<http://…>` is a page that opens.
-//! - `…` is any text; alone on a line, any number of lines. As many spaces as there are count as one.
+//! - `…` is any text; alone on a line, any number of lines. As many spaces as there are count as
+//!   one.
 #![cfg(unix)]
 
 use std::fs;

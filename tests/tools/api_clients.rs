@@ -1,5 +1,6 @@
-//! Clients of the Route 53 API against the real binary: the scripts in `tests/clients`. Each creates,
-//! changes and deletes zones, record sets and health checks, and asks the DNS port after each step.
+//! Clients of the Route 53 API against the real binary: the scripts in `tests/clients`. Each
+//! creates, changes and deletes zones, record sets and health checks, and asks the DNS port after
+//! each step.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,8 +8,8 @@ use std::process::Command;
 use crate::needs;
 use crate::server::{Lab, Running, wait_for};
 
-/// Clients in Germany and Japan, and two VPCs on loopback. Changes are pending for a second, so that
-/// a client waits.
+/// Clients in Germany and Japan, and two VPCs on loopback. Changes are pending for a second, so
+/// that a client waits.
 const SETTINGS: &str = "
 [api]
 listen = ['127.0.0.1:0']

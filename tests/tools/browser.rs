@@ -1,5 +1,5 @@
-//! A real browser: `browser/page.py` drives headless Chromium on the status page of the real binary, and
-//! `browser/api.py` on a page of another origin that attacks its Route 53 API.
+//! A real browser: `browser/page.py` drives headless Chromium on the status page of the real
+//! binary, and `browser/api.py` on a page of another origin that attacks its Route 53 API.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! Nodes with one configuration in a real etcd: 3.4 from Debian, or the one that FIFTYTHREE_ETCD names.
+//! Nodes with one configuration in a real etcd: 3.4 from Debian, or the one that FIFTYTHREE_ETCD
+//! names.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

@@ -51,8 +51,8 @@ pub(crate) fn a_source_over_its_limit_is_sent_to_tcp_and_another_is_answered() {
     let counts = (flood.iter().filter(is_whole).count(), flood.iter().filter(is_truncated).count());
     // A slow machine takes seconds, and an answer a second is within the limit.
     assert!((10..15).contains(&counts.0) && counts.0 + counts.1 == 20, "{counts:?} {output}");
-    // dig repeats the query with the cookie that comes with BADCOOKIE. A query without a server cookie
-    // is too short for that response.
+    // dig repeats the query with the cookie that comes with BADCOOKIE. A query without a server
+    // cookie is too short for that response.
     let cookie = lines("cookie:")[0];
     assert!(cookie.contains("BADCOOKIE, retrying") && is_whole(&&cookie), "{output}");
     let first = lines("first:")[0];
@@ -64,7 +64,8 @@ pub(crate) fn a_source_over_its_limit_is_sent_to_tcp_and_another_is_answered() {
 pub(crate) fn a_client_that_uses_more_than_its_time_over_tcp_is_disconnected() {
     let lab = Lab::new(&[("lab.toml", ZONE)]);
     lab.write("fiftythree.toml", SETTINGS);
-    // Each connection counts as 20 µs, of 1000 a second; the connections of bash come from 192.0.2.53.
+    // Each connection counts as 20 µs, of 1000 a second; the connections of bash come from
+    // 192.0.2.53.
     let digs = "
         ask() { dig +tcp +tries=1 +time=2 @192.0.2.53 www.lab.test A +short \"$@\" | grep -q '^192' && echo answered; }
         (while :; do exec 3<>/dev/tcp/192.0.2.53/53; exec 3>&-; done) 2>/dev/null & flood=$!
@@ -75,7 +76,8 @@ pub(crate) fn a_client_that_uses_more_than_its_time_over_tcp_is_disconnected() {
         sleep 4
         echo later: $(ask -b 192.0.2.53)";
     let output = in_namespace(&lab, digs);
-    // How many depends on how fast bash connects on this machine: the limit lets 50 a second through.
+    // How many depends on how fast bash connects on this machine: the limit lets 50 a second
+    // through.
     assert!(output.matches("flood:\n").count() >= 3, "{output}");
     assert!(output.contains("other: answered") && output.contains("later: answered"), "{output}");
 }

@@ -142,8 +142,8 @@ pub(super) fn known_children(children: &[HealthCheckId], checks: &[HealthCheck])
     Ok(())
 }
 
-/// The settings of an alarm, which a check copies (API AlarmIdentifier). The alarms of this server are
-/// its metric checks, by their names or by the alarms that they have.
+/// The settings of an alarm, which a check copies (API AlarmIdentifier). The alarms of this server
+/// are its metric checks, by their names or by the alarms that they have.
 pub(super) fn alarm_of(alarm: &AlarmIdentifier, checks: &[HealthCheck]) -> Result<MetricCheck, ApiError> {
     let by = |is: &dyn Fn(&HealthCheck, &MetricCheck) -> bool| {
         checks.iter().find_map(|check| match &check.kind {

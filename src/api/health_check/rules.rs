@@ -15,8 +15,8 @@ enum Group {
     RecoveryControl,
 }
 
-/// Members of one group: how its absence is tested, and the words that complete the sentence about a
-/// check of another group.
+/// Members of one group: how its absence is tested, and the words that complete the sentence about
+/// a check of another group.
 type Member = (Group, fn(&ConfigMembers) -> bool, &'static str);
 
 const MEMBERS: [Member; 14] = [

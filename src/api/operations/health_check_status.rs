@@ -1,5 +1,5 @@
-//! GetHealthCheckStatus and GetHealthCheckLastFailureReason: what this server, the only checker, has
-//! observed.
+//! GetHealthCheckStatus and GetHealthCheckLastFailureReason: what this server, the only checker,
+//! has observed.
 
 use std::time::SystemTime;
 

@@ -74,8 +74,8 @@ async fn commit_new(
     Ok(check)
 }
 
-/// The name of a new check in its file: the caller reference, which people choose, or with digits of
-/// the id if another check has that name.
+/// The name of a new check in its file: the caller reference, which people choose, or with digits
+/// of the id if another check has that name.
 fn free_name(reference: &str, id: &HealthCheckId, checks: &[HealthCheck]) -> String {
     let is_free = checks.iter().all(|check| check.name != reference && check.id.0 != reference);
     let is_plain = !reference.chars().any(char::is_control) && reference.trim() == reference;
@@ -96,8 +96,8 @@ pub(super) fn count(context: &Context, request: &Request) -> Outcome {
     Ok(request.response(|xml| xml.element("HealthCheckCount", count)))
 }
 
-/// In the order of ids, so that a page begins at the same place when the check named by the marker is
-/// gone.
+/// In the order of ids, so that a page begins at the same place when the check named by the marker
+/// is gone.
 pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, LARGEST_PAGE)?;
     let marker = request.query("marker").unwrap_or_default();

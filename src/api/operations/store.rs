@@ -1,5 +1,5 @@
-//! Objects as operations read and change them: by id, as far as the caller sees them, with errors of
-//! the API.
+//! Objects as operations read and change them: by id, as far as the caller sees them, with errors
+//! of the API.
 
 use std::sync::Arc;
 
@@ -88,8 +88,8 @@ impl Context {
         }
     }
 
-    /// Replaces an object by what `change` makes of it. If somebody else changes it at the same time,
-    /// `change` gets what they made.
+    /// Replaces an object by what `change` makes of it. If somebody else changes it at the same
+    /// time, `change` gets what they made.
     pub(super) async fn update(
         &self,
         request: &Request,

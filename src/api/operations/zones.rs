@@ -132,8 +132,8 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     }))
 }
 
-/// By name with reversed labels, then by id, from `dnsname` and `hostedzoneid` on. These are a start,
-/// and not a filter (API ListHostedZonesByName).
+/// By name with reversed labels, then by id, from `dnsname` and `hostedzoneid` on. These are a
+/// start, and not a filter (API ListHostedZonesByName).
 pub(super) fn list_by_name(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, PAGE)?;
     let (written, id) = (request.query("dnsname"), request.query("hostedzoneid").map(bare_id));

@@ -6,8 +6,8 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-/// The deepest shape of the API has 9 levels:
-/// `ChangeResourceRecordSetsRequest/ChangeBatch/Changes/Change/ResourceRecordSet/GeoProximityLocation/Coordinates/Latitude`.
+/// The deepest shape of the API has 8 levels: `ChangeResourceRecordSetsRequest`, `ChangeBatch`,
+/// `Changes`, `Change`, `ResourceRecordSet`, `GeoProximityLocation`, `Coordinates`, `Latitude`.
 const MOST_LEVELS: usize = 16;
 /// The largest batch has 1000 changes of about 30 elements.
 const MOST_ELEMENTS: usize = 65_536;

@@ -1,4 +1,5 @@
-//! The members of a shape: which elements a request may and must have, and the types of their texts.
+//! The members of a shape: which elements a request may and must have, and the types of their
+//! texts.
 //!
 //! Route 53 validates requests with an XML schema. The sentences of its errors begin with the names
 //! of the schema's constraints, such as `cvc-complex-type.2.4.a`. It requires an order of the
@@ -16,7 +17,8 @@ pub(crate) struct Members<'e> {
 }
 
 impl<'e> Members<'e> {
-    /// The members of an element. Other elements, a second element of one name, and text are errors.
+    /// The members of an element. Other elements, a second element of one name, and text are
+    /// errors.
     pub(crate) fn of(element: &'e Element, names: &[&str]) -> Result<Members<'e>, ApiError> {
         for (at, child) in element.children().iter().enumerate() {
             let is_second = || element.children()[..at].iter().any(|other| other.name() == child.name());

@@ -1,5 +1,5 @@
-//! The demo's environment: a server, four backends and a client, all in this process, and what can be
-//! changed about them.
+//! The demo's environment: a server, four backends and a client, all in this process, and what can
+//! be changed about them.
 //!
 //! Everything works as outside the demo: the server reads files, probes over HTTP and answers over
 //! UDP. Dropping the environment ends all of it and removes its directory.

@@ -1,5 +1,5 @@
-//! `fiftythree demo --script`: a fixed sequence of steps. Each is measured and compared with what is
-//! expected.
+//! `fiftythree demo --script`: a fixed sequence of steps. Each is measured and compared with what
+//! is expected.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;

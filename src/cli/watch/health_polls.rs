@@ -14,8 +14,8 @@ use super::model::{Event, Subject, choose};
 const EVERY: Duration = Duration::from_millis(250);
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(5);
-/// The pause is this many times the time of a request, so that a server with very many checks spends
-/// little on it.
+/// The pause is this many times the time of a request, so that a server with very many checks
+/// spends little on it.
 const PAUSE_FACTOR: u32 = 20;
 /// With more checks than this, those of the names are requested one by one.
 const FEW: usize = 64;

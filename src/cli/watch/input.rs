@@ -1,4 +1,5 @@
-//! The inputs of a watch: answers, health, keys and signals, each from its own thread, in one channel.
+//! The inputs of a watch: answers, health, keys and signals, each from its own thread, in one
+//! channel.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;

@@ -81,8 +81,8 @@ pub(super) struct WatchArguments {
     /// The record type
     #[arg(name = "TYPE", value_parser = parse_type, default_value = "A")]
     record_type: Type,
-    /// The server to query; the default port is 53 [default: the first `dns.listen` of the settings, else
-    /// 127.0.0.1:5300]
+    /// The server to query; the default port is 53 [default: the first `dns.listen` of the
+    /// settings, else 127.0.0.1:5300]
     #[arg(short, long, value_name = "ADDRESS[:PORT]", value_parser = parse_server)]
     server: Option<SocketAddr>,
     /// The server's admin side, for health [default: that of the settings, else 127.0.0.1:8053]

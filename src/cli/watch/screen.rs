@@ -1,5 +1,5 @@
-//! The terminal during a watch: drawn a limited number of times a second, and always restored at the
-//! end.
+//! The terminal during a watch: drawn a limited number of times a second, and always restored at
+//! the end.
 
 use std::io;
 use std::mem::ManuallyDrop;

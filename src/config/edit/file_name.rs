@@ -13,8 +13,8 @@ const MAX_BYTES: usize = 140;
 /// name, whose id is then given.
 ///
 /// Letters, digits, `-` and `_` are themselves, dots separate labels, and every other octet is `%`
-/// with two hexadecimal digits. So two names never have the same file, and the name is safe. The end
-/// of a long name is replaced by a hash of the name after `~`.
+/// with two hexadecimal digits. So two names never have the same file, and the name is safe. The
+/// end of a long name is replaced by a hash of the name after `~`.
 pub fn zone_file_name(name: &Name, second: Option<&HostedZoneId>) -> String {
     let labels: Vec<String> = name.labels().map(escaped).collect();
     let mut stem = labels.join(".");

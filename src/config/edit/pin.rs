@@ -7,7 +7,8 @@ use super::super::SourceFile;
 use super::{EditError, document};
 use crate::model::HealthCheck;
 
-/// The text of a file that refers to the check by its id. `None` if the file does not have its name.
+/// The text of a file that refers to the check by its id. `None` if the file does not have its
+/// name.
 pub fn pin_health_check(file: &SourceFile, check: &HealthCheck) -> Result<Option<String>, EditError> {
     if memchr::memmem::find(file.text.as_bytes(), check.name.as_bytes()).is_none() {
         return Ok(None);

@@ -13,8 +13,8 @@ pub(super) enum TableEdit<'m> {
     Remove(usize),
 }
 
-/// What is left of a file whose only table is removed. An empty file would count as an accident, and
-/// its last good version would stay in use.
+/// What is left of a file whose only table is removed. An empty file would count as an accident,
+/// and its last good version would stay in use.
 const NOTHING: &str = "version = 1\n";
 
 /// Changes a table of the list `key`.

@@ -43,15 +43,16 @@ pub fn default_record_sets(zone: &HostedZone, dns: &DnsSettings) -> Vec<Resource
     missing_sets(zone, dns).unwrap_or_default()
 }
 
-/// The addresses of name servers that a zone with SOA and NS gets ([`HostedZone::default_addresses`]).
+/// The addresses of name servers that a zone with SOA and NS gets
+/// ([`HostedZone::default_addresses`]).
 pub fn default_addresses(zone: &HostedZone, dns: &DnsSettings) -> Vec<ResourceRecordSet> {
     let own = || own_name_server(zone, &dns.listen).ok().filter(|server| !has_other_addresses(zone, &server.name));
     let servers = if dns.name_servers.is_empty() { own().into_iter().collect() } else { dns.name_servers.clone() };
     servers.iter().flat_map(address_sets).filter(|set| zone.lacks_address(set)).collect()
 }
 
-/// Whether the zone says itself which addresses its server `ns1` has. Those that the server listens on
-/// are a guess.
+/// Whether the zone says itself which addresses its server `ns1` has. Those that the server listens
+/// on are a guess.
 fn has_other_addresses(zone: &HostedZone, server: &Name) -> bool {
     let is_address =
         |set: &&ResourceRecordSet| matches!(set.record_type, RecordType::A | RecordType::Aaaa | RecordType::Cname);

@@ -10,8 +10,9 @@
 //!             "statements":[{"healthy":true,"text":"Success: …"},…],"opinions":"<base64>"}
 //! ```
 //!
-//! The base64 is a sequence of variable-length integers (7 bits an octet, the lowest first): for each
-//! check 0, or the number of its statement plus 1 followed by the age of its last result in seconds.
+//! The base64 is a sequence of variable-length integers (7 bits an octet, the lowest first): for
+//! each check 0, or the number of its statement plus 1 followed by the age of its last result in
+//! seconds.
 //!
 //! A reader ignores keys that it does not know, so a later version can add some. A version that it
 //! does not know it cannot read at all.
@@ -38,7 +39,8 @@ const CHUNK_BYTES: usize = 400 * 1024;
 const MAX_CHUNKS: u32 = 32;
 /// Ids are UUIDs of 36 characters.
 const MAX_ID_BYTES: usize = 64;
-/// What endpoints say is cut, and texts beyond these are left out: many checks fail for few reasons.
+/// What endpoints say is cut, and texts beyond these are left out: many checks fail for few
+/// reasons.
 const MAX_TEXT_CHARACTERS: usize = 200;
 const MAX_STATEMENTS: usize = 1000;
 const MAX_TEXTS_BYTES: usize = 64 * 1024;

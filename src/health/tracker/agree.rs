@@ -43,8 +43,8 @@ impl Tracker {
         transitions
     }
 
-    /// Without opinions a check keeps its status, also when this node has a result of its own later:
-    /// that is an opinion first.
+    /// Without opinions a check keeps its status, also when this node has a result of its own
+    /// later: that is an opinion first.
     fn hold_status(&mut self, slot: CheckSlot) {
         let Some(before) = self.entry(slot) else { return };
         if before.has_opinions() && before.agreed.is_none() {
@@ -64,7 +64,8 @@ impl Tracker {
         (from != to).then_some(Transition { slot, name, from, to, at, cause: Cause::Agreement(agreed) })
     }
 
-    /// This node's own opinion on the endpoint or metric of a check; `None` before its first result.
+    /// This node's own opinion on the endpoint or metric of a check; `None` before its first
+    /// result.
     #[must_use]
     pub fn opinion(&self, slot: CheckSlot) -> Option<Status> {
         self.entry(slot)?.opinion()

@@ -23,7 +23,8 @@ pub struct CountedResult {
     pub is_first: bool,
     /// The state to save is another than before.
     pub saved_state_changed: bool,
-    /// This node's own opinion changed. In a cluster the verdict follows later, by `Tracker::agree`.
+    /// This node's own opinion changed. In a cluster the verdict follows later, by
+    /// `Tracker::agree`.
     pub opinion_changed: bool,
     /// The verdict without overrides changed. Under an override, the final verdict did not.
     pub changed_without_overrides: bool,

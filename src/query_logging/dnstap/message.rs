@@ -105,8 +105,8 @@ impl Sender {
     }
 }
 
-/// The common fields of both messages of an exchange. The requestor decides between IPv4 and IPv6; the
-/// address of the server has the same family.
+/// The common fields of both messages of an exchange. The requestor decides between IPv4 and IPv6;
+/// the address of the server has the same family.
 fn message(kind: i32, record: &Record<'_>) -> Message {
     let exchange = &record.exchange;
     let client = exchange.requestor.socket_address();

@@ -41,8 +41,8 @@ pub(super) struct Sources<const CELLS: usize> {
     ipv6: [<u128 as Address>::Key; IPV6.len()],
 }
 
-/// What some units count at a moment, by prefix length. A network whose limit is 32 times that of an
-/// address counts a 32nd.
+/// What some units count at a moment, by prefix length. A network whose limit is 32 times that of
+/// an address counts a 32nd.
 #[derive(Clone, Copy)]
 pub(super) struct Charge {
     ipv4: [f64; IPV4.len()],
@@ -128,7 +128,8 @@ impl<const CELLS: usize> Sources<CELLS> {
     }
 
     /// Counts a charge for an address, if neither it nor a network around it is over its limit.
-    /// Otherwise it counts nothing, also not for the wider networks, and says what is over its limit.
+    /// Otherwise it counts nothing, also not for the wider networks, and says what is over its
+    /// limit.
     #[inline(always)]
     pub(super) fn count(&self, address: &IpAddr, charge: &Charge) -> Result<(), OverLimit> {
         match address {
@@ -140,8 +141,8 @@ impl<const CELLS: usize> Sources<CELLS> {
     /// Nearly always each prefix has the cell that it prefers and is within its limit, which is one
     /// test for all of them.
     ///
-    /// A function of its own for each kind of address: within the whole path of an answer, the loops
-    /// over prefixes are no longer unrolled, and registers are saved.
+    /// A function of its own for each kind of address: within the whole path of an answer, the
+    /// loops over prefixes are no longer unrolled, and registers are saved.
     #[inline(never)]
     fn count_all<A: Address, const N: usize>(
         &self,

@@ -97,8 +97,8 @@ pub(super) struct Named {
 }
 
 /// Every path of this code that starts with `crate`, `super` or `self`; one for each name in
-/// braces.
-/// `module` is where the code is. A `super` above the root, of a module inside the file, is no path.
+/// braces. `module` is where the code is. A `super` above the root, of a module inside the file, is
+/// no path.
 pub(super) fn paths(module: &[String], code: &str) -> BTreeSet<Named> {
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("::") {

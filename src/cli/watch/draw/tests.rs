@@ -1,5 +1,5 @@
-//! Screens at several sizes, compared with committed files. `FIFTYTHREE_BLESS=1` rewrites them; look
-//! at the difference.
+//! Screens at several sizes, compared with committed files. `FIFTYTHREE_BLESS=1` rewrites them;
+//! look at the difference.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

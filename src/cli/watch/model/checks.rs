@@ -139,8 +139,8 @@ fn status_change(shape: &CheckShape, transition: &TransitionShape) -> Option<Sta
     Some(StatusChange { check: shape.name.clone(), to: transition.to, why: transition.why.clone(), at, began })
 }
 
-/// The first of the consecutive results that caused a status change at this time. Results are sorted
-/// latest first.
+/// The first of the consecutive results that caused a status change at this time. Results are
+/// sorted latest first.
 fn began(results: &[ResultsShape], to: StatusShape, at: Timestamp) -> Option<Timestamp> {
     let passes = to == StatusShape::Healthy;
     let before = results.iter().filter_map(|row| Some((row.passed, row.first.parse::<Timestamp>().ok()?)));

@@ -236,9 +236,9 @@ impl Model {
     }
 }
 
-/// The checks that records of some names use, in the order of their own names, and whether there are
-/// any; else the unhealthy ones, then the others. Without names all checks, those that are unhealthy
-/// first if there are many.
+/// The checks that records of some names use, in the order of their own names, and whether there
+/// are any; else the unhealthy ones, then the others. Without names all checks, those that are
+/// unhealthy first if there are many.
 pub(crate) fn choose(mut shapes: Vec<CheckShape>, names: &[Subject]) -> (Vec<CheckShape>, bool) {
     if names.is_empty() {
         let are_many = shapes.len() > CHECKS;

@@ -49,9 +49,9 @@ pub(crate) struct Outcome {
 /// Whether an answer still appears.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Presence {
-    /// It does. `share` is the least that its share can have been when it was last seen. `others` is
-    /// the number of other answers since then, and `since` the time of the first. `block` is how often
-    /// it came, if all of that was in a row.
+    /// It does. `share` is the least that its share can have been when it was last seen. `others`
+    /// is the number of other answers since then, and `since` the time of the first. `block` is how
+    /// often it came, if all of that was in a row.
     Here {
         share: f64,
         block: Option<u32>,
@@ -242,8 +242,8 @@ impl Tally {
     }
 }
 
-/// A lower bound of a share: two standard deviations below the measured one, of one answer more than
-/// there were. After few answers the bound is low.
+/// A lower bound of a share: two standard deviations below the measured one, of one answer more
+/// than there were. After few answers the bound is low.
 fn least_share(part: u64, whole: u64) -> f64 {
     let seen = ratio(part, whole + 1);
     (seen - 2.0 * (seen * (1.0 - seen) * ratio(1, whole + 1)).sqrt()).max(0.0)
