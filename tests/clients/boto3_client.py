@@ -148,6 +148,13 @@ class Boto3(unittest.TestCase):
         self.assertGreaterEqual(limit["Limit"]["Value"], 10000)
         self.client.get_account_limit(Type="MAX_HOSTED_ZONES_BY_OWNER")
         self.assertEqual(self.client.get_dnssec(HostedZoneId=zone_id)["Status"]["ServeSignature"], "NOT_SIGNING")
+        self.refused("KeySigningKeyWithActiveStatusNotFound", self.client.enable_hosted_zone_dnssec, HostedZoneId=zone_id)
+        self.refused("DNSSECNotFound", self.client.disable_hosted_zone_dnssec, HostedZoneId=zone_id)
+        arn = "arn:aws:kms:us-east-1:111122223333:key/1"
+        self.refused("InvalidKMSArn", self.client.create_key_signing_key, CallerReference="1", HostedZoneId=zone_id,
+                     KeyManagementServiceArn=arn, Name="ksk_1", Status="ACTIVE")
+        for call in (self.client.activate_key_signing_key, self.client.deactivate_key_signing_key, self.client.delete_key_signing_key):
+            self.refused("NoSuchKeySigningKey", call, HostedZoneId=zone_id, Name="ksk_1")
         self.refused("HostedZoneAlreadyExists", self.client.create_hosted_zone, Name=names[0], CallerReference=names[0])
         for name, zone_id in ids.items():
             self.client.delete_hosted_zone(Id=zone_id)
@@ -184,6 +191,7 @@ class Boto3(unittest.TestCase):
         listed = self.pages("list_health_checks", "HealthChecks", 2)
         self.assertLessEqual(set(ids), {check["Id"] for check in listed})
         self.assertEqual(self.client.get_health_check_count()["HealthCheckCount"], len(listed))
+        self.assertEqual(self.client.get_checker_ip_ranges()["CheckerIpRanges"], [], "they are not known")
         status = lambda: self.client.get_health_check_status(HealthCheckId=http)["HealthCheckObservations"]
         refused = lambda: any(one["StatusReport"]["Status"].startswith("Failure") for one in status() if "StatusReport" in one)
         common.wait_for("nothing listens on the port", True, refused)

@@ -5,6 +5,7 @@
 
 mod change_log;
 mod cidr_collections;
+mod dnssec;
 #[cfg(test)]
 mod fixture;
 mod geo_locations;
@@ -69,6 +70,7 @@ type Handler = for<'r> fn(&'r Context, &'r Request) -> OperationFuture<'r>;
 /// The function of an operation; `None` if this server does not have it yet.
 fn handler(operation: Operation) -> Option<Handler> {
     Some(match operation {
+        Operation::ActivateKeySigningKey => |_, request| now(dnssec::of_key(request)),
         Operation::AssociateVPCWithHostedZone => |context, request| Box::pin(vpcs::associate(context, request)),
         Operation::ChangeCidrCollection => |context, request| Box::pin(cidr_collections::change(context, request)),
         Operation::ChangeResourceRecordSets => |context, request| Box::pin(record_sets::change(context, request)),
@@ -76,13 +78,19 @@ fn handler(operation: Operation) -> Option<Handler> {
         Operation::CreateCidrCollection => |context, request| Box::pin(cidr_collections::create(context, request)),
         Operation::CreateHealthCheck => |context, request| Box::pin(health_checks::create(context, request)),
         Operation::CreateHostedZone => |context, request| Box::pin(zones::create(context, request)),
+        Operation::CreateKeySigningKey => |context, request| now(dnssec::create_key(context, request)),
+        Operation::DeactivateKeySigningKey => |_, request| now(dnssec::of_key(request)),
         Operation::DeleteCidrCollection => |context, request| Box::pin(cidr_collections::delete(context, request)),
         Operation::DeleteHealthCheck => |context, request| Box::pin(health_checks::delete(context, request)),
         Operation::DeleteHostedZone => |context, request| Box::pin(zones::delete(context, request)),
+        Operation::DeleteKeySigningKey => |_, request| now(dnssec::of_key(request)),
+        Operation::DisableHostedZoneDNSSEC => |context, request| now(dnssec::disable(context, request)),
         Operation::DisassociateVPCFromHostedZone => |context, request| Box::pin(vpcs::disassociate(context, request)),
+        Operation::EnableHostedZoneDNSSEC => |context, request| now(dnssec::enable(context, request)),
         Operation::GetAccountLimit => |context, request| now(limits::of_account(context, request)),
         Operation::GetChange => |context, request| now(change_log::get(context, request)),
-        Operation::GetDNSSEC => |context, request| now(zones::dnssec(context, request)),
+        Operation::GetCheckerIpRanges => |_, request| now(health_checks::checker_ip_ranges(request)),
+        Operation::GetDNSSEC => |context, request| now(dnssec::get(context, request)),
         Operation::GetGeoLocation => |_, request| now(geo_locations::get(request)),
         Operation::GetHealthCheck => |context, request| now(health_checks::get(context, request)),
         Operation::GetHealthCheckCount => |context, request| now(health_checks::count(context, request)),

@@ -8,11 +8,25 @@ use crate::api::xml::Element;
 /// The page with the table of operations. `FIFTYTHREE_BLESS=1` rewrites the table.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md");
 
+/// Those that have nothing to act on.
+const NEED_SIGNING: [Operation; 6] = [
+    Operation::ActivateKeySigningKey,
+    Operation::CreateKeySigningKey,
+    Operation::DeactivateKeySigningKey,
+    Operation::DeleteKeySigningKey,
+    Operation::DisableHostedZoneDNSSEC,
+    Operation::EnableHostedZoneDNSSEC,
+];
+
 #[test]
 fn the_page_lists_all_operations_and_which_of_them_are_here() {
     let rows = Operation::ALL.iter().map(|operation| {
         let (method, path) = (operation.method(), operation.path());
-        let is_here = if handler(*operation).is_some() { "yes" } else { "not yet" };
+        let is_here = match operation {
+            _ if handler(*operation).is_none() => "not yet",
+            operation if NEED_SIGNING.contains(operation) => "always an error: zones are not signed yet",
+            _ => "yes",
+        };
         format!("| {} | {method} `{path}` | {is_here} |\n", operation.name())
     });
     let head = "| Operation | Method and path | Here |\n|---|---|---|\n";
@@ -34,8 +48,13 @@ impl TestApi {
     }
 
     /// Creates a zone and returns its id.
-    fn zone(&self, name: &str) -> String {
-        id_of(&self.create(name, "").unwrap())
+    pub(super) fn zone(&self, name: &str) -> String {
+        self.zone_with(name, "")
+    }
+
+    /// The same with more elements in the request.
+    pub(super) fn zone_with(&self, name: &str, more: &str) -> String {
+        id_of(&self.create(name, more).unwrap())
     }
 
     fn change(&self, zone: &str, changes: &[(&str, &str)]) -> Result<Element, ApiError> {

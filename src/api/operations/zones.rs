@@ -186,20 +186,8 @@ pub(super) fn count(context: &Context, request: &Request) -> Outcome {
     Ok(request.response(|xml| xml.element("HostedZoneCount", count)))
 }
 
-/// No zone is signed yet. Terraform's provider looks for the sentence about private zones.
-pub(super) fn dnssec(context: &Context, request: &Request) -> Outcome {
-    let zone = context.zone_summary(request, request.id("Id"))?;
-    if !zone.vpcs.is_empty() {
-        return Err(ApiError::new(Code::InvalidArgument, "Operation is unsupported for private hosted zones."));
-    }
-    Ok(request.response(|xml| {
-        xml.parent("Status", |xml| xml.element("ServeSignature", "NOT_SIGNING"));
-        xml.parent("KeySigningKeys", |_| ());
-    }))
-}
-
 /// Some clients send ids with their prefix.
-fn bare_id(id: &str) -> &str {
+pub(super) fn bare_id(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 
