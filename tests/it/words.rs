@@ -86,7 +86,8 @@ const RETIRED_MODULES: &[(&str, &str)] = &[
 const CODE: &[&str] = &["src", "benches", "tests"];
 
 /// Pages outside docs/.
-const PAGES: &[&str] = &["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "lab/README.md"];
+const PAGES: &[&str] =
+    &["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "lab/README.md", "lab/cluster/README.md"];
 
 const MAX_COLUMNS: usize = 100;
 
