@@ -97,6 +97,7 @@ pub(super) fn shape(view: &OverrideView) -> OverrideShape {
         action: action_shape(*action),
         reason: reason.clone(),
         author: author.clone(),
+        node: view.details.origin.as_ref().map(|origin| origin.node.clone()),
         from: rfc3339(*from),
         until: until.map(rfc3339),
         drain: drain_shape(&view.details, view.left),
@@ -129,6 +130,7 @@ fn refused(error: &OverrideError) -> Response {
             (StatusCode::NOT_FOUND, names.iter().map(ToString::to_string).collect())
         }
         OverrideError::UnknownOverride { patterns, .. } => (StatusCode::NOT_FOUND, patterns.clone()),
+        OverrideError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, Vec::new()),
         OverrideError::InvalidOverride(_) | OverrideError::BadText { .. } => (StatusCode::BAD_REQUEST, Vec::new()),
     };
     json(status, &ErrorShape { error: error.to_string(), known })

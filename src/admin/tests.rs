@@ -54,7 +54,7 @@ async fn start_with(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, 
         while let Some(event) = inbox.recv().await {
             match event {
                 Event::SetOverride(request, answer) if request.pattern.matches("app-blue") => {
-                    let details = Override { id: OverrideId(7), request };
+                    let details = Override { id: OverrideId(7), request, origin: None };
                     let view = crate::control::OverrideView {
                         details,
                         is_active: true,
@@ -379,6 +379,7 @@ async fn app_with(zone: &str, limits: ConcurrencyLimits) -> (SocketAddr, tempfil
     let feed = EventLog::default();
     let objects = ServedObjects::new(base.clone(), events.clone());
     let outputs = crate::control::Outputs {
+        shared_overrides: None,
         probes: watch::Sender::new(Arc::from([])),
         metric_checks: watch::Sender::new(Arc::from([])),
         pending: watch::Sender::new(0),

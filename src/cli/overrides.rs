@@ -211,7 +211,7 @@ fn outcome_text(outcome: &OverrideOutcomeShape, what: &str) -> String {
 
 /// An override in some lines of text, with local times.
 pub(super) fn describe(shape: &OverrideShape) -> String {
-    let OverrideShape { pattern, action, reason, author, from, until, drain, active, checks, .. } = shape;
+    let OverrideShape { pattern, action, reason, author, node, from, until, drain, active, checks, .. } = shape;
     let action = match (action, drain) {
         (ActionShape::Up, _) => "up".to_owned(),
         (ActionShape::Down, _) => "down".to_owned(),
@@ -223,7 +223,8 @@ pub(super) fn describe(shape: &OverrideShape) -> String {
     };
     let yet = if *active { "" } else { " (not now)" };
     let until = until.as_ref().map_or_else(|| "until cleared".to_owned(), |until| format!("until {}", local(until)));
-    let mut text = format!("  {pattern} {action}{yet}, from {} {until}, by {author}", local(from));
+    let node = node.as_ref().map(|node| format!(" on node {node}")).unwrap_or_default();
+    let mut text = format!("  {pattern} {action}{yet}, from {} {until}, by {author}{node}", local(from));
     if !reason.is_empty() {
         text.push_str(&format!(": {reason}"));
     }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::config::{ClusterSettings, SourceFile};
 use crate::objects::{ChangeProgress, ChangeTracker};
 
+use super::document::Document;
 use super::etcd::{Etcd, LeaseId, StoreRevision};
 use super::keys::Keys;
 use super::mirror::Mirror;
@@ -81,6 +82,16 @@ impl ClusterFiles {
     /// What stands for the directory of the files.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The name of this node.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// The overrides of all nodes.
+    pub(crate) fn overrides(&self) -> Document {
+        Document::new(Arc::clone(&self.etcd), self.keys.overrides())
     }
 
     /// Whether this node follows etcd.

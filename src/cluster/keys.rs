@@ -8,6 +8,7 @@
 //! PREFIX/files/log/NAME/REVISION       Entry                   what made it that revision
 //! PREFIX/files/text/NAME/WRITE/CHUNK   bytes                  the whole text as of the head's base
 //! PREFIX/nodes/NODE                    NodeState, with a lease
+//! PREFIX/overrides                     the overrides, in the order in which they were set
 //! ```
 
 use ring::digest;
@@ -127,6 +128,10 @@ impl Keys {
 
     pub(crate) fn node(&self, name: &str) -> String {
         format!("{}/nodes/{name}", self.prefix)
+    }
+
+    pub(crate) fn overrides(&self) -> String {
+        format!("{}/overrides", self.prefix)
     }
 
     /// The file whose head this key is.

@@ -8,6 +8,7 @@
 //! (`docs/decisions/0160-cluster.md`).
 
 mod delta;
+mod document;
 mod etcd;
 #[cfg(test)]
 mod fake;
@@ -28,6 +29,8 @@ mod wire;
 mod write;
 
 pub(crate) use delta::Delta;
+pub(crate) use document::{DocumentFollower, DocumentVersion};
+pub(crate) use etcd::EtcdError;
 pub(crate) use files::{ClusterFiles, Reading};
 pub(crate) use follow::{connect, follow};
 pub(crate) use gateway::{BadCluster, Gateway};

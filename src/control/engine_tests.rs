@@ -39,6 +39,7 @@ impl FilesEngine {
         let (reloads_in, reloads) = watch::channel(Reloads::default());
         let objects = ServedObjects::new(base, events.clone());
         let outputs = Outputs {
+            shared_overrides: None,
             probes: watch::Sender::new(Arc::from([])),
             metric_checks: watch::Sender::new(Arc::from([])),
             pending: watch::Sender::new(0),

@@ -40,6 +40,7 @@ mod restore;
 mod results;
 mod saved_state;
 mod saving;
+mod shared_overrides;
 #[cfg(test)]
 mod tests;
 mod time_format;
@@ -84,6 +85,9 @@ pub(crate) use override_outcome::{Answer, OverrideError, OverrideOutcome, Overri
 use overrides::OverridesInForce;
 pub(crate) use reloads::Reloads;
 pub(crate) use saved_state::SavedState;
+pub(crate) use shared_overrides::{
+    ChangedOverrides, NewOverrides, OverrideChange, decide_overrides, read_overrides, write_overrides,
+};
 pub(crate) use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_milliseconds};
 pub(crate) use view::{CheckReport, HealthReader, HealthView};
 pub(crate) use what_if::{CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
@@ -113,6 +117,8 @@ pub(crate) enum Event {
     SetOverride(OverrideRequest, Answer),
     /// Clear the overrides with this pattern.
     ClearOverrides(Pattern, Answer),
+    /// The nodes of a cluster have these overrides now.
+    SharedOverrides(Box<NewOverrides>),
     /// Answer, to show that the loop responds.
     Ping(oneshot::Sender<()>),
     /// The wait for first results is over. From now on each change of status is logged.
@@ -184,6 +190,8 @@ pub(crate) struct Outputs {
     pub(crate) object_events: ObjectEvents,
     /// The outcome of the last load.
     pub(crate) last_load: watch::Sender<LastLoad>,
+    /// Changes of the overrides that the nodes of a cluster share. `None` without a cluster.
+    pub(crate) shared_overrides: Option<mpsc::Sender<OverrideChange>>,
 }
 
 /// The control loop and its state.
@@ -328,6 +336,7 @@ impl Control {
             Event::Committed(outcome) => self.finish_commit(*outcome, at),
             Event::SetOverride(request, answer) => self.set_override(request, answer, at),
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
+            Event::SharedOverrides(new) => self.take_shared_overrides(*new, at),
             // A receiver that is gone does not need the answer.
             Event::Ping(answer) => drop(answer.send(())),
             Event::Started => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::health::{InvalidOverride, Override, Timestamp, Tracker, WeightShare};
+use crate::health::{InvalidOverride, Override, Overrides, Pattern, Timestamp, Tracker, WeightShare};
 use crate::store::NotDurable;
 
 /// An override and the checks that it matches.
@@ -61,6 +61,17 @@ pub(crate) enum OverrideError {
         /// Its length limit, in characters.
         most: usize,
     },
+    /// The nodes of a cluster share the overrides, and etcd does not take the change.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl OverrideError {
+    /// No override has this pattern.
+    pub(super) fn unknown_override(pattern: &Pattern, overrides: &Overrides) -> OverrideError {
+        let patterns = overrides.all().iter().map(|known| known.request.pattern.0.clone()).collect();
+        OverrideError::UnknownOverride { pattern: pattern.0.clone(), patterns }
+    }
 }
 
 /// Receives the outcome when it is durable.

@@ -11,6 +11,7 @@ use crate::store::Done;
 
 use super::announcement::Announcement;
 use super::override_outcome::{Answer, OverrideError, OverrideOutcome, OverrideView};
+use super::shared_overrides::{OverrideChange, RequestedOverrides};
 use super::time_format::{humanize_duration, rfc3339};
 use super::{Control, saved_state};
 
@@ -21,13 +22,17 @@ const LONGEST_NAME: usize = 255;
 
 impl Control {
     pub(super) fn set_override(&mut self, request: OverrideRequest, answer: Answer, at: Timestamp) {
-        let set = check_texts(&request)
-            .and_then(|()| self.must_match(&request.pattern))
-            .and_then(|()| Ok(Arc::make_mut(&mut self.overrides).set(request, at)?));
-        let (details, replaced) = match set {
-            Ok(set) => set,
+        if let Err(error) = check_texts(&request).and_then(|()| self.must_match(&request.pattern)) {
             // A receiver that is gone does not need the answer.
-            Err(error) => return drop(answer.send(Err(error))),
+            return drop(answer.send(Err(error)));
+        }
+        if let Some(shared) = &self.outputs.shared_overrides {
+            let requested = RequestedOverrides::Set(request);
+            return OverrideChange { requested, at, answer: Some(answer) }.send(shared);
+        }
+        let (details, replaced) = match Arc::make_mut(&mut self.overrides).set(request, at) {
+            Ok(set) => set,
+            Err(error) => return drop(answer.send(Err(error.into()))),
         };
         self.unpublished.report(Announcement::OverrideSet(details.clone(), at));
         self.apply_overrides(at);
@@ -37,11 +42,13 @@ impl Control {
     }
 
     pub(super) fn clear_overrides(&mut self, pattern: &Pattern, answer: Answer, at: Timestamp) {
+        if let Some(shared) = &self.outputs.shared_overrides {
+            let requested = RequestedOverrides::Clear(pattern.clone());
+            return OverrideChange { requested, at, answer: Some(answer) }.send(shared);
+        }
         let cleared = Arc::make_mut(&mut self.overrides).clear(pattern);
         if cleared.is_empty() {
-            let patterns = self.overrides.all().iter().map(|known| known.request.pattern.0.clone()).collect();
-            let error = OverrideError::UnknownOverride { pattern: pattern.0.clone(), patterns };
-            return drop(answer.send(Err(error)));
+            return drop(answer.send(Err(OverrideError::unknown_override(pattern, &self.overrides))));
         }
         for details in &cleared {
             self.unpublished.report(Announcement::OverrideCleared(details.clone(), at));
@@ -72,7 +79,7 @@ impl Control {
     }
 
     /// Applies the overrides. Their effects are published in one world.
-    fn apply_overrides(&mut self, at: Timestamp) {
+    pub(super) fn apply_overrides(&mut self, at: Timestamp) {
         let transitions = apply_overrides(&mut self.tracker, &self.overrides, at);
         let in_force = OverridesInForce::of(&self.tracker, &self.overrides, at).into();
         let before = std::mem::replace(&mut self.in_force, in_force);
@@ -109,7 +116,7 @@ impl Control {
 }
 
 impl OverrideOutcome {
-    fn new(changed: Vec<OverrideView>, replaced: Option<Override>) -> OverrideOutcome {
+    pub(super) fn new(changed: Vec<OverrideView>, replaced: Option<Override>) -> OverrideOutcome {
         OverrideOutcome { changed, replaced, durable: Ok(()) }
     }
 }
@@ -217,7 +224,8 @@ pub(super) fn describe(details: &Override) -> String {
     };
     let until = until.map_or_else(String::new, |until| format!(" until {}", rfc3339(until)));
     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    format!("{overridden} by {author}{over} from {}{until}{reason}", rfc3339(*from))
+    let node = details.origin.as_ref().map(|origin| format!(" on node {}", origin.node)).unwrap_or_default();
+    format!("{overridden} by {author}{node}{over} from {}{until}{reason}", rfc3339(*from))
 }
 
 pub(super) fn when_durable(outcome: OverrideOutcome, answer: Answer) -> Done {

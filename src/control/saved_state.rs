@@ -365,7 +365,7 @@ fn microseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Action, Drain, OverrideRequest, Pattern, WeightShare};
+    use crate::health::{Action, Drain, Origin, OverrideRequest, Pattern, WeightShare};
 
     fn at(second: u64) -> Timestamp {
         Timestamp(Duration::from_secs(second))
@@ -427,7 +427,8 @@ mod tests {
             let (reason, author) = ("kernel \"update\"".to_owned(), "ada".to_owned());
             let request =
                 OverrideRequest { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
-            Override { id: OverrideId(id), request }
+            let origin = (id == 2).then(|| Origin { node: "one".to_owned(), at: at(1) });
+            Override { id: OverrideId(id), request, origin }
         };
         let half = Drain { over: Duration::from_secs(300), begins: WeightShare::from_parts(128).unwrap() };
         let (first, second) = (granted(1, Action::Drain(half), Some(at(9))), granted(2, Action::Up, None));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::answer::{Query, Rcode, Requestor, resolve};
 use crate::config::{LoadPhase, Style};
-use crate::health::Status;
+use crate::health::{self, Status};
 use crate::health::{Action, Slots};
 use crate::history::{EventRecord, History};
 use crate::load::{FileSources, LoadRequest, NoModel, Refused, commit, load};
@@ -119,6 +119,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
     let saved_state = SavedState::read(found.lines.iter().map(String::as_str));
     let (reloads, _) = watch::channel(Reloads::default());
     let outputs = Outputs {
+        shared_overrides: None,
         probes: probes_in,
         metric_checks,
         pending: pending_in,
@@ -993,6 +994,46 @@ fn an_override_that_was_answered_is_in_the_view() {
     assert_eq!(view.override_of(check, at), Some(&view.overrides(at)[0].details));
     assert!(Arc::ptr_eq(&view.world, &control.reader.load()), "view and world belong together");
     assert_eq!((before.checks(None)[0].view.verdict, before.overrides(at).len()), (Status::Healthy, 0));
+}
+
+#[test]
+fn with_a_cluster_an_override_is_in_force_when_the_cluster_has_it() {
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", Pass);
+    control.change_overrides(|answer| Event::SetOverride(request("b*", Action::Up, None), answer)).unwrap();
+    let (changes_in, mut changes) = mpsc::channel(2);
+    control.control.outputs.shared_overrides = Some(changes_in);
+    let (answer, mut outcome) = oneshot::channel();
+    control.handle(Event::SetOverride(request("blue", Action::Down, None), answer));
+    assert_eq!((control.ask("app.lab.test"), outcome.try_recv().is_err()), (vec![BLUE.to_owned()], true));
+    let change = changes.try_recv().unwrap();
+    let mut shared = health::Overrides::default();
+    let changed = decide_overrides(&mut shared, &change.requested, "one", change.at).unwrap().unwrap();
+    let answer = change.answer.map(|answer| (changed, answer));
+    control.handle(Event::SharedOverrides(Box::new(NewOverrides { overrides: Some(shared.clone()), answer })));
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    let outcome = outcome.blocking_recv().unwrap().unwrap();
+    assert_eq!(outcome.changed[0].details.origin.as_ref().unwrap().node, "one");
+    // The one that this node had before is added, and another node clears all of them.
+    let adopt = changes.try_recv().unwrap();
+    decide_overrides(&mut shared, &adopt.requested, "one", adopt.at).unwrap().unwrap();
+    control.handle(Event::SharedOverrides(Box::new(NewOverrides { overrides: Some(shared.clone()), answer: None })));
+    assert_eq!(control.health.load().overrides(control.at).len(), 2);
+    assert!(changes.try_recv().is_err());
+    let all = shared.clear(&Pattern("*".to_owned()));
+    assert_eq!(all.len(), 2);
+    control.handle(Event::SharedOverrides(Box::new(NewOverrides { overrides: Some(shared), answer: None })));
+    assert_eq!((control.ask("app.lab.test"), control.control.overrides.all().len()), (vec![BLUE.to_owned()], 0));
+    // Without etcd a change is refused, and one that no check has does not get there.
+    let (answer, outcome) = oneshot::channel();
+    control.handle(Event::ClearOverrides(Pattern("blue".to_owned()), answer));
+    changes.try_recv().unwrap().refuse("etcd is away");
+    assert!(matches!(outcome.blocking_recv().unwrap(), Err(OverrideError::Unavailable(why)) if why == "etcd is away"));
+    let unknown = control.change_overrides(|answer| Event::SetOverride(request("bleu", Action::Up, None), answer));
+    assert!(matches!(unknown, Err(OverrideError::UnknownCheck { .. })));
+    drop(changes);
+    let stopping = control.change_overrides(|answer| Event::SetOverride(request("blue", Action::Up, None), answer));
+    assert!(matches!(stopping, Err(OverrideError::Unavailable(_))));
 }
 
 /// A zone with as many checks, each with a record of its own.

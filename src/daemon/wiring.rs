@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use crate::admin::{AdminState, Changes, Readiness};
 use crate::cluster::ClusterFiles;
 use crate::config::Settings;
-use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads, ServedObjects};
+use crate::control::{
+    Event, EventLog, HealthReader, LastLoad, Observed, Outputs, OverrideChange, Reloads, ServedObjects,
+};
 use crate::health::{Latency, ScheduledMetric, ScheduledProbe};
 use crate::history::History;
 use crate::load::queue::{self, Job, LoadInputs};
@@ -26,6 +28,7 @@ use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, W
 
 use super::cluster;
 use super::open_files::FileShares;
+use super::overrides;
 use super::service::Manager;
 use super::signals::Hangups;
 use super::webhook;
@@ -36,6 +39,8 @@ const EVENTS: usize = 1024;
 
 /// How many notices can be queued for the webhook. Further ones are dropped and counted.
 const NOTICES: usize = 256;
+/// How many changes of overrides can wait for etcd. Further ones are refused.
+const OVERRIDE_CHANGES: usize = 64;
 /// How often the progress of the watcher is checked.
 const WATCHER_LOOK: Duration = Duration::from_secs(5);
 /// The time resolution of overrides and recoveries.
@@ -59,6 +64,8 @@ pub(super) struct Wiring {
     in_memory: Option<Arc<InMemorySources>>,
     /// The files that nodes share, if there is a cluster.
     cluster: Option<Arc<ClusterFiles>>,
+    /// The loop's changes of the overrides that nodes share.
+    override_changes: Option<mpsc::Receiver<OverrideChange>>,
     /// The workers. They end when this is dropped.
     tasks: JoinSet<()>,
 }
@@ -71,6 +78,7 @@ impl Wiring {
         hangups: Hangups,
         state_writer: StateWriter,
         event_log: EventLog,
+        cluster: Option<Arc<ClusterFiles>>,
     ) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (probes_in, probes) = watch::channel(Arc::from([]));
@@ -86,6 +94,7 @@ impl Wiring {
         tasks.spawn(webhook::deliver(queued_notices, base.clone()));
         let (last_load_in, last_load) = watch::channel(LastLoad::default());
         let objects = ServedObjects::new(base.clone(), events.clone());
+        let (shared_overrides, override_changes) = cluster.as_ref().map(|_| mpsc::channel(OVERRIDE_CHANGES)).unzip();
         let outputs = Outputs {
             probes: probes_in,
             metric_checks: metric_checks_in,
@@ -98,6 +107,7 @@ impl Wiring {
             event_log: event_log.clone(),
             object_events: objects.object_events.clone(),
             last_load: last_load_in,
+            shared_overrides,
         };
         let (inbox, jobs) = (Some(inbox), Some(jobs));
         let wiring = Wiring {
@@ -114,7 +124,8 @@ impl Wiring {
             event_log,
             last_load,
             in_memory: None,
-            cluster: None,
+            cluster,
+            override_changes,
             tasks,
         };
         (outputs, wiring)
@@ -143,7 +154,6 @@ impl Wiring {
         seen: Fingerprint,
         authorities: Authorities,
         files: FileShares,
-        cluster: Option<Arc<ClusterFiles>>,
     ) -> anyhow::Result<()> {
         self.start_prober(authorities, files)?;
         let targets = self.source.targets(&self.base.borrow().settings);
@@ -151,15 +161,15 @@ impl Wiring {
             self.start_in_memory(settings)?;
         } else if settings.zones.watch {
             let writers = Writers::of(targets.clone(), seen);
-            self.start_loader(writers.clone(), cluster.as_ref());
+            self.start_loader(writers.clone());
             self.start_watcher(targets, writers)?;
         } else {
-            self.start_loader(Writers::ByAge, cluster.as_ref());
+            self.start_loader(Writers::ByAge);
         }
-        if let Some(files) = &cluster {
-            self.tasks.spawn(cluster::run(Arc::clone(files), self.events.clone()));
+        if let Some((files, changes)) = self.cluster.clone().zip(self.override_changes.take()) {
+            self.tasks.spawn(cluster::run(Arc::clone(&files), self.events.clone()));
+            self.tasks.spawn(overrides::run(files, changes, self.events.clone()));
         }
-        self.cluster = cluster;
         Ok(())
     }
 
@@ -182,7 +192,8 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_loader(&mut self, writers: Writers, cluster: Option<&Arc<ClusterFiles>>) {
+    fn start_loader(&mut self, writers: Writers) {
+        let cluster = self.cluster.as_ref();
         let edited = cluster::sources(cluster, FileSources::new(writers));
         let requested = cluster::sources(cluster, FileSources::keeping_replaced());
         self.start_queue(LoadInputs::of(self.source.clone(), edited, requested));

@@ -43,7 +43,7 @@ pub use check_state::{Cause, CheckState, Children, SavedCheckState, StateChange,
 pub use history::{History, Latency, PastTransition, Run, RunUpdate};
 pub use metric::MetricCheckState;
 pub use overrides::{
-    Action, Drain, Draining, InvalidOverride, Override, OverrideId, OverrideRequest, Overrides, Pattern,
+    Action, Drain, Draining, InvalidOverride, Origin, Override, OverrideId, OverrideRequest, Overrides, Pattern,
 };
 pub use reason::Reason;
 pub use recent::{Recent, Sample};

@@ -73,6 +73,17 @@ pub struct Override {
     pub id: OverrideId,
     /// The request it was set from.
     pub request: OverrideRequest,
+    /// Where it was set, if the nodes of a cluster share it.
+    pub origin: Option<Origin>,
+}
+
+/// On which node of a cluster an override was set, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The name of the node.
+    pub node: String,
+    /// When, by the clock of that node.
+    pub at: Timestamp,
 }
 
 /// Why an override request was refused.
@@ -165,7 +176,9 @@ impl Override {
         self.request.from <= at && !self.is_over(at)
     }
 
-    fn is_over(&self, at: Timestamp) -> bool {
+    /// Whether its end has passed.
+    #[must_use]
+    pub fn is_over(&self, at: Timestamp) -> bool {
         self.request.until.is_some_and(|until| until <= at)
     }
 }
@@ -195,9 +208,39 @@ impl Overrides {
             Some(former) if former.is_active(at) => follow(former, request.action, at),
             _ => request.action,
         };
-        let new = Override { id: OverrideId(self.last + 1), request: OverrideRequest { action, ..request } };
+        let new = Override { id: self.next_id(), request: OverrideRequest { action, ..request }, origin: None };
         self.put(new.clone());
         Ok((new, former))
+    }
+
+    /// Adds overrides that were set elsewhere, under ids of their own, before those that are there.
+    pub fn add_before(&mut self, former: Vec<Override>) {
+        let with_id = |(count, former): (u64, Override)| Override { id: OverrideId(self.last + count), ..former };
+        let former: Vec<Override> = (1..).zip(former).map(with_id).collect();
+        self.last += former.len() as u64;
+        self.list.splice(0..0, former);
+    }
+
+    /// The override with this pattern.
+    #[must_use]
+    pub fn of(&self, pattern: &Pattern) -> Option<&Override> {
+        self.list.iter().find(|known| known.request.pattern == *pattern)
+    }
+
+    /// How many more there can be.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        MOST.saturating_sub(self.list.len())
+    }
+
+    /// The last id that was used.
+    #[must_use]
+    pub fn last_id(&self) -> OverrideId {
+        OverrideId(self.last)
+    }
+
+    fn next_id(&self) -> OverrideId {
+        OverrideId(self.last + 1)
     }
 
     /// Restores an override: it replaces those with its id or its pattern.

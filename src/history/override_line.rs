@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::health::{Action, Drain, Override, OverrideId, OverrideRequest, Pattern, Timestamp, WeightShare};
+use crate::health::{Action, Drain, Origin, Override, OverrideId, OverrideRequest, Pattern, Timestamp, WeightShare};
 
 /// An override. Times are in milliseconds since 1970.
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,6 +16,15 @@ pub(crate) struct OverrideLine {
     author: String,
     from: u64,
     until: Option<u64>,
+    /// Where and when it was set, if the nodes of a cluster share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    set_on: Option<SetOnLine>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SetOnLine {
+    node: String,
+    at: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,7 +41,7 @@ enum ActionLine {
 
 impl From<&Override> for OverrideLine {
     fn from(granted: &Override) -> OverrideLine {
-        let Override { id, request: OverrideRequest { pattern, action, reason, author, from, until } } =
+        let Override { id, request: OverrideRequest { pattern, action, reason, author, from, until }, origin } =
             granted.clone();
         OverrideLine {
             id: id.0,
@@ -49,13 +58,14 @@ impl From<&Override> for OverrideLine {
             author,
             from: from.to_milliseconds(),
             until: until.map(Timestamp::to_milliseconds),
+            set_on: origin.map(|Origin { node, at }| SetOnLine { node, at: at.to_milliseconds() }),
         }
     }
 }
 
 impl From<OverrideLine> for Override {
     fn from(line: OverrideLine) -> Override {
-        let OverrideLine { id, pattern, action, reason, author, from, until } = line;
+        let OverrideLine { id, pattern, action, reason, author, from, until, set_on } = line;
         let action = match action {
             ActionLine::Up => Action::Up,
             ActionLine::Down => Action::Down,
@@ -68,6 +78,7 @@ impl From<OverrideLine> for Override {
         Override {
             id: OverrideId(id),
             request: OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until },
+            origin: set_on.map(|SetOnLine { node, at }| Origin { node, at: Timestamp::from_milliseconds(at) }),
         }
     }
 }

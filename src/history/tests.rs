@@ -48,7 +48,7 @@ fn all_kinds() -> Vec<EventKind> {
         from: at(1),
         until: Some(at(9)),
     };
-    let granted = |id, action| Override { id: OverrideId(id), request: request(action) };
+    let granted = |id, action| Override { id: OverrideId(id), request: request(action), origin: None };
     let drain = Action::Drain(Drain { over: Duration::from_secs(60), begins: WeightShare::LEAST });
     vec![
         EventKind::StatusChanged { check: "blue".into(), to: Status::Unhealthy, why: "3 failures".into(), records: 2 },

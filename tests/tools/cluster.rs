@@ -402,3 +402,144 @@ pub(crate) fn certificates_of_etcd_and_of_the_node() {
     second.wait_for_log("no file of the cluster is served until it is reached");
     assert_eq!(addresses(&second, "ns1.lab.test."), [""; 0]);
 }
+
+/// Two record sets of one name: the second one answers while the first one is unhealthy.
+const FAILOVER: &str = "name = 'lab.test'\n\
+    [[record]]\nname = 'app'\ntype = 'A'\nttl = 5\nset_identifier = 'blue'\nfailover = 'primary'\n\
+    values = ['192.0.2.1']\nhealth_check = 'blue'\n\
+    [[record]]\nname = 'app'\ntype = 'A'\nttl = 5\nset_identifier = 'green'\nfailover = 'secondary'\n\
+    values = ['192.0.2.2']\nhealth_check = 'green'\n";
+const MANUAL_CHECKS: &str = "[[health_check]]\nname = 'blue'\ntype = 'manual'\nstatus = 'healthy'\n\
+    [[health_check]]\nname = 'green'\ntype = 'manual'\nstatus = 'healthy'\n";
+const BLUE: &str = "192.0.2.1";
+const GREEN: &str = "192.0.2.2";
+
+/// Gives etcd the files with the two record sets.
+fn apply_failover(lab: &Lab) {
+    std::fs::create_dir(lab.path("files")).unwrap();
+    lab.write("files/lab.test.toml", FAILOVER);
+    lab.write("files/checks.toml", MANUAL_CHECKS);
+    let output = lab.run(&["cluster", "apply", "files", "--yes"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// The overrides that a node has, when it has as many as these patterns.
+fn wait_for_overrides(lab: &Lab, running: &Running, patterns: &[&str]) -> String {
+    wait_for("the overrides are on the node", || {
+        let list = run(lab, running, &["override", "list"]).unwrap();
+        let lines = list.lines().filter(|line| line.contains(", from ")).count();
+        let all = patterns.iter().all(|pattern| list.contains(&format!("  {pattern} ")));
+        (all && lines == patterns.len()).then_some(list)
+    })
+}
+
+pub(crate) fn an_override_on_one_node_is_in_force_on_all() {
+    let mut etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    apply_failover(&one);
+    let (first, second) = (one.serve(), two.serve());
+    assert_eq!(
+        (addresses(&first, "app.lab.test."), addresses(&second, "app.lab.test.")),
+        (vec![BLUE.into()], vec![BLUE.into()])
+    );
+    let down = ["override", "set", "blue", "down", "--reason", "new disks", "--author", "ada"];
+    run(&one, &first, &down).unwrap();
+    assert_eq!(addresses(&first, "app.lab.test."), [GREEN], "this node applies it when the command returns");
+    let took = second.wait_for_answer("app.lab.test.", &[GREEN]);
+    println!("in force on the other node after {took:?}");
+    let list = wait_for_overrides(&two, &second, &["blue"]);
+    assert!(list.contains("by ada on node one: new disks"), "{list}");
+    // Cleared on the other node; one that is not there is refused.
+    run(&two, &second, &["override", "clear", "blue"]).unwrap();
+    first.wait_for_answer("app.lab.test.", &[BLUE]);
+    let missing = run(&one, &first, &["override", "clear", "blue"]).unwrap_err();
+    assert!(missing.contains("there is no override of `blue`"), "{missing}");
+    // Both nodes set overrides at the same time: none is lost.
+    let (blue, green) = (["b*", "bl*", "blu*", "?lue", "*e"], ["g*", "gr*", "gre*", "?reen", "*n"]);
+    let set = |lab: &Lab, running: &Running, patterns: [&str; 5]| {
+        for pattern in patterns.into_iter().chain(["??*"]) {
+            run(lab, running, &["override", "set", pattern, "up"]).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| set(&one, &first, blue));
+        scope.spawn(|| set(&two, &second, green));
+    });
+    let patterns = [&blue[..], &green, &["??*"]].concat();
+    for (lab, running) in [(&one, &first), (&two, &second)] {
+        wait_for_overrides(lab, running, &patterns);
+    }
+    run(&one, &first, &["override", "clear", "*"]).unwrap();
+    wait_for_overrides(&two, &second, &[]);
+    without_etcd_overrides_stay(&mut etcd, (&one, first), (&two, second));
+}
+
+/// What is in force stays, also over a restart; changes are refused at once.
+fn without_etcd_overrides_stay(etcd: &mut Etcd, (one, first): (&Lab, Running), (two, second): (&Lab, Running)) {
+    run(one, &first, &["override", "set", "blue", "down", "--for", "1h"]).unwrap();
+    second.wait_for_answer("app.lab.test.", &[GREEN]);
+    etcd.stop();
+    let began = Instant::now();
+    let refused = run(two, &second, &["override", "clear", "blue"]).unwrap_err();
+    assert!(refused.contains("etcd"), "{refused}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let refused = run(two, &second, &["override", "set", "green", "down"]).unwrap_err();
+    assert!(refused.contains("etcd"), "{refused}");
+    let body = "{\"pattern\": \"green\", \"action\": \"down\"}";
+    let status = http_status(two, &second, body);
+    assert_eq!(status, "503");
+    assert!(second.stop().success());
+    let second = two.serve();
+    assert_eq!(addresses(&second, "app.lab.test."), [GREEN], "a restart without etcd keeps it");
+    let list = wait_for_overrides(two, &second, &["blue"]);
+    assert!(list.contains("on node one"), "{list}");
+    etcd.start_again();
+    let clear = ["override", "clear", "blue"];
+    wait_for("changes are possible again", || run(one, &first, &clear).ok());
+    for running in [&first, &second] {
+        running.wait_for_answer("app.lab.test.", &[BLUE]);
+    }
+    wait_for_overrides(two, &second, &[]);
+}
+
+/// The status of a request to set an override.
+fn http_status(lab: &Lab, running: &Running, body: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let token = std::fs::read_to_string(lab.path("state/admin.token")).unwrap();
+    let mut stream = std::net::TcpStream::connect(running.admin()).unwrap();
+    let (length, host, token) = (body.len(), running.admin(), token.trim().to_owned());
+    let request = format!(
+        "POST /v1/overrides HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.split(' ').nth(1).unwrap().to_owned()
+}
+
+pub(crate) fn overrides_from_before_the_cluster_are_put_into_it() {
+    let etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    apply_failover(&two);
+    // A server on its own, with the same state directory and the same checks.
+    let settings = std::fs::read_to_string(one.path("fiftythree.toml")).unwrap();
+    let alone = settings.split("[cluster]").next().unwrap().to_owned();
+    one.write("fiftythree.toml", &alone);
+    one.write("zones/lab.test.toml", FAILOVER);
+    one.write("zones/checks.toml", MANUAL_CHECKS);
+    let first = one.serve();
+    run(&one, &first, &["override", "set", "blue", "down", "--author", "ada"]).unwrap();
+    assert!(!run(&one, &first, &["override", "list"]).unwrap().contains("on node"));
+    assert!(first.stop().success());
+    for file in ["zones/lab.test.toml", "zones/checks.toml"] {
+        std::fs::remove_file(one.path(file)).unwrap();
+    }
+    one.write("fiftythree.toml", &settings);
+    let (first, second) = (one.serve(), two.serve());
+    second.wait_for_answer("app.lab.test.", &[GREEN]);
+    for (lab, running) in [(&one, &first), (&two, &second)] {
+        let list = wait_for_overrides(lab, running, &["blue"]);
+        assert!(list.contains("by ada on node one"), "{list}");
+    }
+}

@@ -102,6 +102,8 @@ const TESTS: &[Test] = &[
     test!(cluster::a_user_of_etcd_who_may_use_the_prefix_alone, ETCD),
     test!(cluster::certificates_of_etcd_and_of_the_node, ETCD),
     test!(cluster::an_etcd_that_hangs_delays_no_answer_and_one_that_lost_its_data_removes_none, ETCD),
+    test!(cluster::an_override_on_one_node_is_in_force_on_all, ETCD),
+    test!(cluster::overrides_from_before_the_cluster_are_put_into_it, ETCD),
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
     test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),

@@ -47,7 +47,7 @@ export function list(page, overrides, empty = "No health check is overridden.") 
       !one.active && h("span.badge.pending", null, h("span", { "aria-hidden": "true" }, "○"), " not active yet"),
       page.mayChange() && h("button.quiet.small", { type: "button", onclick: () => clear(page, one.pattern) }, "Clear", h("span.hidden", null, ` the override of ${one.pattern}`))),
     one.reason && h("p.words", null, one.reason),
-    h("p.quiet", null, `by ${one.author}, from `, time(one.from), one.until ? [" until ", time(one.until), left(one)] : " until cleared"),
+    h("p.quiet", null, `by ${one.author}${one.node ? ` on node ${one.node}` : ""}, from `, time(one.from), one.until ? [" until ", time(one.until), left(one)] : " until cleared"),
     h("details", null, h("summary", null, count(one.checks.length, "check")), h("ul.plain", null, one.checks.slice(0, 100).map((check) =>
       h("li", { key: check }, h("a", { href: `#/checks/${encodeURIComponent(check)}` }, check))))))));
 }
