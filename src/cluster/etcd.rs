@@ -157,6 +157,16 @@ impl Range {
     }
 }
 
+impl KeyChange {
+    /// The revision of the change.
+    pub(crate) fn at(&self) -> StoreRevision {
+        match self {
+            KeyChange::Put(pair) => pair.changed,
+            KeyChange::Deleted(_, at) => *at,
+        }
+    }
+}
+
 impl Operation {
     /// Writes a key that stays.
     pub(crate) fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Operation {

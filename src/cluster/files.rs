@@ -4,8 +4,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::{ClusterSettings, SourceFile};
 use crate::objects::{ChangeProgress, ChangeTracker};
@@ -27,6 +29,10 @@ pub(crate) struct ClusterFiles {
     mirror: Mutex<Mirror>,
     followed: watch::Sender<StoreRevision>,
     link: watch::Sender<Link>,
+    /// When the link was lost last, unless it never was.
+    lost_at: Mutex<Option<Instant>>,
+    /// A change was not answered: the link may be lost.
+    pub(super) doubted: Notify,
     /// The changes of all nodes.
     pub(super) changes: Changes,
     nodes: watch::Sender<Nodes>,
@@ -73,6 +79,8 @@ impl ClusterFiles {
             mirror: Mutex::new(Mirror::of_copies(copies)),
             followed: watch::Sender::new(0),
             link: watch::Sender::new(Link::Connecting),
+            lost_at: Mutex::default(),
+            doubted: Notify::new(),
             changes: Changes::default(),
             nodes: watch::Sender::default(),
             lease: Mutex::default(),
@@ -157,9 +165,30 @@ impl ClusterFiles {
     pub(super) fn set_link(&self, link: Link) {
         self.link.send_if_modified(|known| {
             let differs = *known != link;
+            if matches!(link, Link::Lost(_)) && !matches!(known, Link::Lost(_)) {
+                *self.lost_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
             *known = link;
             differs
         });
+    }
+
+    /// A change that began at `since` was not answered. Further ones do not wait as long as it did.
+    pub(super) fn doubt(&self, why: &str, since: Instant) {
+        self.set_link(Link::Lost(why.to_owned()));
+        *self.lost_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(since);
+        self.doubted.notify_one();
+    }
+
+    /// The link, after a wait for a lost one to return. It ends so long after the loss.
+    pub(super) async fn link_within(&self, patience: Duration) -> Link {
+        let lost_at = *self.lost_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut link = self.link.subscribe();
+        if let Some(lost_at) = lost_at {
+            // The sender lives as long as this.
+            let _ = timeout_at(lost_at + patience, link.wait_for(|link| !matches!(link, Link::Lost(_)))).await;
+        }
+        link.borrow().clone()
     }
 }
 

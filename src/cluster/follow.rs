@@ -11,6 +11,8 @@ use super::list::{ListError, fetch};
 
 /// How often a node asks etcd whether its watch is behind.
 const LOOK: Duration = Duration::from_secs(5);
+/// Why the link is lost when a change had no answer.
+pub(super) const UNANSWERED: &str = "it does not answer in time";
 /// How long the report of a change may take before the watch is replaced.
 const LATE: Duration = Duration::from_secs(2);
 /// The first pause after a failure; each further one is twice as long.
@@ -72,6 +74,7 @@ async fn follow_once(
         tokio::select! {
             batch = watch.next() => take_batch(files, &batch?, tell).await?,
             _ = looks.tick() => look(files, &mut *watch, tell).await?,
+            () = files.doubted.notified() => return Err(EtcdError::Unreachable(UNANSWERED.to_owned()).into()),
         }
     }
 }

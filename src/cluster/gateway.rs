@@ -48,7 +48,7 @@ const UNAUTHENTICATED: i64 = 16;
 pub(crate) struct Gateway {
     client: Client,
     endpoints: Vec<String>,
-    /// The endpoint that responded last.
+    /// The endpoint to try first: the one that responded last, or the one after another that did not.
     current: AtomicUsize,
     /// The user, and the file with the password.
     user: Option<(String, PathBuf)>,
@@ -116,7 +116,11 @@ impl Gateway {
                     self.current.store(at, Ordering::Relaxed);
                     return Ok((at, response));
                 }
-                Err(Failure::TryNext(why)) => problems.push(format!("{}: {why}", self.endpoints[at])),
+                Err(Failure::TryNext(why)) => {
+                    // Also for the next request, if nobody waits for this one any more.
+                    self.current.store((at + 1) % self.endpoints.len(), Ordering::Relaxed);
+                    problems.push(format!("{}: {why}", self.endpoints[at]));
+                }
                 Err(Failure::Unauthenticated) => {
                     return Err(EtcdError::Refused("the user is not authenticated".to_owned()));
                 }
@@ -323,4 +327,22 @@ fn batch(line: &[u8]) -> Result<Option<WatchBatch>, EtcdError> {
         return Err(EtcdError::Unreachable(format!("the watch was cancelled: {}", response.cancel_reason)));
     }
     Ok((!response.created).then(|| response.batch()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_that_is_behind_does_not_say_that_it_has_everything() {
+        // What etcd sends to a watch that it has to catch up: the header has the revision of the store.
+        let behind = br#"{"result":{"header":{"revision":"2000"},"events":[
+            {"kv":{"key":"YQ==","mod_revision":"7"}},{"type":"DELETE","kv":{"key":"Yg==","mod_revision":"9"}}]}}"#;
+        let read = batch(behind).unwrap().unwrap();
+        assert_eq!((read.revision, read.changes.len()), (9, 2));
+        // A report without changes says that there are none.
+        assert_eq!(batch(br#"{"result":{"header":{"revision":"2000"}}}"#).unwrap().unwrap().revision, 2000);
+        let compacted = br#"{"result":{"header":{"revision":"2000"},"canceled":true,"compact_revision":"50"}}"#;
+        assert_eq!(batch(compacted), Err(EtcdError::Compacted));
+    }
 }

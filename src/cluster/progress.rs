@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::objects::{ChangeProgress, Submission};
 
 use super::etcd::StoreRevision;
 use super::keys::Entry;
-use super::node_state::{Nodes, milliseconds};
+use super::node_state::Nodes;
 
 /// How many changes are known; older ones are forgotten.
 const MOST_CHANGES: usize = 10_000;
@@ -29,6 +29,8 @@ struct Known {
 struct Made {
     /// In milliseconds since 1970, by the clock of the node that made it.
     at: u64,
+    /// When this node learned of it. The clocks of nodes may differ.
+    known_since: Instant,
     comment: Option<String>,
     revision: StoreRevision,
 }
@@ -36,9 +38,13 @@ struct Made {
 impl Changes {
     /// Adds what a log entry tells, unless it is no change of the API.
     pub(super) fn add(&self, revision: StoreRevision, entry: &Entry) {
+        self.add_at(revision, entry, Instant::now());
+    }
+
+    fn add_at(&self, revision: StoreRevision, entry: &Entry, known_since: Instant) {
         let Some((id, comment)) = entry.submission.clone() else { return };
         let mut known = self.lock();
-        if known.by_id.insert(id.clone(), Made { at: entry.at, comment, revision }).is_none() {
+        if known.by_id.insert(id.clone(), Made { at: entry.at, known_since, comment, revision }).is_none() {
             known.oldest_first.push_back(id);
         }
         while known.oldest_first.len() > MOST_CHANGES {
@@ -49,8 +55,8 @@ impl Changes {
 
     /// How far a change is, with these nodes.
     pub(super) fn progress(&self, id: &str, nodes: &Nodes) -> Option<ChangeProgress> {
-        let Made { at, comment, revision } = self.lock().by_id.get(id).cloned()?;
-        let is_old = milliseconds().saturating_sub(at) >= LAG.as_millis() as u64;
+        let Made { at, known_since, comment, revision } = self.lock().by_id.get(id).cloned()?;
+        let is_old = known_since.elapsed() >= LAG;
         Some(ChangeProgress {
             submission: Submission { id: id.to_owned(), comment },
             submitted_at: UNIX_EPOCH + Duration::from_millis(at),
@@ -73,6 +79,7 @@ mod tests {
 
     #[test]
     fn a_change_is_everywhere_when_every_node_has_it_or_is_too_slow() {
+        // The clock of the node that made it may be wrong.
         let entry = |id: &str, at: u64| Entry {
             write: String::new(),
             node: "one".to_owned(),
@@ -87,8 +94,8 @@ mod tests {
             Arc::new(revisions.iter().map(node).collect())
         };
         let changes = Changes::default();
-        changes.add(7, &entry("C1", milliseconds()));
-        changes.add(7, &entry("C2", milliseconds() - 31_000));
+        changes.add(7, &entry("C1", 0));
+        changes.add_at(7, &entry("C2", u64::MAX / 2), Instant::now() - LAG);
         let is_everywhere = |id: &str, revisions: &[i64]| {
             changes.progress(id, &nodes(revisions)).map(|progress| progress.is_everywhere)
         };

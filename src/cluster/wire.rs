@@ -294,6 +294,9 @@ impl WatchResponse {
                 _ => KeyChange::Put(pair),
             }
         };
-        WatchBatch { revision: self.header.revision.0, changes: self.events.into_iter().map(change).collect() }
+        let changes: Vec<KeyChange> = self.events.into_iter().map(change).collect();
+        // The header has the revision of the store, also while the watch reports what was long before.
+        let revision = changes.iter().map(KeyChange::at).max().unwrap_or(self.header.revision.0);
+        WatchBatch { revision, changes }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::load::{FileWrite, Reach};
 use crate::store::ReplaceError;
@@ -15,12 +15,18 @@ use crate::store::ReplaceError;
 use super::Delta;
 use super::etcd::{EtcdError, KeyValue, Operation, Outcome, StoreRevision, Transaction};
 use super::files::{ClusterFiles, Link};
+use super::follow::UNANSWERED;
 use super::keys::{CHUNK, Entry, Head, VERSION, Version, hash_of, json, parse};
 use super::mirror::{MirrorFile, StoredFile};
 use super::node_state::milliseconds;
 
 /// How long a write may take in all. Callers wait 5 s.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How long a change waits while no endpoint does anything: an etcd without one of its members has
+/// another leader after one or two seconds.
+const ELECTION: Duration = Duration::from_secs(3);
+/// The pause before a transaction is sent again.
+const PAUSE: Duration = Duration::from_millis(100);
 /// With so many entries, or with so many bytes in them as the text has, the next write writes the
 /// whole text and removes the log.
 const MOST_ENTRIES: u64 = 256;
@@ -40,18 +46,18 @@ struct Write {
 impl ClusterFiles {
     /// Writes a file. On return, etcd has it and so has this node.
     pub(crate) async fn write(&self, name: &str, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
-        match &*self.link().borrow() {
+        let began = Instant::now();
+        let until = began + PATIENCE;
+        match self.link_within(ELECTION).await {
             Link::Following => {}
             Link::Connecting => return Err(ReplaceError::Shared("etcd was not reached yet".to_owned())),
             Link::Lost(why) => {
                 return Err(ReplaceError::Shared(format!("nothing can be changed without etcd: {why}")));
             }
         }
-        let until = Instant::now() + PATIENCE;
         let prepared = self.prepare(name, write)?;
         let done = timeout_at(until, self.send(name, &prepared)).await;
-        let late = || ReplaceError::Shared("etcd does not answer in time; the change may have been made".to_owned());
-        let at = match done.map_err(|_| late())? {
+        let at = match done.unwrap_or_else(|_| Err(EtcdError::Unreachable(UNANSWERED.to_owned()))) {
             Ok(Ok(at)) => at,
             Ok(Err(behind)) => {
                 // Decided on something that is no longer so. The watch reports what is.
@@ -60,7 +66,8 @@ impl ClusterFiles {
                 return Err(followed.map_or_else(|_| ReplaceError::Shared(why()), |()| ReplaceError::Changed));
             }
             Err(EtcdError::Unreachable(why)) => {
-                let why = format!("etcd does not answer; the change may have been made: {why}");
+                self.doubt(&why, began);
+                let why = format!("the change may have been made; etcd: {why}");
                 return Err(ReplaceError::Shared(why));
             }
             Err(error) => return Err(ReplaceError::Shared(format!("nothing is changed: {error}"))),
@@ -173,12 +180,23 @@ impl ClusterFiles {
         prepared.after = Some((stored, after.into(), bytes));
     }
 
+    /// Makes a transaction, also if no endpoint does it at first. It may be sent several times.
+    async fn transact(&self, transaction: Transaction) -> Result<Outcome, EtcdError> {
+        let until = Instant::now() + ELECTION;
+        loop {
+            match self.etcd.transact(transaction.clone()).await {
+                Err(EtcdError::Unreachable(_)) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
+                done => return done,
+            }
+        }
+    }
+
     /// Sends a write. Returns the revision that it has, or the one that is the reason against it.
     async fn send(&self, name: &str, write: &Write) -> Result<Result<StoreRevision, StoreRevision>, EtcdError> {
         for chunk in &write.before {
-            self.etcd.transact(Transaction { operations: vec![chunk.clone()], ..Transaction::default() }).await?;
+            self.transact(Transaction { operations: vec![chunk.clone()], ..Transaction::default() }).await?;
         }
-        let found = match self.etcd.transact(write.transaction.clone()).await? {
+        let found = match self.transact(write.transaction.clone()).await? {
             Outcome::Done(at) => return Ok(Ok(at)),
             Outcome::NotDone(found) => found,
         };
@@ -186,6 +204,11 @@ impl ClusterFiles {
         let is_own = |pair: &&KeyValue| parse::<Entry>(pair).is_ok_and(|entry| entry.write == write.id);
         if let Some(own) = found.iter().find(is_own) {
             return Ok(Ok(own.changed));
+        }
+        let is_gone = !found.iter().any(|pair| pair.key == self.keys.head(name));
+        if write.after.is_none() && is_gone {
+            // It is removed, perhaps by the first try; the removal of a file concerns others.
+            return Ok(Ok(found.iter().map(|pair| pair.changed).max().unwrap_or(0)));
         }
         if !write.before.is_empty() {
             let operations = vec![Operation::delete_prefix(&self.keys.text(name, &write.id))];

@@ -62,6 +62,14 @@ impl Client {
         self.send("POST", path, &[], body)
     }
 
+    /// The same as [`Client::post`], to a server that may not be there. `None` without a response.
+    pub(crate) fn try_post(&self, path: &str, body: &str) -> Option<Reply> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&self.request("POST", path, &[], body.as_bytes())).ok()?;
+        Some(read_reply(&mut stream)).filter(|reply| reply.status != 0)
+    }
+
     /// Sends a signed request; `path` is what comes after `/2013-04-01`, with its query.
     pub(crate) fn send(&self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Reply {
         exchange(&self.address, self.request(method, path, more, body.as_bytes()).as_slice())

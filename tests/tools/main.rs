@@ -13,6 +13,12 @@ mod api_clients;
 mod browser;
 /// Nodes with one configuration in etcd.
 mod cluster;
+/// What nodes do when etcd, a link or a node fails.
+#[cfg(target_os = "linux")]
+mod cluster_failures;
+/// What nodes do when they are cut off, killed or have a wrong clock.
+#[cfg(target_os = "linux")]
+mod cluster_partitions;
 /// Cookies and the TCP keepalive, as clients of other vendors read them.
 mod edns_options;
 /// Geo databases that people publish.
@@ -54,6 +60,9 @@ mod server;
 /// Zones and responders that the benches use too.
 #[path = "../../benches/support/mod.rs"]
 mod support;
+/// Nodes, an etcd and their network.
+#[cfg(target_os = "linux")]
+mod universe;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -104,6 +113,32 @@ const TESTS: &[Test] = &[
     test!(cluster::an_etcd_that_hangs_delays_no_answer_and_one_that_lost_its_data_removes_none, ETCD),
     test!(cluster::an_override_on_one_node_is_in_force_on_all, ETCD),
     test!(cluster::overrides_from_before_the_cluster_are_put_into_it, ETCD),
+    #[cfg(target_os = "linux")]
+    test!(cluster_failures::one_member_of_three_is_down, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_failures::all_members_are_down, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_failures::members_are_slow_and_then_hang, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_failures::etcd_is_full, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_failures::etcd_is_restored_from_an_older_backup, ETCD, ETCDCTL, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::a_node_is_cut_from_etcd_which_compacts_meanwhile, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::the_network_is_split_two_to_one, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::a_node_is_cut_from_the_others_and_from_clients, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::nodes_start_without_etcd, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::three_nodes_write_one_record, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::a_node_is_killed_in_the_middle_of_changes, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::a_node_is_suspended, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_partitions::clocks_are_wrong, ETCD, FAKETIME, NETWORKS),
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
     test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),

