@@ -119,7 +119,7 @@ pub(super) const DNS_RATE_LIMITED: Family = counter(
 pub(super) const DNS_OUT_OF_TIME: Family = counter(
     "fiftythree_dns_tcp_out_of_time_total",
     &[],
-    "TCP connections that were closed, because their client had used all its time per second.",
+    "TCP connections that were closed because their client had used all its time per second.",
 );
 pub(super) const DNS_DURATION: Family = histogram(
     "fiftythree_dns_request_duration_seconds",
@@ -141,8 +141,11 @@ pub(super) const QUERY_LOG_DROPPED: Family = counter(
 );
 pub(super) const DNSTAP_CONNECTED: Family =
     gauge("fiftythree_dnstap_connected", &[], "Whether the dnstap reader is connected.");
-pub(super) const DNSTAP_FRAMES: Family =
-    counter("fiftythree_dnstap_frames_total", &[], "Frames sent to the dnstap reader, two a query.");
+pub(super) const DNSTAP_FRAMES: Family = counter(
+    "fiftythree_dnstap_frames_total",
+    &[],
+    "Frames sent to the dnstap reader: one for the query, one for the response.",
+);
 pub(super) const DNSTAP_DROPPED: Family = counter(
     "fiftythree_dnstap_dropped_total",
     &["reason"],
@@ -220,15 +223,19 @@ pub(super) const CONFIG_CHECKS: Family =
 pub(super) const CLUSTER_CONNECTED: Family = gauge(
     "fiftythree_cluster_connected",
     &[],
-    "1 while this node follows etcd, 0 while it serves what it had last. Only with `[cluster]`, as the next three.",
+    "1 while this node follows etcd; 0 while it cannot, and serves the last files that it had. Only with [cluster].",
 );
-pub(super) const CLUSTER_FILES: Family =
-    gauge("fiftythree_cluster_files", &[], "Files that this node shares with others.");
-pub(super) const CLUSTER_NODES: Family = gauge("fiftythree_cluster_nodes", &[], "Nodes that are registered in etcd.");
+pub(super) const CLUSTER_FILES: Family = gauge(
+    "fiftythree_cluster_files",
+    &[],
+    "Zone files in etcd, which this node shares with others. Only with [cluster].",
+);
+pub(super) const CLUSTER_NODES: Family =
+    gauge("fiftythree_cluster_nodes", &[], "Nodes that are registered in etcd. Only with [cluster].");
 pub(super) const CLUSTER_REVISION: Family = gauge(
     "fiftythree_cluster_revision",
     &[],
-    "The revision of etcd up to which this node answers with every change; a node with a lower one is behind.",
+    "The etcd revision up to which this node answers with every change; a node with a lower one is behind. Only with [cluster].",
 );
 
 pub(super) const PROCESS_CPU: Family =
@@ -237,7 +244,7 @@ pub(super) const PROCESS_MEMORY: Family = gauge("process_resident_memory_bytes",
 pub(super) const PROCESS_VIRTUAL_MEMORY: Family =
     gauge("process_virtual_memory_bytes", &[], "Address space in use, in bytes.");
 pub(super) const PROCESS_OPEN_FDS: Family = gauge("process_open_fds", &[], "Open file descriptors.");
-pub(super) const PROCESS_MAX_FDS: Family = gauge("process_max_fds", &[], "Most open file descriptors.");
+pub(super) const PROCESS_MAX_FDS: Family = gauge("process_max_fds", &[], "The limit of open file descriptors.");
 pub(super) const PROCESS_THREADS: Family = gauge("process_threads", &[], "Threads.");
 pub(super) const PROCESS_START: Family =
     gauge("process_start_time_seconds", &[], "When the process started, in seconds since 1970.");
