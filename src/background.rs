@@ -4,33 +4,33 @@
 //! A lower priority alone is not enough. A worker that wakes up on a busy core waits until the time
 //! slice of the scheduler ends, some milliseconds, in which hundreds of queries arrive. So the long
 //! loops of background work call [`yield_point`]. On a thread with a yield budget, a call after
-//! `STRETCH` of work yields the core to other threads. On all other threads it only reads a flag.
-//! It affects when work is done, never its result.
+//! `WORK_SLICE` of work yields the core to other threads. On all other threads it only reads a
+//! flag. It affects when work is done, never its result.
 
 use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long background work runs before it yields.
-const STRETCH: Duration = Duration::from_micros(50);
+const WORK_SLICE: Duration = Duration::from_micros(50);
 /// How long work may be delayed per unit of its own CPU time, in addition to its budget. Delays by
 /// priority are not counted.
-const AWAY_FOR_WORK: i64 = 4;
+const DELAY_PER_WORK: i64 = 4;
 
 #[cfg(not(target_os = "linux"))]
 static EPOCH: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
 
 /// How many small items are processed per yield point, which reads a clock.
-const ITEMS_A_STEP: u32 = 8;
+const ITEMS_PER_YIELD_POINT: u32 = 8;
 
 thread_local! {
-    static PACE: Cell<Option<Pace>> = const { Cell::new(None) };
+    static YIELD_STATE: Cell<Option<YieldState>> = const { Cell::new(None) };
 }
 
 /// The state of a thread that yields.
 #[derive(Clone, Copy)]
-struct Pace {
-    /// When the current stretch began, moved forward by the time that other threads had the core.
+struct YieldState {
+    /// When the current slice began, moved forward by the time that other threads had the core.
     since: Instant,
     /// The CPU time of the thread at that moment.
     worked: Duration,
@@ -53,29 +53,29 @@ pub(crate) fn lower_priority() {
 /// time and one time slice of the other threads.
 pub(crate) fn with_yield_budget<T>(budget: Duration, work: impl FnOnce() -> T) -> T {
     /// Restores the previous state also after a panic.
-    struct Before(Option<Pace>);
+    struct Before(Option<YieldState>);
     impl Drop for Before {
         fn drop(&mut self) {
-            PACE.set(self.0);
+            YIELD_STATE.set(self.0);
         }
     }
-    let _before = Before(PACE.replace(Some(Pace::new(budget))));
+    let _before = Before(YIELD_STATE.replace(Some(YieldState::new(budget))));
     work()
 }
 
 /// Sets the yield budget of this thread for all its work. Call [`resume`] after each idle period.
 pub(crate) fn set_yield_budget(budget: Duration) {
-    PACE.set(Some(Pace::new(budget)));
+    YIELD_STATE.set(Some(YieldState::new(budget)));
 }
 
 /// The yield budget of this thread, to be passed to helper threads.
 pub(crate) fn yield_budget() -> Option<Duration> {
-    PACE.get().map(|pace| pace.budget)
+    YIELD_STATE.get().map(|state| state.budget)
 }
 
-/// Starts a new stretch of work.
+/// Starts a new slice of work.
 pub(crate) fn resume() {
-    PACE.set(PACE.get().map(Pace::resumed));
+    YIELD_STATE.set(YIELD_STATE.get().map(YieldState::resumed));
 }
 
 /// Adds a yield point to every few items. Use it for items that take a microsecond or two each.
@@ -84,7 +84,7 @@ pub(crate) fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Ite
     items.into_iter().inspect(move |_| {
         if left == 0 {
             yield_point();
-            left = ITEMS_A_STEP;
+            left = ITEMS_PER_YIELD_POINT;
         }
         left -= 1;
     })
@@ -93,30 +93,30 @@ pub(crate) fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Ite
 /// A point in long work where the thread may yield.
 #[inline]
 pub(crate) fn yield_point() {
-    if let Some(pace) = PACE.get() {
-        give_way(pace);
+    if let Some(state) = YIELD_STATE.get() {
+        yield_if_due(state);
     }
 }
 
 #[inline(never)]
-fn give_way(pace: Pace) {
+fn yield_if_due(state: YieldState) {
     let now = Instant::now();
-    if now - pace.since < STRETCH {
+    if now - state.since < WORK_SLICE {
         return;
     }
-    let (worked, before) = (thread_time(), pace.worked);
-    let stretch = worked.saturating_sub(before);
-    if stretch < STRETCH {
+    let (worked, before) = (thread_time(), state.worked);
+    let slice = worked.saturating_sub(before);
+    if slice < WORK_SLICE {
         // Other threads had the core recently, so do not yield again yet.
-        PACE.set(Some(Pace { since: now - stretch, ..pace }));
+        YIELD_STATE.set(Some(YieldState { since: now - slice, ..state }));
         return;
     }
-    if pace.left > 0 {
+    if state.left > 0 {
         thread::yield_now();
     }
-    let mut pace = pace.resumed();
-    pace.count(stretch, pace.since - now);
-    PACE.set(Some(pace));
+    let mut state = state.resumed();
+    state.count(slice, state.since - now);
+    YIELD_STATE.set(Some(state));
 }
 
 /// The CPU time of this thread. On systems without such a clock it is the elapsed time.
@@ -128,17 +128,17 @@ fn thread_time() -> Duration {
     time
 }
 
-impl Pace {
-    fn new(budget: Duration) -> Pace {
-        Pace { since: Instant::now(), worked: thread_time(), left: nanoseconds(budget), budget }
+impl YieldState {
+    fn new(budget: Duration) -> YieldState {
+        YieldState { since: Instant::now(), worked: thread_time(), left: nanoseconds(budget), budget }
     }
 
-    fn resumed(self) -> Pace {
-        Pace { since: Instant::now(), worked: thread_time(), ..self }
+    fn resumed(self) -> YieldState {
+        YieldState { since: Instant::now(), worked: thread_time(), ..self }
     }
 
     fn count(&mut self, worked: Duration, away: Duration) {
-        let earned = nanoseconds(worked).saturating_mul(AWAY_FOR_WORK);
+        let earned = nanoseconds(worked).saturating_mul(DELAY_PER_WORK);
         let left = self.left.saturating_add(earned).saturating_sub(nanoseconds(away));
         self.left = left.min(nanoseconds(self.budget));
     }
@@ -168,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_ends_in_a_rest_and_begins_anew() {
-        let since = || PACE.get().expect("it has a budget").since;
+    fn a_slice_of_work_ends_in_a_rest_and_begins_anew() {
+        let since = || YIELD_STATE.get().expect("it has a budget").since;
         with_yield_budget(BUDGET, || {
             let began = since();
             let worked = thread_time();
-            while thread_time() - worked < STRETCH {}
+            while thread_time() - worked < WORK_SLICE {}
             yield_point();
             let rested = since();
-            assert!(rested - began >= STRETCH);
+            assert!(rested - began >= WORK_SLICE);
             resume();
             assert!(since() >= rested);
         });
@@ -184,15 +184,15 @@ mod tests {
 
     #[test]
     fn the_budget_is_used_up_and_earned_again_by_work() {
-        let mut pace = Pace::new(BUDGET);
+        let mut state = YieldState::new(BUDGET);
         let millis = Duration::from_millis;
-        pace.count(millis(0), millis(99));
-        assert!(pace.left > 0);
-        pace.count(millis(1), millis(30));
-        assert_eq!(pace.left, -25_000_000, "99 and 30 away, of 100 and 4");
-        pace.count(millis(7), millis(0));
-        assert!(pace.left > 0);
-        pace.count(millis(1000), millis(0));
-        assert_eq!(pace.left, nanoseconds(BUDGET), "no more than at the start");
+        state.count(millis(0), millis(99));
+        assert!(state.left > 0);
+        state.count(millis(1), millis(30));
+        assert_eq!(state.left, -25_000_000, "99 and 30 away, of 100 and 4");
+        state.count(millis(7), millis(0));
+        assert!(state.left > 0);
+        state.count(millis(1000), millis(0));
+        assert_eq!(state.left, nanoseconds(BUDGET), "no more than at the start");
     }
 }

@@ -1,12 +1,12 @@
 //! fiftythree: an authoritative DNS server that routes like Amazon Route 53.
 //!
 //! A query looks up its name, reads one health bit per candidate record, and copies prepared bytes.
-//! Names become numbers when the configuration is compiled. Everything that a query may know is in
-//! one snapshot, the world, which is replaced as a whole.
+//! Names become numbers when the configuration is compiled. Everything that an answer depends on is
+//! in one snapshot, the world, which is replaced as a whole.
 //!
 //! Small things that others use:
 //!
-//! - [`background`]: work that can wait yields to answers.
+//! - [`background`]: loading and other work that can wait yields the processor to answers.
 //! - [`cookie_secrets`]: the secrets of DNS cookies, and how they are replaced.
 //! - [`causes`]: an error and its causes in one line.
 //! - [`prefetch`]: many cache lines requested at once.
@@ -57,7 +57,7 @@
 //! - [`control`]: the one loop that changes the world: takes probe results, overrides and loads,
 //!   and publishes; what of that survives a restart (`saved_state`).
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
-//! - [`lab`]: small web servers to try health checks on.
+//! - [`lab`]: small web servers as targets of health checks.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.
 //! - [`api`]: the Route 53 API: its listener, who may call it, its operations and their shapes.
 //! - [`admin`]: the admin side: status page, HTTP API, metrics, overrides.

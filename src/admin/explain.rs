@@ -16,7 +16,7 @@ use crate::history::{LastChanges, RecordChange};
 use crate::model::{HealthCheckId, HostedZoneId, Name, NameError};
 
 use super::concurrency_limit::ConcurrencyLimits;
-use super::health::verdict_of;
+use super::health::text_without_results;
 use super::shapes::ErrorShape;
 use super::{AdminState, json, refusal};
 
@@ -140,7 +140,7 @@ fn check(what_if: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheck
             .log
             .history
             .last_run()
-            .map_or_else(|| verdict_of(&view.target), |run| Some(run.status.to_string())),
+            .map_or_else(|| text_without_results(&view.target), |run| Some(run.status.to_string())),
         overridden: overridden.filter(|_| !is_meant),
         as_if,
         disabled: view.disabled,

@@ -233,7 +233,7 @@ fn kind(target: &CheckTarget) -> &'static str {
 }
 
 /// The text that replaces the last result of a check without results of its own.
-pub(super) fn verdict_of(target: &CheckTarget) -> Option<String> {
+pub(super) fn text_without_results(target: &CheckTarget) -> Option<String> {
     match target {
         CheckTarget::Children(children) => Some(Cause::Children(*children).to_string()),
         CheckTarget::Manual => Some("as its file says".to_owned()),

@@ -30,7 +30,7 @@ Exit code: 0 when everything can be served (warnings may remain); 1 when there a
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CheckArguments {
-    /// Zone files; without any, all of the zones directory
+    /// Zone files [default: all files in the zones directory]
     #[arg(value_name = "FILES", conflicts_with = "zones")]
     files: Vec<PathBuf>,
     /// The settings file

@@ -24,21 +24,21 @@ use super::{print, print_error, print_json, settings};
 
 const APPLY_EXAMPLES: &str = "\
 Examples:
-  fiftythree cluster apply ./zones          what would change
+  fiftythree cluster apply ./zones          shows what would change
   fiftythree cluster apply ./zones --yes    changes it
 
 Afterwards etcd has the files of the directory and no others. Each file is changed as a whole: every node answers with all \
-of it or with none. Files with errors change nothing.
+of it or with none. If a file has an error, nothing is changed.
 
-Exit code: 0 when etcd has the files, or the plan is printed; 1 when not; 2 for a wrong command line.";
+Exit code: 0 when etcd has the files, or the plan is printed; 1 on failure; 2 for a wrong command line.";
 
 const DUMP_EXAMPLES: &str = "\
 Examples:
   fiftythree cluster dump ./backup
 
-The directory is made; it must be empty. `fiftythree cluster apply` is the way back.
+The directory must be empty; it is created if it does not exist. `fiftythree cluster apply` copies the files back to etcd.
 
-Exit code: 0 when all files are written; 1 when not; 2 for a wrong command line.";
+Exit code: 0 when all files are written; 1 on failure; 2 for a wrong command line.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -48,7 +48,7 @@ Examples:
 A node is behind when it does not answer with the last change yet. Settings that change answers and are not shared are \
 compared with those of the first node.
 
-Exit code: 0 when every node has the last change and the same settings; 1 when not; 2 for a wrong command line.";
+Exit code: 0 when every node has the last change and the same settings; 1 otherwise; 2 for a wrong command line.";
 
 /// How long etcd may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ pub(super) struct ClusterArguments {
 
 #[derive(Debug, Subcommand)]
 enum ClusterCommand {
-    /// Give etcd the zone files of a directory
+    /// Replace the zone files in etcd by those of a directory
     Apply(ApplyArguments),
     /// Write the zone files of etcd to a directory
     Dump(DumpArguments),
@@ -75,7 +75,7 @@ enum ClusterCommand {
 struct ApplyArguments {
     /// The directory with the zone files
     directory: PathBuf,
-    /// Change what the plan says
+    /// Make the changes; without this they are only shown
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

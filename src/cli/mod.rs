@@ -62,7 +62,7 @@ Examples:
   fiftythree query weighted.lab.test --count 100    how often each answer comes
   fiftythree explain app.lab.test                   why this answer
   fiftythree watch app.lab.test                     its answers and its health, live
-  fiftythree check                                  every diagnostic in settings and zones
+  fiftythree check                                  every error and warning in settings and zones
   fiftythree health                                 the status of health checks, and why
 
 Settings are the first of --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.

@@ -62,9 +62,9 @@ pub(super) struct OverrideArguments {
 
 #[derive(Debug, Subcommand)]
 enum OverrideCommand {
-    /// Override the status of health checks
+    /// Set an override
     Set(SetArguments),
-    /// Let the probes decide again
+    /// Clear overrides, so that the probes decide again
     Clear(ClearArguments),
     /// List the overrides, with author and reason
     List(ListArguments),

@@ -51,7 +51,7 @@ enum RecordCommand {
 struct SetArguments {
     #[command(flatten)]
     record: RecordKey,
-    /// The values, as Route 53 takes them
+    /// The values, in Route 53's syntax
     #[arg(value_name = "VALUE", required_unless_present = "alias", conflicts_with = "alias")]
     values: Vec<String>,
     /// The TTL in seconds

@@ -52,8 +52,8 @@ pub(super) struct ServeArguments {
     /// The directory for state that survives restarts
     #[arg(long, value_name = "DIRECTORY")]
     state: Option<PathBuf>,
-    /// Read the zone files once and write nothing: changes by program are lost at the end, and
-    /// `fiftythree reset` undoes them
+    /// Read the zone files once and write nothing: changes by the API or commands are lost when the
+    /// server stops, and `fiftythree reset` undoes them
     #[arg(long, conflicts_with = "state")]
     in_memory: bool,
     /// The format of the log on standard error [default: that of the settings, else auto]

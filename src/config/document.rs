@@ -45,8 +45,8 @@ fn foreign_document<'f>(file: &'f SourceFile, form: other_formats::Form) -> (Ent
 
 fn parse_document(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     let (mut root, mut errors) = DeTable::parse_recoverable(&file.text);
-    let swallowed = swallowed(&errors, &file.text);
-    if let Some(from) = swallowed {
+    let end_of_unclosed_list = end_of_unclosed_list(&errors, &file.text);
+    if let Some(from) = end_of_unclosed_list {
         (root, errors) = DeTable::parse_recoverable(&file.text[..from]);
         errors.retain(|error| !error.message().contains("unclosed array"));
     }
@@ -54,7 +54,7 @@ fn parse_document(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     for error in &errors {
         diagnostics.syntax_error(error);
     }
-    if let Some(from) = swallowed {
+    if let Some(from) = end_of_unclosed_list {
         diagnostics.never_closed(from);
     }
     diagnostics.broken = disjoint(diagnostics.broken);
@@ -64,7 +64,7 @@ fn parse_document(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
 /// The first line after a list that is never closed. The parser takes everything that follows as
 /// list elements and reports an error for every word. Such a list is recognised by a line
 /// `[[header]]` or `key = …` that is parsed as an element.
-fn swallowed(errors: &[toml::de::Error], text: &str) -> Option<usize> {
+fn end_of_unclosed_list(errors: &[toml::de::Error], text: &str) -> Option<usize> {
     let starts = errors.iter().filter_map(|error| {
         let at = error.span()?.start.min(text.len());
         let line_start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
@@ -198,8 +198,8 @@ impl<'f> Diagnostics<'f> {
         }
     }
 
-    /// Reports a list that is never closed once, at the last line before the swallowed text, and
-    /// treats the rest of the file as unread. An error that is there already, such as a missing
+    /// Reports a list that is never closed once, at the last line before the text that it takes in,
+    /// and treats the rest of the file as unread. An error that is there already, such as a missing
     /// quotation mark, takes precedence.
     fn never_closed(&mut self, from: usize) {
         let text = self.text();

@@ -91,7 +91,7 @@ impl Keys {
     }
 
     /// The key that is meant by a name from Route 53, from other tools or from earlier versions.
-    pub(super) fn nickname(&self, name: &str) -> Option<String> {
+    pub(super) fn key_by_other_name(&self, name: &str) -> Option<String> {
         let nicknames: &[(&str, &str)] = &[
             ("ResourceRecords", "values"),
             ("resource_records", "values"),
@@ -149,7 +149,7 @@ impl Keys {
             ("origin", "name"),
             ("vpc", "vpcs"),
         ];
-        let known = |(nickname, key): &&(&str, &str)| *nickname == name && self.get(key).is_some();
+        let known = |(other, key): &&(&str, &str)| *other == name && self.get(key).is_some();
         nicknames.iter().find(known).map(|(_, key)| (*key).to_owned())
     }
 

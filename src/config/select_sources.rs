@@ -98,7 +98,7 @@ pub fn select_sources(
                 selection.freeze_referrers(&erring_files(&reading));
             }
             selection.note_newly_refused(&reading);
-            selection.step_down(&reading).map_err(|Stuck| std::mem::take(&mut selection.diagnostics))?;
+            selection.step_down(&reading).map_err(|NoStepLeft| std::mem::take(&mut selection.diagnostics))?;
         }
         reading = selection.read();
         selection.note_new_errors(&reading);
@@ -106,7 +106,7 @@ pub fn select_sources(
 }
 
 /// No file can step down any further, or none is allowed to.
-struct Stuck;
+struct NoStepLeft;
 
 struct Selection<'s> {
     phase: LoadPhase,
@@ -308,19 +308,19 @@ impl<'s> Selection<'s> {
     }
 
     /// Makes at least one file step down because of the errors in the selected texts, or returns
-    /// `Stuck`.
-    fn step_down(&mut self, reading: &Reading) -> Result<(), Stuck> {
+    /// `NoStepLeft`.
+    fn step_down(&mut self, reading: &Reading) -> Result<(), NoStepLeft> {
         let erring = erring_files(reading);
         // First, files with errors that have a good text: other errors may only follow from theirs.
         if self.step_back(&erring) {
             return Ok(());
         }
         // Then files that removed or duplicated a definition that unchanged files need.
-        let culprits = self.culprits(reading);
-        if self.step_back(&culprits) || self.give_up(&self.without_last_good(&culprits))? {
+        let other_files_involved = self.other_files_involved(reading);
+        if self.step_back(&other_files_involved) || self.give_up(&self.without_last_good(&other_files_involved))? {
             return Ok(());
         }
-        if self.give_up(&self.without_last_good(&erring))? || self.give_up(&self.hopeless(reading))? {
+        if self.give_up(&self.without_last_good(&erring))? || self.give_up(&self.unfixable(reading))? {
             return Ok(());
         }
         // The cause is unknown. All last good texts together had no errors.
@@ -331,7 +331,7 @@ impl<'s> Selection<'s> {
         }
         // Unless a saved copy was damaged.
         let last = erring.into_iter().filter(|path| self.has_damaged_copy(path)).collect();
-        if self.give_up(&last)? { Ok(()) } else { Err(Stuck) }
+        if self.give_up(&last)? { Ok(()) } else { Err(NoStepLeft) }
     }
 
     /// Selects the last good text of those files that can step back. Returns true when there is
@@ -348,9 +348,9 @@ impl<'s> Selection<'s> {
     }
 
     /// Serves none of these files. Returns true when there is one.
-    fn give_up(&mut self, paths: &BTreeSet<PathBuf>) -> Result<bool, Stuck> {
+    fn give_up(&mut self, paths: &BTreeSet<PathBuf>) -> Result<bool, NoStepLeft> {
         if self.phase == LoadPhase::Start && paths.iter().any(|path| self.is_new(path)) {
-            return Err(Stuck);
+            return Err(NoStepLeft);
         }
         for path in paths {
             self.files.get_mut(path.as_path()).into_iter().for_each(|file| file.selected = Selected::Nothing);
@@ -368,7 +368,7 @@ impl<'s> Selection<'s> {
     /// Files at their last good text with an error that no other text of any file can fix: their
     /// saved copy, or one they refer to, was damaged. Only at startup; at a reload the last good
     /// texts are known to be good.
-    fn hopeless(&self, reading: &Reading) -> BTreeSet<PathBuf> {
+    fn unfixable(&self, reading: &Reading) -> BTreeSet<PathBuf> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
         let is_hopeless = |diagnostic: &&Diagnostic| {
             // A file with two equal definitions is broken on its own.
@@ -398,15 +398,15 @@ impl<'s> Selection<'s> {
 
     /// Other files involved in errors of files that cannot step down: the other side of a conflict,
     /// and files whose last good text has a definition that is now missing.
-    fn culprits(&self, reading: &Reading) -> BTreeSet<PathBuf> {
+    fn other_files_involved(&self, reading: &Reading) -> BTreeSet<PathBuf> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
-        let mut culprits = BTreeSet::new();
+        let mut other_files_involved = BTreeSet::new();
         for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
-            culprits.extend(diagnostic.related.iter().map(|span| span.path.clone()));
+            other_files_involved.extend(diagnostic.related.iter().map(|span| span.path.clone()));
             let definers = diagnostic.wants.as_ref().and_then(|wanted| good.get(wanted));
-            culprits.extend(definers.into_iter().flatten().cloned());
+            other_files_involved.extend(definers.into_iter().flatten().cloned());
         }
-        culprits
+        other_files_involved
     }
 
     /// The files that have each definition, in the texts that `texts` returns.

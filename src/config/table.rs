@@ -428,7 +428,7 @@ fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys
 /// The key that an unknown name probably means.
 fn meant_key(name: &str, keys: &Keys) -> Option<String> {
     let known: Vec<&str> = keys.keys.iter().map(|key| key.name).collect();
-    keys.nickname(name).or_else(|| words::meant(name, &known))
+    keys.key_by_other_name(name).or_else(|| words::meant(name, &known))
 }
 
 fn read_duration(

@@ -196,9 +196,7 @@ impl Control {
         if let Some(warning) = &summary.state_warning {
             self.warn(
                 trigger,
-                &format!(
-                    "{warning}; after a restart, a file that is broken then is served from an older copy, or not at all"
-                ),
+                &format!("{warning}; if a file is broken at the next restart, an older copy of it is served, or none"),
             );
         }
         match (summary.changes.is_empty(), trigger) {

@@ -40,7 +40,7 @@ impl Daemon {
                 // The receiver is `start`, which waits unless its thread has panicked.
                 let _ = tell.send((ready.addresses, ready.admin));
             };
-            let outcome = runtime.block_on(boot_and_serve(source, settings, None, stopping, Hangups::deaf(), tell));
+            let outcome = runtime.block_on(boot_and_serve(source, settings, None, stopping, Hangups::ignored(), tell));
             runtime.shutdown_background();
             outcome.map(drop)
         };

@@ -155,10 +155,10 @@ async fn boot_and_serve(
     let query_logging = start_query_logging(&settings)?;
     let admin = wiring.admin(health.clone(), readiness, query_logging.clone(), permission.changes.clone());
     let listening = Arc::clone(&admin.listening);
-    let admin = open_side_door(&mut wiring, &settings, files.admin, admin);
+    let admin = open_admin_side(&mut wiring, &settings, files.admin, admin);
 
     let manager = stopping.manager();
-    tell_awaited(manager, awaited.len());
+    notify_awaited(manager, awaited.len());
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, settings.health.wait_for_first_result) => {}
         why = stopping.wanted() => {
@@ -183,7 +183,7 @@ async fn boot_and_serve(
     let why = until_stopped(&mut stopping, &mut running).await;
     ready.send_replace(Readiness::Stopping);
     manager.notify(Notification::Stopping);
-    if drain_or_hurry(serving, why, &mut stopping).await == Ended::AtOnce {
+    if drain_until_second_signal(serving, why, &mut stopping).await == Ended::AtOnce {
         return Ok(Ended::AtOnce);
     }
     let finish_query_logging = tokio::task::spawn_blocking(move || query_logging.finish(WRITING));
@@ -198,7 +198,7 @@ fn claim_files(settings: &Settings) -> FileShares {
     open_files::claim(sockets + Backends::open_files(settings.lab.backends.len()) + ApiListeners::open_files(settings))
 }
 
-fn tell_awaited(manager: Manager, awaited: usize) {
+fn notify_awaited(manager: Manager, awaited: usize) {
     if awaited > 0 {
         manager.notify(Notification::Status(&format!("waiting for the first results of {awaited} health checks")));
     }
@@ -297,7 +297,7 @@ fn claim_state(settings: &Settings) -> anyhow::Result<StateLock> {
         anyhow!("{claimed}\n  hint: stop it, or give this one a directory of its own: --state DIRECTORY")
     })?;
     // Earlier versions created it with the permissions of the umask.
-    if let Err(error) = files::operate(directory, || Ok(store::tighten(directory)))? {
+    if let Err(error) = files::operate(directory, || Ok(store::restrict_access(directory)))? {
         tracing::warn!("{error}");
     }
     Ok(claim)
@@ -352,7 +352,7 @@ fn machine_name() -> String {
 }
 
 /// Opens the admin side. If this fails, queries are answered all the same.
-fn open_side_door(
+fn open_admin_side(
     wiring: &mut Wiring,
     settings: &Settings,
     connections: usize,
@@ -406,11 +406,11 @@ async fn clean_up_after_kills(settings: &Settings) -> anyhow::Result<()> {
         let file = file.display();
         match saved {
             Ok(saved) => tracing::warn!(
-                "{file} was saved while a change of it was killed: what was saved is in {}; compare it with the file",
+                "{file} was saved while the server was killed during a change of it: the saved text is in {}; compare it with the file",
                 saved.display()
             ),
             Err((hidden, error)) => tracing::warn!(
-                "{} was left by a change of {file} that was killed, and stays: {error}",
+                "{} was left when the server was killed during a change of {file}, and cannot be removed: {error}",
                 hidden.display()
             ),
         }
@@ -432,9 +432,7 @@ fn report_start(summary: &Summary) {
         tracing::error!("{one}");
     }
     if let Some(warning) = &summary.state_warning {
-        tracing::warn!(
-            "{warning}; after a restart, a file that is broken then is served from an older copy, or not at all"
-        );
+        tracing::warn!("{warning}; if a file is broken at the next restart, an older copy of it is served, or none");
     }
     if summary.zones == 0 {
         tracing::warn!("there are no zones: every query is answered with REFUSED");
@@ -471,7 +469,7 @@ async fn until_stopped(stopping: &mut Stopping, running: &mut JoinHandle<()>) ->
 }
 
 /// Waits for the workers to finish, or for a second signal, which means not to wait.
-async fn drain_or_hurry(serving: Serving, why: &str, stopping: &mut Stopping) -> Ended {
+async fn drain_until_second_signal(serving: Serving, why: &str, stopping: &mut Stopping) -> Ended {
     tracing::info!(
         "{why}: completing queries in flight, up to {} s; a second signal stops at once",
         DRAIN.as_secs_f64()

@@ -159,17 +159,17 @@ mod tests {
 
     use super::*;
 
-    /// A receiver, and the messages it has received.
-    fn ear() -> (impl Fn(Notification<'_>) + Send + 'static, Arc<Mutex<Vec<String>>>) {
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&heard);
-        (move |notification: Notification<'_>| sink.lock().unwrap().push(format!("{notification:?}")), heard)
+    /// A function that records notifications, and what it has recorded.
+    fn recorder() -> (impl Fn(Notification<'_>) + Send + 'static, Arc<Mutex<Vec<String>>>) {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&received);
+        (move |notification: Notification<'_>| sink.lock().unwrap().push(format!("{notification:?}")), received)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reload_is_announced_before_its_end_even_when_both_are_seen_at_once() {
         let (sender, receiver) = watch::channel(Reloads::default());
-        let (notify, heard) = ear();
+        let (notify, received) = recorder();
         let _following = tokio::spawn(follow_reloads(receiver, notify));
         let send = async |requested, done, outcome: &str| {
             sender.send_replace(Reloads { requested, done, outcome: outcome.into() });
@@ -182,13 +182,13 @@ mod tests {
         send(3, 1, "an edit").await;
         send(3, 3, "two zones").await;
         let expected = ["Reloading", "Ready(\"one zone\")", "Status(\"an edit\")", "Reloading", "Ready(\"two zones\")"];
-        assert_eq!(*heard.lock().unwrap(), expected);
+        assert_eq!(*received.lock().unwrap(), expected);
     }
 
     #[tokio::test(start_paused = true)]
     async fn there_are_signs_of_life_only_while_the_loop_answers() {
         let (events, mut inbox) = mpsc::channel(1);
-        let (notify, heard) = ear();
+        let (notify, received) = recorder();
         let life = tokio::spawn(send_keep_alives(events, Duration::from_secs(15), notify));
         for _ in 0..3 {
             let Some(Event::Ping(answer)) = inbox.recv().await else { panic!("another question") };
@@ -197,10 +197,10 @@ mod tests {
         // The loop hangs: it received the event and does not answer.
         let question = inbox.recv().await;
         tokio::time::sleep(Duration::from_secs(3600)).await;
-        assert_eq!(*heard.lock().unwrap(), ["Alive"; 3]);
+        assert_eq!(*received.lock().unwrap(), ["Alive"; 3]);
         assert!(!life.is_finished());
         drop(question);
         life.await.unwrap();
-        assert_eq!(heard.lock().unwrap().len(), 3);
+        assert_eq!(received.lock().unwrap().len(), 3);
     }
 }

@@ -163,7 +163,7 @@ impl Hangups {
     }
 
     /// Ignores SIGHUP: inside another program the signal belongs to that program.
-    pub(super) fn deaf() -> Hangups {
+    pub(super) fn ignored() -> Hangups {
         Hangups(None)
     }
 
@@ -183,7 +183,7 @@ impl Hangups {
         Ok(Hangups)
     }
 
-    pub(super) fn deaf() -> Hangups {
+    pub(super) fn ignored() -> Hangups {
         Hangups
     }
 

@@ -223,8 +223,8 @@ fn halves(address: u128) -> (u64, u64) {
 /// whole family.
 #[inline]
 fn depth_between<A: Address>(address: A, start: A, end: Option<A>) -> u8 {
-    let below = start.before().map_or(0, |outside| address.bits_to_tell_from(outside));
-    let above = end.map_or(0, |outside| address.bits_to_tell_from(outside));
+    let below = start.before().map_or(0, |outside| address.bits_to_distinguish(outside));
+    let above = end.map_or(0, |outside| address.bits_to_distinguish(outside));
     below.max(above)
 }
 
@@ -236,7 +236,7 @@ pub(super) trait Address: Copy {
     /// The address before this one.
     fn before(self) -> Option<Self>;
     /// The number of leading bits needed to tell two different addresses apart.
-    fn bits_to_tell_from(self, other: Self) -> u8;
+    fn bits_to_distinguish(self, other: Self) -> u8;
 }
 
 impl Address for u32 {
@@ -250,7 +250,7 @@ impl Address for u32 {
     }
 
     #[inline]
-    fn bits_to_tell_from(self, other: u32) -> u8 {
+    fn bits_to_distinguish(self, other: u32) -> u8 {
         (self ^ other).leading_zeros() as u8 + 1
     }
 }
@@ -266,7 +266,7 @@ impl Address for u128 {
     }
 
     #[inline]
-    fn bits_to_tell_from(self, other: u128) -> u8 {
+    fn bits_to_distinguish(self, other: u128) -> u8 {
         (self ^ other).leading_zeros() as u8 + 1
     }
 }

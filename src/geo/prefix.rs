@@ -462,7 +462,7 @@ mod tests {
     }
 
     /// Both ends of every network and the addresses just outside.
-    fn telling_addresses(networks: &[(IpNet, u8)]) -> Vec<IpAddr> {
+    fn boundary_addresses(networks: &[(IpNet, u8)]) -> Vec<IpAddr> {
         let ends = |network: &IpNet| -> Vec<IpAddr> {
             match network {
                 IpNet::V4(net) => {
@@ -484,7 +484,7 @@ mod tests {
     /// network begins or just after its end.
     fn is_constant(networks: &[(IpNet, u8)], block: IpNet) -> bool {
         let first = naive(networks, block.network());
-        let within = telling_addresses(networks).into_iter().filter(|address| block.contains(address));
+        let within = boundary_addresses(networks).into_iter().filter(|address| block.contains(address));
         within.chain([block.broadcast()]).all(|address| naive(networks, address) == first)
     }
 
@@ -496,7 +496,7 @@ mod tests {
             // `max_by_key` returns the last of equals; the table keeps the later network.
             let table = PrefixTable::build(networks.clone());
             let random = [IpAddr::from(Ipv4Addr::from(v4)), IpAddr::from(Ipv6Addr::from(v6))];
-            for address in telling_addresses(&networks).into_iter().chain(random) {
+            for address in boundary_addresses(&networks).into_iter().chain(random) {
                 let hit = table.lookup(address);
                 prop_assert_eq!(hit.value.copied(), naive(&networks, address), "{}", address);
                 prop_assert!(is_constant(&networks, IpNet::new(address, hit.depth.0).unwrap()), "{}/{}", address, hit.depth);
@@ -510,7 +510,7 @@ mod tests {
         fn a_chain_holds_every_network_around_the_address(networks in networks(), v4 in any::<u32>()) {
             let table = PrefixTable::build_chains(networks.clone().into_iter());
             let random = [IpAddr::from(Ipv4Addr::from(v4))];
-            for address in telling_addresses(&networks).into_iter().chain(random) {
+            for address in boundary_addresses(&networks).into_iter().chain(random) {
                 let chain = table.lookup(address).value.map(plain).unwrap_or_default();
                 prop_assert_eq!(chain, naive_chain(&networks, address), "{}", address);
             }

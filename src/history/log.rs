@@ -211,7 +211,7 @@ impl Log {
         let path = self.file.path().display().to_string();
         match (self.file.append(lines), self.has_failed) {
             (Ok(()), true) => {
-                tracing::info!("the history {path} is written again");
+                tracing::info!("the history {path} can be written again");
                 self.has_failed = false;
             }
             (Ok(()), false) | (Err(_), true) => {}

@@ -35,19 +35,19 @@ const HEAD_BYTES: usize = 32 * 1024;
 /// The socket of a connection.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Makes the kernel discard unsent data on close.
-    fn forget_unsent(&self);
+    fn discard_unsent(&self);
 }
 
 impl Socket for TcpStream {
-    fn forget_unsent(&self) {
+    fn discard_unsent(&self) {
         // Otherwise the kernel keeps it for minutes for a client that does not read.
         let _ = self.set_zero_linger();
     }
 }
 
 impl Socket for TlsStream<TcpStream> {
-    fn forget_unsent(&self) {
-        self.get_ref().0.forget_unsent();
+    fn discard_unsent(&self) {
+        self.get_ref().0.discard_unsent();
     }
 }
 
@@ -159,7 +159,7 @@ impl<S: Socket> AsyncWrite for Watched<S> {
 impl<S: Socket> Drop for Watched<S> {
     fn drop(&mut self) {
         if self.is_stalled {
-            self.socket.forget_unsent();
+            self.socket.discard_unsent();
         }
     }
 }

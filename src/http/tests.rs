@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LARGE: usize = 8 * 1024 * 1024;
 
 impl Socket for DuplexStream {
-    fn forget_unsent(&self) {}
+    fn discard_unsent(&self) {}
 }
 
 fn front(connections: usize) -> Front {

@@ -201,7 +201,7 @@ fn commit_once(
         Ok(()) => intent.made(),
         Err(error) => {
             intent.not_made();
-            base.hold_again(&prepared);
+            base.hold_served(&prepared);
             if matches!(error, ReplaceError::Changed) {
                 return Err(CommitOnceError::Changed);
             }
@@ -289,7 +289,7 @@ impl LoadedConfig {
     }
 
     /// Keeps the text that is served, and not the one that was not written.
-    fn hold_again(&self, prepared: &Prepared) {
+    fn hold_served(&self, prepared: &Prepared) {
         match &prepared.before {
             Some(before) => self.source_cache.hold([before.clone()]),
             None => self.source_cache.release(&prepared.file),

@@ -36,7 +36,9 @@ pub(super) fn defer_half_written(base: &LoadedConfig, texts: &mut ReadZoneFiles<
     for current in &mut texts.files {
         let FileInput::Read(source, _) = current else { continue };
         let Some(file) = served(&source.path).filter(|_| texts.quiet.contains(&source.path)) else { continue };
-        let Some(reason) = base.source_of(file).ok().and_then(|old| half_gone(&old, source)) else { continue };
+        let Some(reason) = base.source_of(file).ok().and_then(|old| reason_half_written(&old, source)) else {
+            continue;
+        };
         deferred.push(Deferred { path: source.path.clone(), reason, looks_half_written: true });
         *current = FileInput::Before(Arc::clone(file));
     }
@@ -44,7 +46,7 @@ pub(super) fn defer_half_written(base: &LoadedConfig, texts: &mut ReadZoneFiles<
 }
 
 /// If more than half of the names are missing, the reason to defer the file.
-fn half_gone(old: &SourceFile, new: &SourceFile) -> Option<String> {
+fn reason_half_written(old: &SourceFile, new: &SourceFile) -> Option<String> {
     let (old, new) = (config::record_names(old), config::record_names(new));
     let gone = old.difference(&new).count();
     (gone * 2 > old.len())

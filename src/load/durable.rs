@@ -33,7 +33,7 @@ pub(super) fn keep(
             };
             let gone: Vec<&Path> = base.files.iter().map(|file| &*file.path).filter(is_gone).collect();
             let holds = |(one, other): (&Arc<LoadedFile>, &Arc<LoadedFile>)| {
-                Arc::ptr_eq(one, other) || (one.path == other.path && one.claims_what(other))
+                Arc::ptr_eq(one, other) || (one.path == other.path && one.has_same_zone_as(other))
             };
             let is_indexed = base.files.len() == files.len() && base.files.iter().zip(files).all(holds);
             let index = if is_indexed { Ok(()) } else { base.source_cache.keep_index(directories, &served(files)) };

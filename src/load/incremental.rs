@@ -51,7 +51,7 @@ impl Load<'_> {
         };
         let compiled = compiler.compile_all(&changed, &|path| self.base.file(path))?;
         let is_new_claim =
-            |file: &Arc<LoadedFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
+            |file: &Arc<LoadedFile>| !self.base.file(&file.path).is_some_and(|old| old.has_same_zone_as(file));
         let has_new_claims = compiled.iter().any(is_new_claim);
         files.extend(compiled);
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
@@ -101,7 +101,7 @@ impl Load<'_> {
                 FileInput::Before(file) => unchanged.push(Arc::clone(file)),
                 FileInput::Read(source, stamp) => match self.base.file(&source.path) {
                     Some(file) if file.source_hash == SourceHash::of(&source.text) => {
-                        unchanged.push(file.looking_like(*stamp));
+                        unchanged.push(file.with_stamp(*stamp));
                     }
                     _ => changed.push((source.clone(), *stamp)),
                 },
@@ -127,8 +127,9 @@ impl Load<'_> {
         let is_extended = is_redefined && common.extends(&self.base.common);
         // A new definition concerns only files with a reference to nothing, which is a warning.
         let is_concerned = |file: &LoadedFile| !is_extended || !file.warnings.is_empty();
-        let may_be_stale =
-            |file: &LoadedFile| has_new_settings || (is_redefined && file.relies_on_others() && is_concerned(file));
+        let may_be_stale = |file: &LoadedFile| {
+            has_new_settings || (is_redefined && file.depends_on_other_files() && is_concerned(file))
+        };
         let is_stale = |file: &mut Arc<LoadedFile>| !file.is_unavailable() && may_be_stale(file);
         let read_again = |file: Arc<LoadedFile>| {
             let source = self.base.source_of(&file).ok()?;

@@ -165,7 +165,7 @@ impl LoadedConfig {
     pub(super) fn known_model(&self, file: &LoadedFile) -> Option<Model> {
         let model = self.models.of(file.source_hash)?;
         let has_same_definitions =
-            !file.relies_on_others() || Weak::ptr_eq(&model.common, &Arc::downgrade(&self.common));
+            !file.depends_on_other_files() || Weak::ptr_eq(&model.common, &Arc::downgrade(&self.common));
         (has_same_definitions && Arc::ptr_eq(&model.settings, &self.settings)).then_some(model)
     }
 

@@ -20,7 +20,7 @@ use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
 use super::parallel::map_on_all_cores;
-use super::sources::StandIn;
+use super::sources::PreviousFile;
 use super::{answer_counters, records_by_check};
 
 /// A zone file that is served.
@@ -67,7 +67,7 @@ pub(super) struct LoadedZone {
     pub(super) example: Option<Name>,
 }
 
-impl StandIn for Arc<LoadedFile> {
+impl PreviousFile for Arc<LoadedFile> {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -221,7 +221,7 @@ impl LoadedFile {
     }
 
     /// The same source in a file with another stamp.
-    pub(super) fn looking_like(self: &Arc<LoadedFile>, stamp: Option<Stamp>) -> Arc<LoadedFile> {
+    pub(super) fn with_stamp(self: &Arc<LoadedFile>, stamp: Option<Stamp>) -> Arc<LoadedFile> {
         if self.stamp == stamp { Arc::clone(self) } else { Arc::new(LoadedFile { stamp, ..(**self).clone() }) }
     }
 
@@ -231,12 +231,12 @@ impl LoadedFile {
     }
 
     /// Whether definitions in other files can change its meaning.
-    pub(super) fn relies_on_others(&self) -> bool {
+    pub(super) fn depends_on_other_files(&self) -> bool {
         self.may_define || self.zone.as_ref().is_some_and(|zone| zone.refers)
     }
 
     /// Whether both files hold the same zone: same id, name and VPCs.
-    pub(super) fn claims_what(&self, other: &LoadedFile) -> bool {
+    pub(super) fn has_same_zone_as(&self, other: &LoadedFile) -> bool {
         let claim = |file: &LoadedFile| file.zone.as_ref().map(LoadedZone::identity);
         claim(self) == claim(other)
     }

@@ -131,7 +131,7 @@ impl LoadedConfig {
         let cluster = self.settings.cluster.as_ref().map(ClusterSettings::directory);
         // Those of this node alone are changed by hand only.
         let is_shared = |file: &&Arc<LoadedFile>| cluster.is_none() || file.path.parent() == cluster.as_deref();
-        for file in self.files.iter().filter(|file| file.relies_on_others()).filter(is_shared) {
+        for file in self.files.iter().filter(|file| file.depends_on_other_files()).filter(is_shared) {
             let source = self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", file.path.display())))?;
             let text = config::pin_health_check(&source, check).map_err(|why| not_editable(&file.path, &why))?;
             pinned.extend(text.map(|text| (source, text)));

@@ -203,5 +203,5 @@ async fn keep_sources(base: LoadedConfig) {
         Ended::Done(Err(why)) | Ended::Failed(why) => why,
         Ended::GivenUp(unresponsive) => unresponsive.to_string(),
     };
-    tracing::warn!("{why}; after a restart, a file that is broken then is served from an older copy, or not at all");
+    tracing::warn!("{why}; if a file is broken at the next restart, an older copy of it is served, or none");
 }

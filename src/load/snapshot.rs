@@ -29,7 +29,7 @@ impl Snapshot for LoadedConfig {
 
     fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError> {
         let mut used = Vec::new();
-        for file in self.files.iter().filter(|file| file.relies_on_others()) {
+        for file in self.files.iter().filter(|file| file.depends_on_other_files()) {
             let Some(id) = file.id() else { continue };
             for set in &self.zone(id)?.record_sets {
                 match &set.routing_policy {

@@ -176,7 +176,7 @@ impl Sources for FileSources {
         match (write.before, write.after) {
             (Some(before), Some(after)) => store::replace_file(write.path, before, after, self.replaced.as_deref()),
             (None, Some(after)) => store::create_file(write.path, after),
-            (Some(before), None) => store::retire_file(write.path, before),
+            (Some(before), None) => store::move_to_deleted(write.path, before),
             (None, None) => Ok(()),
         }
     }
@@ -186,8 +186,8 @@ impl Sources for FileSources {
     }
 }
 
-/// A replacement for a file that cannot be read now.
-pub(super) trait StandIn: Clone {
+/// The previous state of a file, which is used if the file cannot be read now.
+pub(super) trait PreviousFile: Clone {
     /// Its path.
     fn path(&self) -> &Path;
 
@@ -195,7 +195,7 @@ pub(super) trait StandIn: Clone {
     fn is_blank(&self) -> bool;
 }
 
-impl StandIn for SourceFile {
+impl PreviousFile for SourceFile {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -244,7 +244,7 @@ pub(super) struct Previous<'p, S> {
 /// Reads the zone files of these directories: the zones directory, and that of new zones if it is
 /// another one, which may not exist yet. A file for which there is no memory counts as one that
 /// cannot be read now.
-pub(super) fn read_zone_files<S: StandIn>(
+pub(super) fn read_zone_files<S: PreviousFile>(
     sources: &dyn Sources,
     directories: &[PathBuf],
     previous: &Previous<'_, S>,
@@ -285,7 +285,7 @@ fn list(sources: &dyn Sources, directory: &Path, is_serving: bool) -> Result<Vec
     }
 }
 
-fn path_of<S: StandIn>(current: &FileInput<S>) -> &Path {
+fn path_of<S: PreviousFile>(current: &FileInput<S>) -> &Path {
     match current {
         FileInput::Read(source, _) => &source.path,
         FileInput::Before(before) => before.path(),
@@ -299,7 +299,7 @@ impl<S> Default for ReadZoneFiles<S> {
     }
 }
 
-impl<S: StandIn> ReadZoneFiles<S> {
+impl<S: PreviousFile> ReadZoneFiles<S> {
     fn read(
         &mut self,
         listed: Vec<(PathBuf, Option<Stamp>)>,
@@ -314,7 +314,7 @@ impl<S: StandIn> ReadZoneFiles<S> {
                 continue;
             }
             if let Err(problem) = room.admit(stamp.map_or(0, |stamp| stamp.size())) {
-                self.stand_in(&path, &problem, (previous.of)(&path));
+                self.use_previous(&path, &problem, (previous.of)(&path));
                 continue;
             }
             match sources.text(&path) {
@@ -330,7 +330,7 @@ impl<S: StandIn> ReadZoneFiles<S> {
                     }
                     self.add(source, stamp, previous.of);
                 }
-                Err(problem) => self.stand_in(&path, &problem, (previous.of)(&path)),
+                Err(problem) => self.use_previous(&path, &problem, (previous.of)(&path)),
             }
         }
     }
@@ -346,12 +346,12 @@ impl<S: StandIn> ReadZoneFiles<S> {
     /// An empty file does not remove its zone: many editors begin a save by truncating the file.
     fn add(&mut self, file: SourceFile, stamp: Option<Stamp>, before: &dyn Fn(&Path) -> Option<S>) {
         match file.is_blank().then(|| before(&file.path)).flatten().filter(|before| !before.is_blank()) {
-            Some(before) => self.stand_in(&file.path, "the file is empty", Some(before)),
+            Some(before) => self.use_previous(&file.path, "the file is empty", Some(before)),
             None => self.files.push(FileInput::Read(file, stamp)),
         }
     }
 
-    fn stand_in(&mut self, path: &Path, problem: &str, before: Option<S>) {
+    fn use_previous(&mut self, path: &Path, problem: &str, before: Option<S>) {
         self.diagnostics.push(unreadable(path, problem, before.is_some()));
         match before {
             Some(before) => self.files.push(FileInput::Before(before)),
@@ -360,9 +360,9 @@ impl<S: StandIn> ReadZoneFiles<S> {
     }
 }
 
-fn unreadable(path: &Path, problem: &str, has_replacement: bool) -> Diagnostic {
+fn unreadable(path: &Path, problem: &str, has_previous: bool) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(path, problem.to_owned());
-    if has_replacement {
+    if has_previous {
         diagnostic.hint("the previous version stays in service");
     }
     diagnostic

@@ -11,7 +11,7 @@ use crate::model::ZoneIdentity;
 use crate::store::SourceCache;
 
 use super::loaded_file::LoadedFile;
-use super::sources::{FileInput, ReadZoneFiles, StandIn as _};
+use super::sources::{FileInput, PreviousFile as _, ReadZoneFiles};
 
 /// A file without a usable source, and the zone that answers SERVFAIL for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,7 +103,7 @@ impl Queue {
                 tracing::error!(
                     new,
                     lost,
-                    "the log is written again; {new} messages were lost ({lost} since the start)"
+                    "the log can be written again; {new} messages were lost ({lost} since the start)"
                 );
             }
         }

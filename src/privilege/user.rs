@@ -82,9 +82,9 @@ mod linux {
                     tracing::warn!("{} cannot be given to the user {self}: {error}", path.display());
                 }
             };
-            give(&settings.state.directory, store::give_state);
+            give(&settings.state.directory, store::chown_state);
             if let Some(QueryLogTarget::File(log)) = settings.query_log.as_ref().map(|log| &log.target) {
-                give(log, store::give_file);
+                give(log, store::chown_file);
             }
         }
 

@@ -90,7 +90,7 @@ impl Evaluator {
         let mut before = std::mem::take(&mut self.running);
         for (index, scheduled) in schedule.iter().enumerate() {
             let running = match before.remove(&scheduled.slot) {
-                Some(running) if running.goes_on_as(scheduled) => running,
+                Some(running) if running.continues_as(scheduled) => running,
                 _ => {
                     let first = scheduled.check.period.min(FIRST_WITHIN).mul_f64(index as f64 / schedule.len() as f64);
                     Running::start(scheduled, first, &self.tools)
@@ -108,7 +108,7 @@ impl Running {
     }
 
     /// A task that ended, which only a bug here could cause, is restarted.
-    fn goes_on_as(&self, scheduled: &ScheduledMetric) -> bool {
+    fn continues_as(&self, scheduled: &ScheduledMetric) -> bool {
         self.generation == scheduled.generation && self.period == scheduled.check.period && !self.task.is_finished()
     }
 }

@@ -26,7 +26,7 @@ pub const BATCH_PACKETS: usize = 64;
 /// Batches with fewer packets are answered one by one.
 const FEW: usize = 4;
 /// Clients are located if more than one packet in this many needed a location.
-const WORTHWHILE: usize = 4;
+const PACKETS_PER_LOCATION: usize = 4;
 
 /// Prefetched results for one batch.
 pub(super) struct Prefetch {
@@ -56,7 +56,7 @@ impl Prefetch {
         client_subnet: ClientSubnetUse,
         packets: impl ExactSizeIterator<Item = Option<(&'p [u8], IpAddr)>> + Clone,
     ) {
-        let locations_matter = self.needed * WORTHWHILE > self.packets;
+        let locations_matter = self.needed * PACKETS_PER_LOCATION > self.packets;
         (self.needed, self.packets) = (0, packets.len());
         self.located.clear();
         self.clients.clear();

@@ -12,7 +12,7 @@ use super::decode::{Decoded, ErrorCode, MIN_PAYLOAD_OCTETS, Request, decode};
 use super::edns::{ClientSubnetUse, ExtendedError, OptionValues, ResponseOptions};
 use super::encode::{Encoded, Frame, encode_answer, encode_chaos, encode_error, encode_truncated, udp_limit};
 use super::prefetch::Prefetch;
-use super::rate_limit::{RateLimit, RateLimiter, TimeLeft, Verdict};
+use super::rate_limit::{LimitAction, RateLimit, RateLimiter, TimeLeft};
 use crate::answer::{
     Accounting, Answer, ClientSubnet, Query, QueryName, Rcode, SeededRng, Timestamp, Untraced, resolve_into,
 };
@@ -240,10 +240,10 @@ impl Responder {
         // Read in place: it is too large to be moved.
         let mut admitted = Admitted::default();
         self.admit(received, &mut admitted);
-        let response = match self.verdict(&admitted, received) {
-            Verdict::Send | Verdict::DryRun => self.answer(&admitted, received, world, &mut accounting, out),
-            Verdict::Truncate => self.answer_over_the_limit(&admitted, received.packet.len(), out),
-            Verdict::Drop => None,
+        let response = match self.limit_action(&admitted, received) {
+            LimitAction::Send | LimitAction::DryRun => self.answer(&admitted, received, world, &mut accounting, out),
+            LimitAction::Truncate => self.answer_over_the_limit(&admitted, received.packet.len(), out),
+            LimitAction::Drop => None,
         };
         self.account(received, &admitted.request, response.as_ref(), &accounting);
         response.map_or(0, |response| response.encoded.octets)
@@ -266,23 +266,23 @@ impl Responder {
         }
     }
 
-    /// Whether the response to an admitted packet is within the limit of its source.
+    /// What the rate limit does with the response to an admitted packet.
     #[inline(always)]
-    fn verdict(&mut self, admitted: &Admitted<'_>, received: &Received<'_>) -> Verdict {
-        let Some(limiter) = &mut self.rate_limiter else { return Verdict::Send };
+    fn limit_action(&mut self, admitted: &Admitted<'_>, received: &Received<'_>) -> LimitAction {
+        let Some(limiter) = &mut self.rate_limiter else { return LimitAction::Send };
         if received.requestor.transport() != Transport::Udp
             || matches!(admitted.decoded, Decoded::Dropped)
             || admitted.has_valid_cookie()
         {
-            return Verdict::Send;
+            return LimitAction::Send;
         }
-        let verdict = limiter.verdict(&received.requestor, received.at);
-        match verdict {
-            Verdict::Send | Verdict::Truncate => {}
-            Verdict::Drop => self.stats.count_rate_limited(RateLimited::Dropped),
-            Verdict::DryRun => self.stats.count_rate_limited(RateLimited::DryRun),
+        let action = limiter.limit_action(&received.requestor, received.at);
+        match action {
+            LimitAction::Send | LimitAction::Truncate => {}
+            LimitAction::Drop => self.stats.count_rate_limited(RateLimited::Dropped),
+            LimitAction::DryRun => self.stats.count_rate_limited(RateLimited::DryRun),
         }
-        verdict
+        action
     }
 
     /// Writes a response without records that is not longer than its request, which has

@@ -34,7 +34,7 @@ impl ClientCounts {
         counts.or_insert_with(|| vec![0; self.places])[place] += 1;
     }
 
-    /// Adds the counts of other clients of the same crowd.
+    /// Adds the counts of other clients of the same population.
     pub(crate) fn merge(&mut self, other: ClientCounts) {
         for (mine, theirs) in self.subjects.iter_mut().zip(other.subjects) {
             for (outcome, counts) in theirs {

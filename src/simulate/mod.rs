@@ -1,11 +1,11 @@
 //! Answers queries of many simulated clients and counts the answers.
 //!
-//! - [`Crowd`]: the clients; the address of each is computed from its number and a seed.
+//! - [`Population`]: the clients; the address of each is computed from its number and a seed.
 //! - [`simulate`]: answers the queries of some clients, with the code that answers real queries.
 //! - [`ClientCounts`]: how many clients of each place got each record set.
 
 mod client_counts;
-mod crowd;
+mod population;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) use client_counts::{ClientCounts, Outcome};
-pub(crate) use crowd::Crowd;
+pub(crate) use population::Population;
 
 use crate::answer::{self, AnswerStep, Owner, Query, QueryName, Requestor, SeededRng, resolve_traced};
 use crate::explain::names::{self, Names};
@@ -39,19 +39,19 @@ pub(crate) fn simulate(
     world: &World,
     model: &dyn Fn(&HostedZoneId) -> Result<Arc<HostedZone>, String>,
     subjects: &[Subject],
-    crowd: &Crowd,
+    population: &Population,
     clients: std::ops::Range<u64>,
     seed: u64,
 ) -> Result<ClientCounts, String> {
     let mut leaves = Leaves::default();
-    let mut counts = ClientCounts::new(subjects.len(), crowd.places().len());
+    let mut counts = ClientCounts::new(subjects.len(), population.places().len());
     let questions: Vec<QueryName> = subjects.iter().map(|subject| question(&subject.name)).collect();
     for client in clients {
-        let (place, address) = crowd.client(client, seed);
+        let (place, address) = population.client(client, seed);
         for (number, (subject, question)) in subjects.iter().zip(&questions).enumerate() {
             // A client has the same random draw in both runs, so that only the change makes a
             // difference.
-            let rng = crowd::mix(crowd::mix(seed, client), u64::try_from(number).unwrap_or(u64::MAX));
+            let rng = population::mix(population::mix(seed, client), u64::try_from(number).unwrap_or(u64::MAX));
             let seen = ask(world, question, subject.record_type, address, rng);
             for outcome in leaves.outcomes(&seen, subject, model)? {
                 counts.add(number, outcome, place);
@@ -121,20 +121,20 @@ impl<'w> answer::AnswerTrace<'w> for Seen<'w> {
 
 /// The names in public zones whose routing policy is not simple, in the order of the files. Names
 /// that only aliases of such names point to are left out.
-pub(crate) fn steered<'z>(zones: impl IntoIterator<Item = &'z HostedZone>) -> Vec<Subject> {
-    zones.into_iter().filter(|zone| !zone.is_private()).flat_map(steered_in).collect()
+pub(crate) fn names_with_policies<'z>(zones: impl IntoIterator<Item = &'z HostedZone>) -> Vec<Subject> {
+    zones.into_iter().filter(|zone| !zone.is_private()).flat_map(names_with_policies_in).collect()
 }
 
-fn steered_in(zone: &HostedZone) -> Vec<Subject> {
-    let steered = || zone.record_sets.iter().filter(|set| set.routing_policy != RoutingPolicy::Simple);
-    let branches: HashSet<(&Name, RecordType)> = steered()
+fn names_with_policies_in(zone: &HostedZone) -> Vec<Subject> {
+    let sets = || zone.record_sets.iter().filter(|set| set.routing_policy != RoutingPolicy::Simple);
+    let branches: HashSet<(&Name, RecordType)> = sets()
         .filter_map(|set| match &set.content {
             Content::Alias(target) => Some((&target.name, set.record_type)),
             Content::Records { .. } => None,
         })
         .collect();
     let mut seen = HashSet::new();
-    let trees = steered().map(|set| (&set.name, set.record_type)).filter(|owner| !branches.contains(owner));
+    let trees = sets().map(|set| (&set.name, set.record_type)).filter(|owner| !branches.contains(owner));
     let new = trees.filter(|owner| seen.insert(*owner));
     new.map(|(name, record_type)| Subject { name: name.clone(), record_type }).collect()
 }

@@ -1,6 +1,6 @@
 //! Crowds are where they should be, and get what their shares say.
 
-use super::crowd::EmptyCrowd;
+use super::population::EmptyPopulation;
 use super::*;
 use crate::answer::fixture::{lab, member, set, world};
 use crate::config::ClientPlace;
@@ -13,24 +13,24 @@ fn place(name: &str, weight: u32, networks: &[&str]) -> ClientPlace {
 fn clients_come_by_weight_and_from_their_networks() {
     let places =
         [place("a", 3, &["192.0.2.0/24"]), place("b", 1, &["198.51.100.0/25", "2001:db8::/48", "10.0.0.0/30"])];
-    let crowd = Crowd::of_places(&places).unwrap();
+    let population = Population::of_places(&places).unwrap();
     let mut counts = [0; 2];
     let mut six = 0;
     for client in 0..10_000 {
-        let (place, address) = crowd.client(client, 53);
+        let (place, address) = population.client(client, 53);
         assert!(places[place].networks.iter().any(|network| network.contains(&address)), "{address}");
-        assert_eq!(crowd.client(client, 53), (place, address));
+        assert_eq!(population.client(client, 53), (place, address));
         counts[place] += 1;
         six += u32::from(address.is_ipv6());
     }
     // Five standard deviations of 7500 are 217; the /48 has 256 households beside 132 addresses.
     assert!((7283..7717).contains(&counts[0]), "{counts:?}");
     assert!((1400..1900).contains(&six), "{six}");
-    assert_eq!(Crowd::of_places(&[]).unwrap_err(), EmptyCrowd);
+    assert_eq!(Population::of_places(&[]).unwrap_err(), EmptyPopulation);
 }
 
 #[test]
-fn what_a_crowd_gets_is_counted_by_place() {
+fn what_clients_get_is_counted_by_place() {
     let zone = lab([
         member("one", RoutingPolicy::Weighted { weight: 3 }, Some(1), "w 60 A 192.0.2.1"),
         member("two", RoutingPolicy::Weighted { weight: 1 }, Some(2), "w 60 A 192.0.2.2"),
@@ -38,10 +38,12 @@ fn what_a_crowd_gets_is_counted_by_place() {
     ]);
     let world = world(std::slice::from_ref(&zone), &[]);
     let hosted = Arc::new(zone);
-    let crowd = Crowd::of_places(&[place("a", 1, &["192.0.2.0/24"]), place("b", 1, &["10.0.0.0/8"])]).unwrap();
+    let population =
+        Population::of_places(&[place("a", 1, &["192.0.2.0/24"]), place("b", 1, &["10.0.0.0/8"])]).unwrap();
     let subject = |labels: &str| Subject { name: crate::answer::fixture::name(labels), record_type: RecordType::A };
     let subjects = [subject("w"), subject("top"), subject("gone")];
-    let simulate = |clients| simulate(&world, &|_| Ok(Arc::clone(&hosted)), &subjects, &crowd, clients, 7).unwrap();
+    let simulate =
+        |clients| simulate(&world, &|_| Ok(Arc::clone(&hosted)), &subjects, &population, clients, 7).unwrap();
     let whole = simulate(0..8000);
     for asked in [0, 1] {
         let counts: Vec<(Option<String>, u64)> = whole
@@ -63,7 +65,7 @@ fn what_a_crowd_gets_is_counted_by_place() {
 }
 
 #[test]
-fn steered_names_are_those_that_policies_decide() {
+fn names_with_policies_are_those_that_policies_decide() {
     let zone = lab([
         set("www 60 A 192.0.2.1"),
         set("@ ALIAS A lone"),
@@ -71,7 +73,7 @@ fn steered_names_are_those_that_policies_decide() {
         member("a", RoutingPolicy::Weighted { weight: 1 }, None, "top ALIAS A inner"),
         member("b", RoutingPolicy::Weighted { weight: 1 }, None, "inner 60 A 192.0.2.2"),
     ]);
-    let subjects = steered([&zone]);
+    let subjects = names_with_policies([&zone]);
     assert_eq!(
         subjects.iter().map(|subject| subject.name.to_string()).collect::<Vec<_>>(),
         ["lone.lab.test.", "top.lab.test."]

@@ -20,10 +20,10 @@ const RESERVED: usize = 2;
 
 /// The counters of all workers.
 #[derive(Debug, Default)]
-pub struct Meters(Mutex<Book>);
+pub struct Meters(Mutex<Assignments>);
 
 #[derive(Debug, Default)]
-struct Book {
+struct Assignments {
     numbers: HashMap<Arc<str>, ZoneNumber>,
     answers: HashMap<AnswerLabels, AnswerNumber>,
     workers: Vec<Arc<Stats>>,
@@ -72,54 +72,54 @@ impl ZoneReading {
 impl Meters {
     /// Counters for another worker.
     pub fn worker(&self) -> Arc<Stats> {
-        let mut book = self.book();
+        let mut assignments = self.assignments();
         let stats = Arc::new(Stats::with_room_for(RESERVED + MAX_ZONES));
-        book.numbers.values().for_each(|zone| stats.make_room(*zone));
-        if !book.answers.is_empty() {
+        assignments.numbers.values().for_each(|zone| stats.make_room(*zone));
+        if !assignments.answers.is_empty() {
             stats.make_room_for_answers();
         }
-        book.workers.push(Arc::clone(&stats));
+        assignments.workers.push(Arc::clone(&stats));
         stats
     }
 
     /// The number of the zone with this absolute name. Two zones of one name, for example a private
     /// and a public one, share it.
     pub fn number(&self, zone: &str) -> ZoneNumber {
-        let book = &mut *self.book();
-        if let Some(number) = book.numbers.get(zone) {
+        let assignments = &mut *self.assignments();
+        if let Some(number) = assignments.numbers.get(zone) {
             return *number;
         }
-        if book.numbers.len() >= MAX_ZONES {
+        if assignments.numbers.len() >= MAX_ZONES {
             return ZoneNumber::OTHER;
         }
-        let number = u32::try_from(RESERVED + book.numbers.len()).expect("few zones are counted");
+        let number = u32::try_from(RESERVED + assignments.numbers.len()).expect("few zones are counted");
         let number = ZoneNumber(number);
-        book.workers.iter().for_each(|stats| stats.make_room(number));
-        book.numbers.insert(zone.into(), number);
+        assignments.workers.iter().for_each(|stats| stats.make_room(number));
+        assignments.numbers.insert(zone.into(), number);
         number
     }
 
     /// The number of a record set to count; `None` if all are assigned. A and AAAA of one name and
     /// set identifier share it.
     pub fn answer_number(&self, labels: AnswerLabels) -> Option<AnswerNumber> {
-        let book = &mut *self.book();
-        if let Some(number) = book.answers.get(&labels) {
+        let assignments = &mut *self.assignments();
+        if let Some(number) = assignments.answers.get(&labels) {
             return Some(*number);
         }
-        let number = u32::try_from(book.answers.len()).ok().filter(|number| (*number as usize) < MAX_ANSWERS)?;
-        book.workers.iter().for_each(|stats| stats.make_room_for_answers());
-        book.answers.insert(labels, AnswerNumber(number));
+        let number = u32::try_from(assignments.answers.len()).ok().filter(|number| (*number as usize) < MAX_ANSWERS)?;
+        assignments.workers.iter().for_each(|stats| stats.make_room_for_answers());
+        assignments.answers.insert(labels, AnswerNumber(number));
         Some(AnswerNumber(number))
     }
 
     /// Adds up the counters of all workers.
     pub fn read(&self) -> Reading {
-        let book = self.book();
-        let mut zones = vec![ZoneTotals::default(); RESERVED + book.numbers.len()];
-        for stats in &book.workers {
+        let assignments = self.assignments();
+        let mut zones = vec![ZoneTotals::default(); RESERVED + assignments.numbers.len()];
+        for stats in &assignments.workers {
             stats.each_zone(|number, totals| zones[number.0 as usize] += totals);
         }
-        let named = book.numbers.iter().map(|(zone, number)| (Arc::clone(zone), *number));
+        let named = assignments.numbers.iter().map(|(zone, number)| (Arc::clone(zone), *number));
         let reserved = [("none".into(), ZoneNumber::NONE), ("other".into(), ZoneNumber::OTHER)];
         let mut zones: Vec<ZoneReading> = reserved
             .into_iter()
@@ -127,17 +127,17 @@ impl Meters {
             .map(|(zone, number)| ZoneReading { zone, totals: zones[number.0 as usize] })
             .collect();
         zones.sort_unstable_by(|one, other| one.zone.cmp(&other.zone));
-        let mut counts = vec![0; book.answers.len()];
-        for stats in &book.workers {
+        let mut counts = vec![0; assignments.answers.len()];
+        for stats in &assignments.workers {
             counts.iter_mut().zip(stats.answers()).for_each(|(sum, count)| *sum += count);
         }
-        let answers = book.answers.iter().map(|(labels, number)| (labels.clone(), counts[number.0 as usize]));
+        let answers = assignments.answers.iter().map(|(labels, number)| (labels.clone(), counts[number.0 as usize]));
         let mut answers: Vec<_> = answers.collect();
         answers.sort_unstable();
-        Reading { answers, totals: book.workers.iter().map(|stats| stats.totals()).sum(), zones }
+        Reading { answers, totals: assignments.workers.iter().map(|stats| stats.totals()).sum(), zones }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn assignments(&self) -> MutexGuard<'_, Assignments> {
         // A panic leaves no inconsistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

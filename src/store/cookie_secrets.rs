@@ -69,13 +69,13 @@ impl CookieSecretFile {
         let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
         let before = fs::symlink_metadata(&path).or_else(|_| fs::metadata(directory))?;
         write_durably(&path, secrets.to_text().as_bytes())?;
-        give_to_owner_of(&before, &path)?;
+        chown_as(&before, &path)?;
         File::open(directory)?.sync_all()
     }
 }
 
 #[cfg(unix)]
-fn give_to_owner_of(before: &fs::Metadata, path: &Path) -> io::Result<()> {
+fn chown_as(before: &fs::Metadata, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, lchown};
     let now = fs::symlink_metadata(path)?;
     if (now.uid(), now.gid()) == (before.uid(), before.gid()) {
@@ -85,7 +85,7 @@ fn give_to_owner_of(before: &fs::Metadata, path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn give_to_owner_of(_: &fs::Metadata, _: &Path) -> io::Result<()> {
+fn chown_as(_: &fs::Metadata, _: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -37,11 +37,11 @@ pub(crate) use history::{HistoryFile, read_history};
 pub(crate) use last_good::{LastGood, NotKept};
 pub(crate) use made_token::{made_token_path, read_made_token, write_made_token};
 pub(crate) use memory_room::MemoryRoom;
-pub(crate) use private::tighten;
+pub(crate) use private::restrict_access;
 #[cfg(target_os = "linux")]
-pub(crate) use private::{give_file, give_state};
+pub(crate) use private::{chown_file, chown_state};
 pub(crate) use read::{Contents, read_text};
-pub(crate) use replace::{ReplaceError, create_file, replace_file, retire_file};
+pub(crate) use replace::{ReplaceError, create_file, move_to_deleted, replace_file};
 pub(crate) use replaced_files::ReplacedFiles;
 pub(crate) use settings::{Overrides, SettingsReading, SettingsSource};
 pub(crate) use source_cache::{SourceCache, SourceHash};

@@ -3,7 +3,7 @@
 //!
 //! The directory keeps data that is private at its origin: zone files, and the reasons of
 //! overrides. Files are therefore created with mode 0600 and directories with 0700 under any umask,
-//! and those of earlier versions are tightened at the start. The state directory itself may be a
+//! and those of earlier versions are restricted at the start. The state directory itself may be a
 //! link, as systemd creates one for `DynamicUser=`; nothing in it may be.
 
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     make_state_directory(path.parent().unwrap_or(Path::new("")))?;
     match builder().create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_link(path),
-        Ok(()) => give_to_owner_above(&options().read(true).open(path)?, path),
+        Ok(()) => chown_as_directory(&options().read(true).open(path)?, path),
         outcome => outcome,
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
         fs::remove_file(path)?;
     }
     let file = regular(options().create(true).truncate(false).write(true).open(path))?;
-    give_to_owner_above(&file, path)?;
+    chown_as_directory(&file, path)?;
     Ok(file)
 }
 
@@ -83,14 +83,14 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
     }
     // `create_new` does not follow links.
     let file = options().create_new(true).write(true).open(path)?;
-    give_to_owner_above(&file, path)?;
+    chown_as_directory(&file, path)?;
     Ok(file)
 }
 
 /// What root makes belongs to the owner of the directory, to whom the server changes: threads write
 /// while it does so.
 #[cfg(unix)]
-fn give_to_owner_above(file: &File, path: &Path) -> io::Result<()> {
+fn chown_as_directory(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     let above = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let (above, now) = (fs::metadata(above)?, file.metadata()?);
@@ -103,7 +103,7 @@ fn give_to_owner_above(file: &File, path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn give_to_owner_above(_: &File, _: &Path) -> io::Result<()> {
+fn chown_as_directory(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -158,11 +158,11 @@ fn name_link(error: io::Error) -> io::Error {
 }
 
 #[cfg(unix)]
-pub(crate) use tightening::tighten;
+pub(crate) use restricting::restrict_access;
 
 /// On this system, access is not controlled by modes.
 #[cfg(not(unix))]
-pub(crate) fn tighten(_: &Path) -> Result<(), NotTightened> {
+pub(crate) fn restrict_access(_: &Path) -> Result<(), NotRestricted> {
     Ok(())
 }
 
@@ -171,7 +171,7 @@ pub(crate) fn tighten(_: &Path) -> Result<(), NotTightened> {
 #[error(
     "other users may have access to the state directory: the mode of {path} cannot be changed to {mode:o}: {source}{more}"
 )]
-pub(crate) struct NotTightened {
+pub(crate) struct NotRestricted {
     path: String,
     mode: u32,
     source: io::Error,
@@ -180,10 +180,10 @@ pub(crate) struct NotTightened {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use giving::{give_file, give_state};
+pub(crate) use chown::{chown_file, chown_state};
 
 #[cfg(target_os = "linux")]
-mod giving {
+mod chown {
     use std::io;
     use std::os::fd::{AsFd, OwnedFd};
     use std::os::unix::fs::fchown;
@@ -191,27 +191,27 @@ mod giving {
 
     use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
 
-    use super::tightening::{STICKY, is_ours};
+    use super::restricting::{STICKY, is_ours};
 
     /// Gives the state directory and the server's files in it to a user. A user who could write
     /// there before may have prepared it, so links are not followed and files with several names
     /// stay.
-    pub(crate) fn give_state(state: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    pub(crate) fn chown_state(state: &Path, uid: u32, gid: u32) -> io::Result<()> {
         // The directory itself may be a link.
         let directory = openat(CWD, state, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         // The directory first: what is made in it from now on belongs to its owner. What was made
         // just before may be renamed meanwhile, and has its last name the second time.
-        give(&directory, uid, gid)?;
-        give_entries(&directory, uid, gid, is_ours)?;
-        give_entries(&directory, uid, gid, is_ours)
+        chown(&directory, uid, gid)?;
+        chown_entries(&directory, uid, gid, is_ours)?;
+        chown_entries(&directory, uid, gid, is_ours)
     }
 
     /// Gives a file to a user.
-    pub(crate) fn give_file(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
-        give(&open(CWD, path)?, uid, gid)
+    pub(crate) fn chown_file(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+        chown(&open(CWD, path)?, uid, gid)
     }
 
-    fn give_entries(directory: &OwnedFd, uid: u32, gid: u32, is_meant: fn(&str) -> bool) -> io::Result<()> {
+    fn chown_entries(directory: &OwnedFd, uid: u32, gid: u32, is_meant: fn(&str) -> bool) -> io::Result<()> {
         for entry in Dir::read_from(directory)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -220,9 +220,9 @@ mod giving {
             }
             // A link, or gone meanwhile.
             let Ok(entry) = open(directory, name) else { continue };
-            give(&entry, uid, gid)?;
+            chown(&entry, uid, gid)?;
             if FileType::from_raw_mode(fstat(&entry)?.st_mode).is_dir() {
-                give_entries(&entry, uid, gid, |_| true)?;
+                chown_entries(&entry, uid, gid, |_| true)?;
             }
         }
         Ok(())
@@ -233,7 +233,7 @@ mod giving {
         Ok(openat(directory, name, flags, Mode::empty())?)
     }
 
-    fn give(file: &OwnedFd, uid: u32, gid: u32) -> io::Result<()> {
+    fn chown(file: &OwnedFd, uid: u32, gid: u32) -> io::Result<()> {
         let metadata = fstat(file)?;
         let kind = FileType::from_raw_mode(metadata.st_mode);
         let is_shared = metadata.st_mode & STICKY != 0;
@@ -245,13 +245,13 @@ mod giving {
 }
 
 #[cfg(unix)]
-mod tightening {
+mod restricting {
     use std::fs::{self, Metadata, Permissions};
     use std::io;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
 
-    use super::NotTightened;
+    use super::NotRestricted;
 
     /// The names that the server creates in the state directory. Other names belong to someone
     /// else.
@@ -261,11 +261,11 @@ mod tightening {
     pub(super) const STICKY: u32 = 0o1000;
 
     /// Removes the access of other users that an earlier version, or a umask, gave to the state
-    /// directory and to the server's files in it. Tightens everything it can; the error is about
+    /// directory and to the server's files in it. Restricts everything it can; the error is about
     /// the first failure.
-    pub(crate) fn tighten(state: &Path) -> Result<(), NotTightened> {
+    pub(crate) fn restrict_access(state: &Path) -> Result<(), NotRestricted> {
         let mut failed = Vec::new();
-        let mut tighten = |path: PathBuf, mode, shared| match shared {
+        let mut restrict = |path: PathBuf, mode, shared| match shared {
             true => failed.push((path, mode, io::Error::other("it is a directory shared by all users"))),
             false => {
                 if let Err(error) = fs::set_permissions(&path, Permissions::from_mode(mode)) {
@@ -277,29 +277,29 @@ mod tightening {
         if let Ok(metadata) = fs::metadata(state)
             && let Some(mode) = tighter(&metadata)
         {
-            tighten(state.to_path_buf(), mode, metadata.permissions().mode() & STICKY != 0);
+            restrict(state.to_path_buf(), mode, metadata.permissions().mode() & STICKY != 0);
         }
-        for (path, mode) in loose_in(state, is_ours) {
+        for (path, mode) in accessible_in(state, is_ours) {
             // A directory that is closed to others protects its contents, which may be many files.
-            let inner = if path.is_dir() { loose_in(&path, |_| true) } else { Vec::new() };
-            inner.into_iter().chain([(path, mode)]).for_each(|(path, mode)| tighten(path, mode, false));
+            let inner = if path.is_dir() { accessible_in(&path, |_| true) } else { Vec::new() };
+            inner.into_iter().chain([(path, mode)]).for_each(|(path, mode)| restrict(path, mode, false));
         }
         let more = failed.len().saturating_sub(1);
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
         match failed.into_iter().next() {
-            Some((path, mode, source)) => Err(NotTightened { path: path.display().to_string(), mode, source, more }),
+            Some((path, mode, source)) => Err(NotRestricted { path: path.display().to_string(), mode, source, more }),
             None => Ok(()),
         }
     }
 
-    /// The paths in a directory that others can access, and their tightened modes. Links are
+    /// The paths in a directory that others can access, and their restricted modes. Links are
     /// skipped, because their targets are not the server's.
-    fn loose_in(directory: &Path, is_meant: impl Fn(&str) -> bool) -> Vec<(PathBuf, u32)> {
+    fn accessible_in(directory: &Path, is_meant: impl Fn(&str) -> bool) -> Vec<(PathBuf, u32)> {
         let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
         let meant = entries.filter(|entry| entry.file_name().to_str().is_some_and(&is_meant));
         // The metadata of an entry are those of the link itself.
-        let loose = meant.filter_map(|entry| Some((entry.path(), tighter(&entry.metadata().ok()?)?)));
-        loose.collect()
+        let found = meant.filter_map(|entry| Some((entry.path(), tighter(&entry.metadata().ok()?)?)));
+        found.collect()
     }
 
     pub(super) fn is_ours(name: &str) -> bool {
@@ -308,9 +308,9 @@ mod tightening {
 
     fn tighter(metadata: &Metadata) -> Option<u32> {
         let mode = metadata.permissions().mode() & 0o7777;
-        let is_loose = (metadata.is_file() || metadata.is_dir()) && mode & 0o077 != 0;
+        let is_accessible = (metadata.is_file() || metadata.is_dir()) && mode & 0o077 != 0;
         let most = if metadata.is_dir() { 0o700 } else { 0o600 };
-        is_loose.then_some(mode & (0o7000 | most))
+        is_accessible.then_some(mode & (0o7000 | most))
     }
 }
 
@@ -410,7 +410,7 @@ mod tests {
         symlink(&target, path("zone-index.unfinished")).unwrap();
         set_mode(&path("last-good"), 0o755);
         set_mode(state.path(), 0o2775);
-        tighten(state.path()).unwrap();
+        restrict_access(state.path()).unwrap();
         assert_eq!((mode(state.path()), mode(&path("last-good"))), (0o2700, 0o700));
         assert!(ours.iter().all(|name| mode(&path(name)) == 0o600));
         assert!(theirs.iter().all(|name| mode(&path(name)) == 0o664));
@@ -436,7 +436,7 @@ mod tests {
         let is_root = rustix::process::geteuid().is_root();
         let (uid, gid) =
             if is_root { (53, 53) } else { (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()) };
-        give_state(state.path(), uid, gid).unwrap();
+        chown_state(state.path(), uid, gid).unwrap();
         let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
         for name in ["", "lock", "last-good", "last-good/a.toml"] {
             assert_eq!(owner(&path(name)), uid, "{name}");
@@ -452,9 +452,9 @@ mod tests {
         fs::write(state.path().join("lock"), "").unwrap();
         set_mode(&state.path().join("lock"), 0o644);
         set_mode(state.path(), 0o1777);
-        let error = tighten(state.path()).unwrap_err().to_string();
+        let error = restrict_access(state.path()).unwrap_err().to_string();
         assert!(error.contains(&format!("{} cannot be changed to 1700", state.path().display())), "{error}");
         assert_eq!((mode(state.path()), mode(&state.path().join("lock"))), (0o1777, 0o600));
-        assert!(tighten(&state.path().join("none")).is_ok());
+        assert!(restrict_access(&state.path().join("none")).is_ok());
     }
 }

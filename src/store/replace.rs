@@ -92,14 +92,14 @@ pub(crate) fn create_file(path: &Path, text: &str) -> Result<(), ReplaceError> {
 
 /// Moves a file whose text must be `read` to the directory `.deleted` next to it. Of a symbolic
 /// link only the link is moved.
-pub(crate) fn retire_file(path: &Path, read: &str) -> Result<(), ReplaceError> {
-    retire_on(&SystemDisk, path, read)
+pub(crate) fn move_to_deleted(path: &Path, read: &str) -> Result<(), ReplaceError> {
+    move_to_deleted_on(&SystemDisk, path, read)
 }
 
 fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceError> {
     let directory = directory_of(path);
     fs::create_dir_all(directory).map_err(ReplaceError::NotWritten)?;
-    let part = Beside(HiddenNames::of(path).part());
+    let part = TemporaryFile(HiddenNames::of(path).part());
     let written = write_new(disk, &part.0, text).and_then(|()| name_without_replacing(&part.0, path));
     match written {
         Ok(()) => {}
@@ -112,7 +112,7 @@ fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceErro
     })
 }
 
-fn retire_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), ReplaceError> {
+fn move_to_deleted_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), ReplaceError> {
     let deleted = directory_of(path).join(DELETED);
     fs::create_dir_all(&deleted).map_err(ReplaceError::NotWritten)?;
     let retired = deleted.join(HiddenNames::of(path).retired());
@@ -141,7 +141,8 @@ fn replace_on(
     replaced: Option<&ReplacedFiles>,
 ) -> Result<(), ReplaceError> {
     let names = HiddenNames::of(path);
-    let (part, beside) = (Beside(names.part()), Beside(names.complete(SourceHash::of(read), SourceHash::of(text))));
+    let (part, beside) =
+        (TemporaryFile(names.part()), TemporaryFile(names.complete(SourceHash::of(read), SourceHash::of(text))));
     // Only what was there for a while can have been opened by somebody.
     let replaced = replaced.filter(|_| ReplacedFiles::may_be_open(path));
     let outcome = Replacement { disk, path, part: &part.0, beside: &beside.0, read, text }.run();
@@ -156,9 +157,9 @@ fn replace_on(
 }
 
 /// A hidden file, which is removed at the end.
-struct Beside(PathBuf);
+struct TemporaryFile(PathBuf);
 
-impl Drop for Beside {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
@@ -251,7 +252,7 @@ fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()
     }
     let mut file = disk.create(private().write(true).create_new(true), path)?;
     let metadata = fs::metadata(like)?;
-    give_to_owner_of(path, &metadata);
+    chown_as(path, &metadata);
     fs::set_permissions(path, metadata.permissions())?;
     // Only now, so that nobody reads it who may not read the file.
     disk.write(&mut file, text)?;
@@ -279,13 +280,13 @@ fn private() -> OpenOptions {
 }
 
 #[cfg(unix)]
-fn give_to_owner_of(path: &Path, metadata: &fs::Metadata) {
+fn chown_as(path: &Path, metadata: &fs::Metadata) {
     use std::os::unix::fs::MetadataExt as _;
     let _ = std::os::unix::fs::chown(path, Some(metadata.uid()), Some(metadata.gid()));
 }
 
 #[cfg(not(unix))]
-fn give_to_owner_of(_: &Path, _: &fs::Metadata) {}
+fn chown_as(_: &Path, _: &fs::Metadata) {}
 
 fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -464,8 +465,8 @@ mod tests {
     #[test]
     fn a_removed_file_is_kept_aside_and_others_are_not_removed() {
         let (directory, path) = zone();
-        assert!(matches!(retire_file(&path, "older"), Err(ReplaceError::Changed)));
-        retire_file(&path, "old").unwrap();
+        assert!(matches!(move_to_deleted(&path, "older"), Err(ReplaceError::Changed)));
+        move_to_deleted(&path, "old").unwrap();
         assert!(!path.exists());
         let kept: Vec<PathBuf> =
             fs::read_dir(directory.path().join(DELETED)).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -490,7 +491,7 @@ mod tests {
         let (directory, path) = zone();
         let link = directory.path().join("link.toml");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        retire_file(&link, "old").unwrap();
+        move_to_deleted(&link, "old").unwrap();
         assert!(fs::symlink_metadata(&link).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     }
@@ -500,7 +501,7 @@ mod tests {
         let (directory, path) = zone();
         for text in ["old", "new"] {
             fs::write(&path, text).unwrap();
-            retire_file(&path, text).unwrap();
+            move_to_deleted(&path, text).unwrap();
         }
         assert_eq!(fs::read_dir(directory.path().join(DELETED)).unwrap().count(), 2);
     }
@@ -509,7 +510,7 @@ mod tests {
     fn a_failing_disk_creates_and_removes_nothing() {
         let disk = || Broken { directory: true, ..Broken::default() };
         let (directory, path) = zone();
-        assert!(matches!(retire_on(&disk(), &path, "old"), Err(ReplaceError::NotWritten(_))));
+        assert!(matches!(move_to_deleted_on(&disk(), &path, "old"), Err(ReplaceError::NotWritten(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         let new = directory.path().join("new.test.toml");
         assert!(matches!(create_on(&disk(), &new, "new"), Err(ReplaceError::NotWritten(_))));

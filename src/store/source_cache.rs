@@ -112,7 +112,7 @@ impl SourceCache {
             let held = self.held();
             let paths: Vec<&Path> = served.iter().map(|file| &*file.path).collect();
             zones.iter().try_for_each(|zones| last_good.keep(zones, &held, &paths).map(drop))?;
-            self.let_go(held);
+            self.release_durable(held);
             zones.iter().try_for_each(|zones| zone_index.keep(zones, served))
         })
     }
@@ -126,7 +126,7 @@ impl SourceCache {
             gone.iter().for_each(|path| drop(self.unkept().remove(*path)));
             let held = self.held();
             last_good.keep_changes(&held, gone)?;
-            self.let_go(held);
+            self.release_durable(held);
             Ok(())
         })
     }
@@ -141,7 +141,7 @@ impl SourceCache {
         self.unkept().values().cloned().collect()
     }
 
-    fn let_go(&self, held: Vec<SourceFile>) {
+    fn release_durable(&self, held: Vec<SourceFile>) {
         let mut unkept = self.unkept();
         for source in held {
             // A newer source may be held for the file by now.

@@ -203,7 +203,7 @@ impl Thread {
     fn write_all(&mut self, all: AllLines) {
         let outcome = self.journal.replace(all());
         if outcome.is_ok() && self.failed_at.take().is_some() {
-            tracing::info!("{} is written again", self.journal.path().display());
+            tracing::info!("{} can be written again", self.journal.path().display());
         }
         self.bytes_anew = self.journal.bytes();
         self.sync_at = None;

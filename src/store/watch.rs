@@ -98,18 +98,18 @@ impl Watch {
     fn run(mut self, inbox: &Receiver<Message>, mut changed: impl FnMut()) {
         background::lower_priority();
         self.listen();
-        let mut unrest = None;
+        let mut pending = None;
         // Look at once, for edits made before the first event.
         let mut next = Instant::now();
         loop {
             let now = Instant::now();
-            let wait = unrest
+            let wait = pending
                 .as_ref()
-                .map_or_else(|| next.saturating_duration_since(now), |unrest: &UnsettledEdits| unrest.left(now));
+                .map_or_else(|| next.saturating_duration_since(now), |pending: &PendingEdits| pending.left(now));
             match inbox.recv_timeout(wait) {
                 Ok(Message::Woken) => {
                     self.woken.store(false, Ordering::Relaxed);
-                    unrest.get_or_insert_with(UnsettledEdits::begin).prolong();
+                    pending.get_or_insert_with(PendingEdits::begin).prolong();
                 }
                 Ok(Message::Retarget(targets)) => {
                     // New targets count as edited, because they may have changed after they were
@@ -121,7 +121,7 @@ impl Watch {
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    unrest = None;
+                    pending = None;
                     self.listen_again();
                     let now = Instant::now();
                     let look = self.writers.look(now);
@@ -150,7 +150,7 @@ impl Watch {
         let targets = self.writers.targets();
         let directories: BTreeMap<PathBuf, Option<Stamp>> =
             targets.directories().map(|path| (path.to_path_buf(), identity(path))).collect();
-        let watcher = notify::recommended_watcher(self.listener(Concern::of(&targets)));
+        let watcher = notify::recommended_watcher(self.listener(TargetFilter::of(&targets)));
         let watching = watcher.and_then(|mut watcher| {
             // That of new zones may not exist yet; `listen_again` sees it appear.
             for directory in directories.iter().filter(|(_, identity)| identity.is_some()).map(|(path, _)| path) {
@@ -170,14 +170,14 @@ impl Watch {
     }
 
     /// Handles events on a thread of the library.
-    fn listener(&self, concern: Concern) -> impl FnMut(notify::Result<Event>) + Send + 'static {
+    fn listener(&self, filter: TargetFilter) -> impl FnMut(notify::Result<Event>) + Send + 'static {
         let (messages, woken, writers) = (self.messages.clone(), Arc::clone(&self.woken), self.writers.clone());
         move |event| {
             if let Ok(event) = &event {
                 writers.note(event);
             }
             // An error may concern the targets.
-            let concerns_us = event.map_or(true, |event| concern.is_about(&event));
+            let concerns_us = event.map_or(true, |event| filter.is_about(&event));
             if concerns_us && !woken.swap(true, Ordering::Relaxed) {
                 let _ = messages.send(Message::Woken);
             }
@@ -186,15 +186,15 @@ impl Watch {
 }
 
 /// Edits that are not complete.
-struct UnsettledEdits {
+struct PendingEdits {
     since: Instant,
     last: Instant,
 }
 
-impl UnsettledEdits {
-    fn begin() -> UnsettledEdits {
+impl PendingEdits {
+    fn begin() -> PendingEdits {
         let now = Instant::now();
-        UnsettledEdits { since: now, last: now }
+        PendingEdits { since: now, last: now }
     }
 
     fn prolong(&mut self) {
@@ -209,7 +209,7 @@ impl UnsettledEdits {
 }
 
 /// Which events concern the targets.
-struct Concern {
+struct TargetFilter {
     /// The directories of zone files, where any name counts, because editors use temporary names.
     zones: Vec<PathBuf>,
     /// The names of individual files.
@@ -218,12 +218,12 @@ struct Concern {
     directories: Vec<PathBuf>,
 }
 
-impl Concern {
-    fn of(targets: &Targets) -> Concern {
+impl TargetFilter {
+    fn of(targets: &Targets) -> TargetFilter {
         let names = targets.files.iter().filter_map(|file| file.file_name());
         // Events have absolute paths.
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Concern {
+        TargetFilter {
             zones: targets.zones.iter().map(|zones| whole(zones)).collect(),
             files: names.map(OsStr::to_owned).collect(),
             directories: targets.directories().map(whole).collect(),
@@ -308,12 +308,12 @@ mod tests {
     #[test]
     fn what_grows_beside_the_targets_wakes_nobody() {
         let files = vec!["/etc/53/fiftythree.toml".into(), "/var/geo.mmdb".into()];
-        let concern = Concern::of(&Targets { zones: vec!["/etc/53/zones".into()], files });
+        let filter = TargetFilter::of(&Targets { zones: vec!["/etc/53/zones".into()], files });
         let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
         let made = EventKind::Create(notify::event::CreateKind::File);
-        let is_about = |kind, path: &str| concern.is_about(&Event::new(kind).add_path(path.into()));
+        let is_about = |kind, path: &str| filter.is_about(&Event::new(kind).add_path(path.into()));
         let zones = ["/etc/53/zones/lab.test.toml", "/etc/53/zones/.lab.test.toml.swp", "/etc/53/zones", "/var"];
         for path in zones.into_iter().chain(["/etc/53/fiftythree.toml", "/var/geo.mmdb"]) {
             assert_eq!([written, closed, made].map(|kind| is_about(kind, path)), [true; 3], "{path}");
@@ -323,7 +323,7 @@ mod tests {
             assert_eq!([written, closed, opened].map(|kind| is_about(kind, path)), [false; 3], "{path}");
             assert!(is_about(made, path), "a target may be a link to {path}");
         }
-        assert!(concern.is_about(&Event::new(written)));
+        assert!(filter.is_about(&Event::new(written)));
     }
 
     #[test]

@@ -203,7 +203,7 @@ fn when_a_log_is_read_again_one_line_says_how_much_was_lost() {
     let counted = metric(&server, lost);
     assert!(server.stop().success());
     let log = reading.join().unwrap();
-    let reports: Vec<&str> = log.lines().filter(|line| line.contains("the log is written again")).collect();
+    let reports: Vec<&str> = log.lines().filter(|line| line.contains("the log can be written again")).collect();
     let [report] = reports[..] else { panic!("{reports:?}") };
     assert!(report.contains(&format!(" {counted} messages were lost")), "{report}, {counted} by the metric");
     assert!(log.ends_with(" INFO stopped\n"), "{}", &log[log.len() - 300..]);

@@ -14,10 +14,10 @@ const LINES: usize = 200;
 
 /// The log.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Log(Arc<Mutex<Kept>>);
+pub(super) struct Log(Arc<Mutex<LogLines>>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct LogLines {
     lines: VecDeque<String>,
     file: Option<File>,
 }
@@ -26,7 +26,7 @@ impl Log {
     /// Starts it, with a file if one is named.
     pub(super) fn start(file: Option<&Path>) -> anyhow::Result<Log> {
         let file = file.map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
-        let log = Log(Arc::new(Mutex::new(Kept { lines: VecDeque::new(), file: file.transpose()? })));
+        let log = Log(Arc::new(Mutex::new(LogLines { lines: VecDeque::new(), file: file.transpose()? })));
         let writer = log.clone();
         crate::logging::start_into(writer).context("cannot start threads")?;
         Ok(log)

@@ -34,7 +34,7 @@ the end.
 
 Exit code: 0; with --script 0 when every step was as expected, else 1; 1 when it cannot start; 2 for a wrong command line.";
 
-/// Watch a failover: a server and backends to stop, with nothing to set up.
+/// Watch a failover: a server and four backends on one screen, with nothing to set up.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct DemoArguments {

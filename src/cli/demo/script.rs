@@ -248,19 +248,19 @@ impl Script {
     fn print_steps(&self, since: Timestamp, to: StatusShape) -> anyhow::Result<()> {
         let wanted = [("history", "1"), ("name", SITES[0].name)];
         let health: HealthShape = self.environment.admin_client().get("/v1/health", &wanted)?;
-        let mut verdicts = health.checks.into_iter().flat_map(|shape| Check::new(shape).earlier());
-        let Some(StatusChange { at, began: Some(began), .. }) = verdicts.rfind(|verdict| verdict.to == to) else {
+        let mut changes = health.checks.into_iter().flat_map(|shape| Check::new(shape).earlier());
+        let Some(StatusChange { at, began: Some(began), .. }) = changes.rfind(|change| change.to == to) else {
             return Ok(());
         };
         let seconds = |moment: Timestamp| moment.duration_since(since).as_secs_f64();
-        let (row, verdict) = match to {
+        let (result, status) = match to {
             StatusShape::Healthy => ("passed", "healthy"),
             StatusShape::Unhealthy => ("failed", "unhealthy"),
         };
-        let (first, turned) = (seconds(began), seconds(at));
+        let (first, changed) = (seconds(began), seconds(at));
         self.say(
             "seen",
-            &format!("the first probe {row} after {first:.1} s, berlin was {verdict} after {turned:.1} s"),
+            &format!("the first probe {result} after {first:.1} s, berlin was {status} after {changed:.1} s"),
         )?;
         Ok(())
     }

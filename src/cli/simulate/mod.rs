@@ -17,7 +17,7 @@ use crate::files;
 use crate::health::Status;
 use crate::load::{FileSources, read_database};
 use crate::model::{Name, RecordType};
-use crate::simulate::{ClientCounts, Crowd, Subject, steered};
+use crate::simulate::{ClientCounts, Population, Subject, names_with_policies};
 use crate::store::disclosure_of;
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -36,7 +36,7 @@ const LARGEST_PLACES: u64 = 256 << 20;
 const EXAMPLES: &str = "\
 Examples:
   fiftythree simulate --from places.toml                        who gets what now, from every place
-  fiftythree simulate --from places.toml --as-if eu-1=down      what happens to the load when this site dies
+  fiftythree simulate --from places.toml --as-if eu-1=down      where the clients go when this site fails
   fiftythree simulate --from geoip --name app.lab.test          clients from everywhere that the geo databases know
   fiftythree simulate --from places.toml --zone-file new/       what another configuration would do
   fiftythree simulate --from places.toml --seed 53 --json | jq '.names[].records'
@@ -95,7 +95,7 @@ pub(super) struct SimulateArguments {
 /// A simulation and its results.
 struct Simulation {
     subjects: Vec<Subject>,
-    crowd: Crowd,
+    population: Population,
     clients: u64,
     seed: u64,
     before: Run,
@@ -122,12 +122,16 @@ pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
 fn simulate(arguments: &SimulateArguments) -> anyhow::Result<Simulation> {
     let now = OfflineServer::read(arguments.server.config(), &[])?;
     let proposed = proposed(arguments)?;
-    let crowd = crowd(arguments, &now)?;
+    let population = population(arguments, &now)?;
     let subjects = subjects(arguments, &now, proposed.as_ref())?;
     let (health, seen) = health(arguments);
     let known = |name: &str| health.get(name).copied();
-    let simulator =
-        run::Simulator { subjects: &subjects, crowd: &crowd, clients: arguments.clients, seed: arguments.seed };
+    let simulator = run::Simulator {
+        subjects: &subjects,
+        population: &population,
+        clients: arguments.clients,
+        seed: arguments.seed,
+    };
     let before = Run { seen: format!("the zones as configured; {seen}"), counts: simulator.run(&now, &[], &known)? };
     let has_after = proposed.is_some() || !arguments.as_if.is_empty();
     let after = has_after.then(|| {
@@ -135,7 +139,7 @@ fn simulate(arguments: &SimulateArguments) -> anyhow::Result<Simulation> {
         Ok::<_, anyhow::Error>(Run { seen: afterwards(arguments), counts })
     });
     let after = after.transpose()?;
-    Ok(Simulation { subjects, crowd, clients: arguments.clients, seed: arguments.seed, before, after })
+    Ok(Simulation { subjects, population, clients: arguments.clients, seed: arguments.seed, before, after })
 }
 
 fn proposed(arguments: &SimulateArguments) -> anyhow::Result<Option<OfflineServer>> {
@@ -171,9 +175,9 @@ fn subjects(
         let subject = |name: &Name| Subject { name: name.clone(), record_type: arguments.record_type };
         return Ok(arguments.name.iter().map(subject).collect());
     }
-    let mut subjects = steered(now.models()?.iter().map(|zone| &**zone));
+    let mut subjects = names_with_policies(now.models()?.iter().map(|zone| &**zone));
     let others = proposed.map(OfflineServer::models).transpose()?.unwrap_or_default();
-    for subject in steered(others.iter().map(|zone| &**zone)) {
+    for subject in names_with_policies(others.iter().map(|zone| &**zone)) {
         if !subjects.contains(&subject) {
             subjects.push(subject);
         }
@@ -188,7 +192,7 @@ fn subjects(
     Ok(subjects)
 }
 
-fn crowd(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Result<Crowd> {
+fn population(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Result<Population> {
     if arguments.from == Path::new("geoip") {
         let paths = &now.settings.location.geoip;
         if paths.is_empty() {
@@ -199,7 +203,7 @@ fn crowd(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Result<C
         let databases =
             paths.iter().map(|path| read_database(&FileSources::default(), path)).collect::<Result<Vec<_>, _>>();
         let databases = databases.map_err(|diagnostic| anyhow!(config::render(&[*diagnostic], &[], Style::Plain)))?;
-        return Crowd::of_databases(&databases).context("the geo databases know no country");
+        return Population::of_databases(&databases).context("the geo databases know no country");
     }
     let path = &arguments.from;
     let unreadable = || format!("cannot read the places in {}", path.display());
@@ -210,7 +214,7 @@ fn crowd(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Result<C
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
     print_error(&config::render(&diagnostics, std::slice::from_ref(&source), style));
     let places = places.ok_or_else(|| anyhow!("the places are broken"))?;
-    Ok(Crowd::of_places(&places)?)
+    Ok(Population::of_places(&places)?)
 }
 
 /// The checks as the running server sees them, and that in words. Calculated checks follow from the

@@ -31,7 +31,7 @@ impl Simulation {
     }
 
     fn asked(&self, subject: usize) -> Asked<'_> {
-        let none = || vec![0; self.crowd.places().len()];
+        let none = || vec![0; self.population.places().len()];
         let mut outcomes: BTreeMap<&Outcome, [Vec<u64>; 2]> = BTreeMap::new();
         for (number, run) in self.runs().enumerate() {
             for (outcome, counts) in run.counts.of(subject) {
@@ -42,9 +42,9 @@ impl Simulation {
     }
 
     fn clients_by_place(&self) -> Vec<u64> {
-        let mut counts = vec![0; self.crowd.places().len()];
+        let mut counts = vec![0; self.population.places().len()];
         for client in 0..self.clients {
-            counts[self.crowd.client(client, self.seed).0] += 1;
+            counts[self.population.client(client, self.seed).0] += 1;
         }
         counts
     }
@@ -52,7 +52,7 @@ impl Simulation {
 
 /// The result as text.
 pub(super) fn text(simulation: &Simulation, paint: Paint) -> String {
-    let (places, names) = (simulation.crowd.places().len(), simulation.subjects.len());
+    let (places, names) = (simulation.population.places().len(), simulation.subjects.len());
     let mut out = format!(
         "{} from {} ask for {}, each once; seed {}\n",
         counted(simulation.clients, "client"),
@@ -73,7 +73,7 @@ pub(super) fn text(simulation: &Simulation, paint: Paint) -> String {
         let _ = writeln!(out, "\n{}", paint.paint(Colour::Strong, &title));
         let asked = simulation.asked(number);
         records(&mut out, simulation, &asked, paint);
-        if simulation.crowd.places().len() > 1 {
+        if simulation.population.places().len() > 1 {
             let _ = writeln!(out, "{}", paint.paint(Colour::Dim, "  by place"));
             by_place(&mut out, simulation, &asked);
         }
@@ -126,7 +126,7 @@ fn records(out: &mut String, simulation: &Simulation, asked: &Asked<'_>, paint: 
 }
 
 fn by_place(out: &mut String, simulation: &Simulation, asked: &Asked<'_>) {
-    let places = simulation.crowd.places();
+    let places = simulation.population.places();
     let mut order: Vec<usize> = (0..places.len()).collect();
     order.sort_by_key(|&place| std::cmp::Reverse(asked.clients[place]));
     let shown = &order[..order.len().min(MOST_PLACES)];
@@ -169,7 +169,7 @@ pub(super) fn json(simulation: &Simulation) -> Value {
     });
     let clients = simulation.clients_by_place();
     let places = simulation
-        .crowd
+        .population
         .places()
         .iter()
         .zip(&clients)
@@ -188,7 +188,7 @@ fn record(simulation: &Simulation, outcome: &Outcome, counts: &[Vec<u64>; 2]) ->
     let figures = |counts: &Vec<u64>| {
         let clients: u64 = counts.iter().sum();
         let places: serde_json::Map<String, Value> = simulation
-            .crowd
+            .population
             .places()
             .iter()
             .zip(counts)

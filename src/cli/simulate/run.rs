@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cli::offline::OfflineServer;
 use crate::cli::print_error;
-use crate::simulate::{ClientCounts, Crowd, Subject, simulate};
+use crate::simulate::{ClientCounts, Population, Subject, simulate};
 use crate::world::World;
 
 /// Clients that a thread takes at a time: some ten milliseconds of work.
@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(200);
 /// The clients and their queries.
 pub(super) struct Simulator<'r> {
     pub(super) subjects: &'r [Subject],
-    pub(super) crowd: &'r Crowd,
+    pub(super) population: &'r Population,
     pub(super) clients: u64,
     pub(super) seed: u64,
 }
@@ -38,7 +38,7 @@ impl Simulator<'_> {
                 }
                 let clients = from..(from + AT_ONCE).min(self.clients);
                 let count = clients.end - clients.start;
-                let part = simulate(world, &|id| offline.model(id), self.subjects, self.crowd, clients, self.seed);
+                let part = simulate(world, &|id| offline.model(id), self.subjects, self.population, clients, self.seed);
                 add(&mut whole.lock().expect("no thread panics with the lock"), part);
                 done.fetch_add(count, Ordering::Relaxed);
             }

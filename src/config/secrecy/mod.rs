@@ -201,7 +201,7 @@ impl Rule {
 fn of_misspelt(key: &str) -> Rule {
     let names: Vec<&str> = RULES.keys().copied().collect();
     let near = || words::meant(key, &names).filter(|_| key.len() >= SHORTEST_MISSPELT);
-    let meant = tables().iter().find_map(|keys| keys.nickname(key)).or_else(near);
+    let meant = tables().iter().find_map(|keys| keys.key_by_other_name(key)).or_else(near);
     meant.and_then(|meant| RULES.get(meant.as_str()).copied()).unwrap_or(Rule::Nothing)
 }
 

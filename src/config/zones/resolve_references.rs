@@ -312,7 +312,7 @@ impl Link<'_, '_> {
         zone.default_addresses = default_records::default_addresses(&zone, &self.settings.dns);
         group::check(&draft.record_groups, &zone, draft.is_incomplete, diagnostics);
         for violation in model::violations(&zone, collections, self.settings.dns.udp_payload_max) {
-            let violation = excuse_dangling_alias(violation, &zone);
+            let violation = warn_of_missing_target(violation, &zone);
             let Some(span) = span_of(&violation, &records, &draft.name.span, draft.is_incomplete) else { continue };
             report(violation, span, origin, diagnostics);
         }
@@ -447,7 +447,7 @@ struct Written {
 
 /// Makes an alias without a target a warning. Route 53 does not create such an alias, but allows
 /// the target to be deleted later. The alias then answers NODATA and counts as unhealthy.
-fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violation {
+fn warn_of_missing_target(mut violation: Violation, zone: &HostedZone) -> Violation {
     let set = &zone.record_sets[violation.record_set];
     let Content::Alias(alias) = &set.content else { return violation };
     if violation.field != Field::Alias || violation.severity != model::Severity::Error {

@@ -71,7 +71,7 @@ pub(super) struct RateLimiter {
 
 /// What happens to a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum LimitAction {
     /// It is within the limit.
     Send,
     /// It is sent without records and with the TC bit: the client can repeat the query over TCP.
@@ -135,17 +135,17 @@ impl std::fmt::Debug for RateLimit {
 impl RateLimiter {
     /// Counts a response to `requestor` and says what happens to it.
     #[inline(always)]
-    pub(super) fn verdict(&mut self, requestor: &Requestor, at: Timestamp) -> Verdict {
+    pub(super) fn limit_action(&mut self, requestor: &Requestor, at: Timestamp) -> LimitAction {
         let (address, shared) = (&requestor.address(), &*self.shared);
         if shared.is_exempt(address) {
-            return Verdict::Send;
+            return LimitAction::Send;
         }
         // All packets of a batch have the same time.
         if at != self.now.0 {
             self.now = (at, shared.sources.price(1.0, at));
         }
         match shared.sources.count(address, &self.now.1) {
-            Ok(()) => Verdict::Send,
+            Ok(()) => LimitAction::Send,
             Err(over) => self.over_the_limit(over.network(*address)),
         }
     }
@@ -166,14 +166,14 @@ impl RateLimiter {
     }
 
     #[cold]
-    fn over_the_limit(&mut self, network: IpNet) -> Verdict {
+    fn over_the_limit(&mut self, network: IpNet) -> LimitAction {
         self.inlet.report(network);
         let RateLimitSettings { slip, dry_run, .. } = self.shared.settings;
         self.over = self.over.wrapping_add(1);
         match slip {
-            _ if dry_run => Verdict::DryRun,
-            1.. if self.over.is_multiple_of(slip) => Verdict::Truncate,
-            _ => Verdict::Drop,
+            _ if dry_run => LimitAction::DryRun,
+            1.. if self.over.is_multiple_of(slip) => LimitAction::Truncate,
+            _ => LimitAction::Drop,
         }
     }
 }
@@ -194,27 +194,27 @@ mod tests {
         }
     }
 
-    /// The verdicts about `packets` packets from this address at one moment.
-    fn verdicts(settings: RateLimitSettings, address: &str, packets: usize) -> Vec<Verdict> {
+    /// The actions for `packets` packets from this address at one moment.
+    fn actions(settings: RateLimitSettings, address: &str, packets: usize) -> Vec<LimitAction> {
         let mut limiter = RateLimit::new(settings).unwrap().worker();
         let requestor = Requestor::at(address.parse().unwrap());
-        (0..packets).map(|_| limiter.verdict(&requestor, Timestamp::default())).collect()
+        (0..packets).map(|_| limiter.limit_action(&requestor, Timestamp::default())).collect()
     }
 
     #[test]
     fn slip_says_how_many_are_truncated_and_the_others_are_dropped() {
         for (slip, truncated) in [(1, 60), (2, 30), (3, 20), (0, 0)] {
-            let verdicts = verdicts(RateLimitSettings { slip, ..settings() }, "192.0.2.1", 70);
-            assert_eq!(verdicts[..10], [Verdict::Send; 10]);
-            let count = |wanted| verdicts.iter().filter(|verdict| **verdict == wanted).count();
-            assert_eq!((count(Verdict::Truncate), count(Verdict::Drop)), (truncated, 60 - truncated));
+            let actions = actions(RateLimitSettings { slip, ..settings() }, "192.0.2.1", 70);
+            assert_eq!(actions[..10], [LimitAction::Send; 10]);
+            let count = |wanted| actions.iter().filter(|action| **action == wanted).count();
+            assert_eq!((count(LimitAction::Truncate), count(LimitAction::Drop)), (truncated, 60 - truncated));
         }
     }
 
     #[test]
     fn a_dry_run_sends_everything() {
-        let verdicts = verdicts(RateLimitSettings { dry_run: true, ..settings() }, "192.0.2.1", 70);
-        assert_eq!(verdicts, [[Verdict::Send; 10].as_slice(), &[Verdict::DryRun; 60]].concat());
+        let actions = actions(RateLimitSettings { dry_run: true, ..settings() }, "192.0.2.1", 70);
+        assert_eq!(actions, [[LimitAction::Send; 10].as_slice(), &[LimitAction::DryRun; 60]].concat());
     }
 
     #[test]
@@ -248,8 +248,8 @@ mod tests {
         for (address, limited) in
             [("127.0.0.1", 0), ("127.9.9.9", 0), ("::1", 0), ("192.0.2.1", 0), ("192.0.3.1", 60), ("2001:db8::1", 60)]
         {
-            let verdicts = verdicts(RateLimitSettings { allow: allow.clone(), ..settings() }, address, 70);
-            let over = verdicts.iter().filter(|verdict| **verdict != Verdict::Send).count();
+            let actions = actions(RateLimitSettings { allow: allow.clone(), ..settings() }, address, 70);
+            let over = actions.iter().filter(|action| **action != LimitAction::Send).count();
             assert_eq!(over, limited, "{address}");
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn wanted(width: u16, model: &Model, look: &Look<'_>) -> Wanted {
     if width >= WIDE {
         return Wanted { wrapped: brief, detailed: brief, marked: brief, brief };
     }
-    let marked = model.checks.iter().filter(|check| is_remarkable(check)).count();
+    let marked = model.checks.iter().filter(|check| has_details(check)).count();
     let room = width.saturating_sub(indent(look) + 1);
     let wrapped: usize = model.checks.iter().map(|check| wrapped(&details(model, check), room).len()).sum();
     Wanted {
@@ -67,7 +67,7 @@ fn indent(look: &Look<'_>) -> u16 {
 }
 
 /// Whether there is more to say about it than that it is healthy.
-fn is_remarkable(check: &Check) -> bool {
+fn has_details(check: &Check) -> bool {
     check.shape.status == StatusShape::Unhealthy || check.may_change().is_some() || !check.notes().is_empty()
 }
 
@@ -88,7 +88,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look
     }
     let wanted = wanted(area.width, model, look);
     let has_details = |check: &Check| {
-        area.width < WIDE && (area.height >= wanted.detailed || area.height >= wanted.marked && is_remarkable(check))
+        area.width < WIDE && (area.height >= wanted.detailed || area.height >= wanted.marked && has_details(check))
     };
     let mut rows = inner.rows().collect::<Vec<_>>().into_iter();
     let widest = model.checks.iter().map(|check| text::width(&check.shape.name)).max().unwrap_or_default();

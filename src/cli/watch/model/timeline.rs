@@ -87,14 +87,14 @@ impl Timeline {
     /// Seconds from the first failed (or passed) probe to this entry, and the status that the check
     /// got: for an answer those of the status change that caused it.
     pub(crate) fn since_outage(&self, entry: &Entry) -> Option<(f64, StatusShape)> {
-        let counted = |verdict: &Entry| match &verdict.kind {
+        let counted = |status_change: &Entry| match &status_change.kind {
             EntryKind::StatusChange { began: Some(began), to, .. } => Some((entry.at - began, *to)),
             _ => None,
         };
         match &entry.kind {
             EntryKind::StatusChange { .. } => counted(entry),
             EntryKind::Answer { .. } => {
-                let causes = self.entries.iter().rev().filter(|verdict| self.follows(entry.at, verdict.at));
+                let causes = self.entries.iter().rev().filter(|status_change| self.follows(entry.at, status_change.at));
                 causes.into_iter().find_map(counted)
             }
             EntryKind::UserAction(_) => None,
@@ -127,7 +127,7 @@ pub(crate) fn seconds(at: Duration) -> Seconds {
 mod tests {
     use super::*;
 
-    fn verdict(at: Seconds, began: Option<Seconds>) -> Entry {
+    fn status_change(at: Seconds, began: Option<Seconds>) -> Entry {
         let kind = EntryKind::StatusChange {
             check: "blue".to_owned(),
             to: StatusShape::Unhealthy,
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn entries_are_in_order_of_time_even_if_they_are_known_late() {
         let mut timeline = Timeline::default();
-        for entry in [arrived(12.1), verdict(12.0, Some(10.0)), verdict(-5.0, None)] {
+        for entry in [arrived(12.1), status_change(12.0, Some(10.0)), status_change(-5.0, None)] {
             timeline.add(entry);
         }
         assert_eq!(timeline.latest().map(|entry| entry.at).collect::<Vec<_>>(), [12.1, 12.0, -5.0]);
@@ -163,18 +163,18 @@ mod tests {
     #[test]
     fn an_answer_counts_from_the_first_failed_probe() {
         let mut timeline = Timeline::default();
-        timeline.add(verdict(12.0, Some(10.0)));
+        timeline.add(status_change(12.0, Some(10.0)));
         timeline.add(arrived(12.5));
         let latest: Vec<_> = timeline.latest().map(|entry| timeline.since_outage(entry)).collect();
         assert_eq!(latest, [2.5, 2.0].map(|since| Some((since, StatusShape::Unhealthy))));
-        let verdict = timeline.latest().nth(1).unwrap();
-        assert_eq!(timeline.first_answer(verdict), Some(2.5));
+        let status_change = timeline.latest().nth(1).unwrap();
+        assert_eq!(timeline.first_answer(status_change), Some(2.5));
     }
 
     #[test]
     fn an_answer_long_after_a_status_change_has_another_cause() {
         let mut timeline = Timeline::default();
-        timeline.add(verdict(12.0, Some(10.0)));
+        timeline.add(status_change(12.0, Some(10.0)));
         timeline.add(arrived(60.0));
         assert_eq!(timeline.since_outage(timeline.latest().next().unwrap()), None);
         assert_eq!(timeline.first_answer(timeline.latest().nth(1).unwrap()), None);
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn an_action_of_the_user_in_between_may_be_the_cause() {
         let mut timeline = Timeline::default();
-        timeline.add(verdict(12.0, Some(10.0)));
+        timeline.add(status_change(12.0, Some(10.0)));
         timeline.add(Entry { at: 12.4, kind: EntryKind::UserAction("moved the client".to_owned()) });
         timeline.add(arrived(12.5));
         assert_eq!(timeline.since_outage(timeline.latest().next().unwrap()), None);
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn the_timeline_has_a_limit() {
         let mut timeline = Timeline::default();
-        (0..2 * ENTRIES).for_each(|second| assert!(timeline.add(verdict(second as f64, None))));
+        (0..2 * ENTRIES).for_each(|second| assert!(timeline.add(status_change(second as f64, None))));
         assert_eq!(timeline.latest().count(), ENTRIES);
     }
 }

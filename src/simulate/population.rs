@@ -9,16 +9,16 @@ use crate::geo::Database;
 
 /// The clients of a simulation.
 #[derive(Clone, Debug)]
-pub(crate) struct Crowd {
+pub(crate) struct Population {
     places: Vec<String>,
     /// The cumulative weights of the places.
     weights: Vec<u64>,
-    homes: Vec<Home>,
+    addresses: Vec<PlaceAddresses>,
 }
 
 /// The addresses of a place.
 #[derive(Clone, Debug, Default)]
-struct Home {
+struct PlaceAddresses {
     ranges: Vec<AddressRange>,
     /// The cumulative sizes of the ranges.
     sizes: Vec<u64>,
@@ -33,46 +33,46 @@ struct AddressRange {
 /// There are no clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are no clients to simulate")]
-pub(crate) struct EmptyCrowd;
+pub(crate) struct EmptyPopulation;
 
-impl Crowd {
+impl Population {
     /// Of places: a place by weight, in it a network by its size, in it any address.
-    pub(crate) fn of_places(places: &[ClientPlace]) -> Result<Crowd, EmptyCrowd> {
-        let homes = places.iter().map(|place| {
+    pub(crate) fn of_places(places: &[ClientPlace]) -> Result<Population, EmptyPopulation> {
+        let places = places.iter().map(|place| {
             let ranges = place.networks.iter().map(|network| (network.network(), network.broadcast()));
-            (place.name.clone(), u64::from(place.weight), Home::of(ranges))
+            (place.name.clone(), u64::from(place.weight), PlaceAddresses::of(ranges))
         });
-        Crowd::of(homes.collect())
+        Population::of(places.collect())
     }
 
-    /// Of everybody whose place a database knows, by country: each IPv4 address counts as one
+    /// Of everybody whose location a database knows, by country: each IPv4 address counts as one
     /// client, and so does each /56 of IPv6, which is what a household has (RFC 6177).
-    pub(crate) fn of_databases(databases: &[Database]) -> Result<Crowd, EmptyCrowd> {
+    pub(crate) fn of_databases(databases: &[Database]) -> Result<Population, EmptyPopulation> {
         let mut countries: BTreeMap<String, Vec<(IpAddr, IpAddr)>> = BTreeMap::new();
         for (first, last, place) in databases.iter().flat_map(Database::ranges) {
             let country = place.country.map_or_else(|| "no country".to_owned(), |country| country.to_string());
             countries.entry(country).or_default().push((first, last));
         }
-        let homes = countries.into_iter().map(|(country, ranges)| {
-            let home = Home::of(ranges.into_iter());
-            let weight = home.size();
-            (country, weight, home)
+        let places = countries.into_iter().map(|(country, ranges)| {
+            let addresses = PlaceAddresses::of(ranges.into_iter());
+            let weight = addresses.size();
+            (country, weight, addresses)
         });
-        Crowd::of(homes.collect())
+        Population::of(places.collect())
     }
 
-    fn of(homes: Vec<(String, u64, Home)>) -> Result<Crowd, EmptyCrowd> {
+    fn of(places: Vec<(String, u64, PlaceAddresses)>) -> Result<Population, EmptyPopulation> {
         let mut sum = 0;
-        let weights = homes.iter().map(|(_, weight, _)| {
+        let weights = places.iter().map(|(_, weight, _)| {
             sum += weight;
             sum
         });
         let weights: Vec<u64> = weights.collect();
         if sum == 0 {
-            return Err(EmptyCrowd);
+            return Err(EmptyPopulation);
         }
-        let (places, homes) = homes.into_iter().map(|(name, _, home)| (name, home)).unzip();
-        Ok(Crowd { places, weights, homes })
+        let (places, addresses) = places.into_iter().map(|(name, _, addresses)| (name, addresses)).unzip();
+        Ok(Population { places, weights, addresses })
     }
 
     /// The places' names, by number.
@@ -86,19 +86,19 @@ impl Crowd {
         // These three draws and those of the answers use separate random numbers.
         let [place, range, address] = [u64::MAX - 1, u64::MAX - 2, u64::MAX - 3].map(draw);
         let place = pick(&self.weights, place);
-        (place, self.homes[place].address(range, address))
+        (place, self.addresses[place].address(range, address))
     }
 }
 
-impl Home {
-    fn of(ranges: impl Iterator<Item = (IpAddr, IpAddr)>) -> Home {
-        let mut home = Home::default();
+impl PlaceAddresses {
+    fn of(ranges: impl Iterator<Item = (IpAddr, IpAddr)>) -> PlaceAddresses {
+        let mut addresses = PlaceAddresses::default();
         for (first, last) in ranges {
             let range = AddressRange { first, last };
-            home.sizes.push(home.size().saturating_add(range.size()));
-            home.ranges.push(range);
+            addresses.sizes.push(addresses.size().saturating_add(range.size()));
+            addresses.ranges.push(range);
         }
-        home
+        addresses
     }
 
     fn size(&self) -> u64 {
@@ -153,7 +153,7 @@ fn part_of(whole: u64, random: u64) -> u64 {
     u64::try_from((u128::from(whole) * u128::from(random)) >> 64).expect("a part of 64 bits has 64 bits")
 }
 
-/// A number that looks random and follows from both (the finalizer of SplitMix64, twice).
+/// A pseudorandom number that depends on both (the finalizer of SplitMix64, twice).
 pub(super) fn mix(seed: u64, number: u64) -> u64 {
     let scramble = |word: u64| {
         let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
