@@ -1,7 +1,6 @@
 //! The world: an immutable snapshot of all data that a query reads, replaced as a whole.
-//!
-//! Configuration and health are published together and never disagree. A world holds a catalog of
-//! compiled zones, the usable bits computed from the checks' verdicts, and the locations of
+//!  Configuration and health are published together and never disagree. A world holds a catalog of
+//! compiled zones, the usable bits computed from the status of each check, and the locations of
 //! clients. The control loop is the only publisher. Readers load the world once per query or batch
 //! and hold no lock.
 
@@ -155,7 +154,7 @@ pub struct ZoneView<'w> {
 }
 
 impl World {
-    /// The world of these zones with these verdicts.
+    /// The world of these zones with this health.
     pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, geo_lookup: Arc<GeoLookup>) -> World {
         World::with_recoveries(catalog, checks, geo_lookup, &[], Timestamp::default())
     }
@@ -211,7 +210,7 @@ impl World {
         World { catalog, bits, geo_lookup }
     }
 
-    /// The world after the verdicts of the `changed` checks did: only the zones that they affect
+    /// The world after the status of the `changed` checks changed: only the zones that they affect
     /// are computed again.
     pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot], at: Timestamp) -> World {
         let mut bits = self.bits.clone();

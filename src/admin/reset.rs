@@ -1,4 +1,4 @@
-//! `/v1/reset`: the zone files of a server in memory become those of its start.
+//! `/v1/reset`: resets the zone files of a server with --in-memory to those of its start.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -61,7 +61,7 @@ impl Listing {
         self.keys.partition_point(|key| **key < *start)
     }
 
-    /// The record sets from a position on, at most so many.
+    /// At most `most` record sets from position `first` on.
     pub(super) fn page(&self, first: usize, most: usize) -> &[u32] {
         let rest = &self.sets[first.min(self.sets.len())..];
         &rest[..most.min(rest.len())]

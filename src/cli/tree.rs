@@ -96,7 +96,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     wrap_after(0, text, width)
 }
 
-/// The same, where so many columns of the first line are taken.
+/// The same; `taken` columns of the first line are in use.
 pub(super) fn wrap_after(taken: usize, text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

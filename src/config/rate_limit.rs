@@ -17,7 +17,7 @@ pub struct RateLimitSettings {
     pub rate: u32,
     /// Responses at once to one address.
     pub instant: u32,
-    /// One in so many responses over the limit is truncated, the others are not sent. 0 sends none.
+    /// One in `slip` responses over the limit is truncated, the others are not sent. 0 sends none.
     pub slip: u32,
     /// Whether responses over the limit are only counted.
     pub dry_run: bool,

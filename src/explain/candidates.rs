@@ -115,18 +115,18 @@ impl<'t> GroupExplainer<'t> {
         self.usable.get(usize::from(member)).copied().unwrap_or_default()
     }
 
-    /// Healthy, but on its way out or waiting to come back: it answers where nobody usable can.
+    /// Healthy, but draining or in a failback delay: it answers only if no usable record can.
     fn is_in_reserve(&self, member: MemberIndex) -> bool {
         self.reserve.get(usize::from(member)).copied().unwrap_or_default()
     }
 
-    /// What it has of its weight, in percent, when that is not all.
+    /// Its share of its weight, in percent, if less than 100.
     fn part(&self, member: MemberIndex) -> Option<f64> {
         let &parts = self.weight_shares.as_ref()?.get(usize::from(member))?;
         (parts < u8::MAX).then(|| f64::from(parts) * 100.0 / f64::from(u8::MAX))
     }
 
-    /// Nobody was usable, and all count as healthy.
+    /// No record was usable, so all count as healthy.
     fn failed_open(&self) -> bool {
         let first = self.choice.members.first();
         first.is_some_and(|&first| !self.is_usable(first) && !self.is_in_reserve(first))
@@ -244,7 +244,7 @@ impl<'t> GroupExplainer<'t> {
         }
     }
 
-    /// Why it came out so, in a sentence about the whole group.
+    /// The reason for the choice, in a sentence about the whole group.
     fn why(&self) -> String {
         let Some(&first) = self.choice.members.first() else { return self.why_no_record() };
         let Some(set) = self.sets.get(usize::from(first)) else { return String::new() };

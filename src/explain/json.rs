@@ -120,7 +120,7 @@ pub enum StepShape {
     NegativeAnswer(NegativeAnswerShape),
 }
 
-/// The result of a look-up.
+/// The result of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameShape {
     /// The name.

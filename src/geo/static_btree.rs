@@ -62,8 +62,8 @@ impl<K: Copy + Ord + Into<u64>, const N: usize> StaticBTree<K, N> {
         node.min(self.last)
     }
 
-    /// The same for several keys together. All of them descend one level before any goes on, so
-    /// that the memory accesses overlap.
+    /// The same for several keys together. All of them descend one level before the next, so that
+    /// the memory accesses overlap.
     pub(super) fn last_not_above_each(&self, keys: &[K], found: &mut [usize]) {
         found.fill(0);
         for rung in &self.rungs {

@@ -1,5 +1,5 @@
-//! What a check asks: whether its results stay valid under another configuration or after a
-//! restart.
+//! Identifies what a check probes, to decide whether its results stay valid under another
+//! configuration or after a restart.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use crate::model::{
     EndpointCheck, EndpointProtocol, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest, MetricCheck,
 };
 
-/// A hash of what a check asks: equal for two checks if the results of one are valid for the other.
-/// Comparable across restarts. A new version of the program may see a difference where there is
-/// none.
+/// A hash of what a check probes: equal for two checks if the results of one are valid for the
+/// other. Comparable across restarts. A new version of the program may see a difference where there
+/// is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CheckFingerprint(pub u64);
 
-/// Which check, and what it asks: the key of its saved state.
+/// Which check, and what it probes: the key of its saved state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The id, as in the API.
     pub id: HealthCheckId,
-    /// The hash of what it asks.
+    /// The hash of what it probes.
     pub question: CheckFingerprint,
 }
 

@@ -1,5 +1,5 @@
-//! What is known of changes longer than the events are kept: their ids, and caller references that
-//! are never used again.
+//! What is kept of changes whose events were dropped: their ids, and caller references, which are
+//! never used again.
 
 use std::collections::{HashSet, VecDeque};
 

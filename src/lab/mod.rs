@@ -1,5 +1,5 @@
-//! Web servers to try health checks on. `[lab] backends` starts some inside the server, and
-//! `fiftythree demo` uses the same ones.
+//! Small web servers as targets of health checks. `[lab] backends` starts some inside the server,
+//! and `fiftythree demo` uses the same ones.
 //!
 //! They run on the threads of the control loop, not on those that answer queries.
 

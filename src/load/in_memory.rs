@@ -1,5 +1,5 @@
 //! Zone files in memory: `fiftythree serve --in-memory` reads the files once and writes nothing.
-//! Changes by program are lost at the end, and a reset undoes all of them.
+//! Changes are lost when the server stops, and a reset undoes all of them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -27,7 +27,7 @@ struct FileChanges {
 
 impl Load<'_> {
     /// Reads and compiles what is not served yet. Returns `None` if anything has an error. A served
-    /// file that must be read again is read as a last good copy, whatever the `origin` of the
+    /// file that must be read again is read as a last good copy, regardless of the `origin` of the
     /// others. `read` is the zone of a file that has been read already, with the definitions in
     /// force.
     pub(super) fn compile_changed(

@@ -97,7 +97,7 @@ impl<'w> FileWrite<'w> {
 /// Which other files a change of a file concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// None: whatever they have, the change is right.
+    /// None: the change is valid regardless of the other files.
     File,
     /// Others: it defines what they may refer to, or refers to what they define.
     Others,

@@ -61,7 +61,7 @@ pub(crate) struct ListAgain;
 #[async_trait]
 pub(crate) trait ObjectWatcher: Send {
     /// The next event, as soon as there is one; `None` when the engine has ended. After
-    /// `ListAgain`, the watcher goes on with what happens from then on.
+    /// `ListAgain`, the watcher continues with the events after that.
     #[cfg_attr(not(test), expect(dead_code, reason = "the engines and their tests come first"))]
     async fn next(&mut self) -> Option<Result<ObjectEvent, ListAgain>>;
 }

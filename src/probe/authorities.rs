@@ -1,4 +1,4 @@
-//! Certificate authorities: verifies the certificates of checks that want it.
+//! Certificate authorities: verifies the certificates of checks with `verify_certificate`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

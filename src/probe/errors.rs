@@ -14,7 +14,7 @@ use super::{Finding, ProbePhase};
 #[error("the probe could not run: {0}")]
 pub(super) struct ProbeNotRun(pub(super) String);
 
-/// Why an exchange ended without a verdict.
+/// Why an exchange ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExchangeError {
     #[error("a step took too long")]

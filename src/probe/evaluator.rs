@@ -156,7 +156,7 @@ async fn keep_evaluating(scheduled: ScheduledMetric, first: Duration, tools: Arc
         }
         recent.note(report.observation() == Observation::Missing && took > LATE);
         let observation = report.observation();
-        // Missing data may never change a verdict, so it is logged here, once.
+        // Missing data may never change a status, so it is logged here, once.
         let has_data = observation != Observation::Missing;
         let check = &*scheduled.name;
         if is_logged && has_data {

@@ -19,7 +19,7 @@ use super::head::Malformed;
 /// A response is usually one segment; a searched body is rarely much longer.
 const PIECE: usize = 4096;
 
-/// A verdict needs no more: interim responses (RFC 9110, section 15.2), 16 KiB of headers, and 5120
+/// A result needs no more: interim responses (RFC 9110, section 15.2), 16 KiB of headers, and 5120
 /// bytes of body, each of which may be in its own chunk. Without a limit, endless `100 Continue`
 /// responses or a compressed body without content would keep a core busy until the deadline.
 const MOST_READ: usize = 128 * 1024;

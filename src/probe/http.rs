@@ -1,5 +1,5 @@
-//! An HTTP or HTTPS check: one request with Route 53's deadlines, and a verdict on status and
-//! string.
+//! An HTTP or HTTPS check: one request with Route 53's deadlines; status and string decide the
+//! result.
 //!
 //! ```text
 //!  ├── connect, TLS ──┤── status ──┤── body, only when a string is searched ──┤

@@ -11,8 +11,8 @@
 //!   checks.
 //! - `http`, `tcp`: one probe of one endpoint with Route 53's deadlines; `exchange`: request and
 //!   response on a connection; `head`, `framing`: parse the response; `body`: searches the string.
-//! - `tls`: accepts any certificate; `authorities`: verifies certificates for checks that want it;
-//!   `certificate`: parses them.
+//! - `tls`: accepts any certificate; `authorities`: verifies certificates for checks with
+//!   `verify_certificate`; `certificate`: parses them.
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: schedules the
 //!   evaluations.
 //! - `resolve`: the address of a domain name, before each probe.

@@ -1,5 +1,5 @@
-//! TLS for HTTPS checks: certificates are not verified unless the check wants it, but their names
-//! matter with SNI.
+//! TLS for HTTPS checks: certificates are not verified unless the check has `verify_certificate`,
+//! but their names matter with SNI.
 //!
 //! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate
 //! without the name in the SNI fails the handshake. The probe then repeats it once without SNI and

@@ -1,4 +1,4 @@
-//! The texts about the server itself, in class CHAOS (RFC 4892): what runs, and which server it is.
+//! The texts about the server itself, in class CHAOS (RFC 4892): its version and its identifier.
 
 /// What clients may ask about.
 const NAMES: [(&[u8], Text); 4] = [

@@ -38,7 +38,7 @@ pub struct ResponderSettings {
     pub nsid: Option<Arc<[u8]>>,
     /// How to treat EDNS Client Subnet.
     pub client_subnet: ClientSubnetUse,
-    /// Whether clients that ask are told the version and the server identifier (class CHAOS).
+    /// Whether queries of class CHAOS for the version and the server identifier are answered.
     pub chaos: bool,
     /// Response rate limiting over UDP, if enabled. All workers share it.
     pub rate_limit: Option<RateLimit>,

@@ -36,7 +36,8 @@ struct AddressRange {
 pub(crate) struct EmptyPopulation;
 
 impl Population {
-    /// Of places: a place by weight, in it a network by its size, in it any address.
+    /// The clients of places. A place is drawn by weight, a network of it by size, and an address
+    /// of that at random.
     pub(crate) fn of_places(places: &[ClientPlace]) -> Result<Population, EmptyPopulation> {
         let places = places.iter().map(|place| {
             let ranges = place.networks.iter().map(|network| (network.network(), network.broadcast()));
@@ -45,7 +46,7 @@ impl Population {
         Population::of(places.collect())
     }
 
-    /// Of everybody whose location a database knows, by country: each IPv4 address counts as one
+    /// All addresses whose location a database knows, by country: each IPv4 address counts as one
     /// client, and so does each /56 of IPv6, which is what a household has (RFC 6177).
     pub(crate) fn of_databases(databases: &[Database]) -> Result<Population, EmptyPopulation> {
         let mut countries: BTreeMap<String, Vec<(IpAddr, IpAddr)>> = BTreeMap::new();

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! .lab.test.toml.PID-NUMBER.fiftythree-part              a new text that may not be complete
-//! .lab.test.toml.PID-NUMBER-READ-NEW.fiftythree-new      the new text, or what came out for it
-//! .lab.test.toml.PID-NUMBER-READ.fiftythree-old          what came out; somebody may have it open
+//! .lab.test.toml.PID-NUMBER-READ-NEW.fiftythree-new      the new text, then the old file
+//! .lab.test.toml.PID-NUMBER-READ.fiftythree-old          the old file; somebody may have it open
 //! lab.test.toml.saved-SECONDS-PID-NUMBER                 what somebody saved, kept for them
 //! ```
 //!
@@ -27,7 +27,8 @@ const COMPLETE: &str = ".fiftythree-new";
 const REPLACED: &str = ".fiftythree-old";
 /// The longest name of a file, in bytes. A hidden name that would be longer has no hashes.
 const LONGEST_NAME: usize = 255;
-/// A hidden file that did not change for this long is not in use any more, whatever its process is.
+/// A hidden file that has not changed for this long is no longer in use, even if a process has its
+/// PID.
 const IN_USE: Duration = Duration::from_secs(60);
 
 /// The names for one change of a file. No other process or thread uses them.
@@ -47,12 +48,12 @@ impl HiddenNames<'_> {
         self.hidden(&[], PART)
     }
 
-    /// When the new text is complete, and for what comes out for it.
+    /// When the new text is complete; after the exchange, the old file.
     pub(super) fn complete(&self, read: SourceHash, new: SourceHash) -> PathBuf {
         self.hidden(&[read, new], COMPLETE)
     }
 
-    /// For what came out, if it is the text that was read.
+    /// For the old file, if it has the text that was read.
     pub(super) fn replaced(&self, read: SourceHash) -> PathBuf {
         self.hidden(&[read], REPLACED)
     }

@@ -1,13 +1,11 @@
 //! Replaces, creates and removes zone files durably, and only if they still have the text that was
 //! read.
-//!
-//! The new text is written and synced next to the file; then both names are exchanged. What comes
-//! out is compared with what was read: if somebody saved in between, the names are exchanged back.
+//!  The new text is written and synced next to the file; then both names are exchanged. The old
+//! file is compared with what was read: if somebody saved in between, the names are exchanged back.
 //! So no edit is lost, and a crash leaves the old text or the new one. File systems without an
 //! exchange, such as NFS, get a comparison right before a plain rename instead. The exchange is the
 //! moment of the change; it is durable when the directory is synced.
-//!
-//! What came out has a hidden name ([`mod@super::hidden_names`]). A server keeps it for a while,
+//!  The old file has a hidden name ([`mod@super::hidden_names`]). A server keeps it for a while,
 //! because an editor may have it open and write it later ([`mod@super::replaced_files`]).
 
 use std::fs::{self, File, OpenOptions};
@@ -182,7 +180,7 @@ impl Replacement<'_> {
         self.write(self.text).map_err(ReplaceError::NotWritten)?;
         self.check_before()?;
         match self.disk.exchange(self.beside, self.path) {
-            Ok(()) => self.check_what_came_out()?,
+            Ok(()) => self.check_old_file()?,
             // What is saved after the check and before this is lost.
             Err(error) if is_unsupported(&error) => {
                 fs::rename(self.beside, self.path).map_err(ReplaceError::NotWritten)?;
@@ -192,22 +190,22 @@ impl Replacement<'_> {
         self.disk.sync_directory(directory_of(self.path)).map_err(|error| self.restore(error))
     }
 
-    /// Exchanges the names back if the text that came out is not the one that was read. Others may
+    /// Exchanges the names back if the old file does not have the text that was read. Others may
     /// save meanwhile: in the end the file has what was saved last.
-    fn check_what_came_out(&self) -> Result<(), ReplaceError> {
-        let came_out = || fs::read(self.beside).map_err(ReplaceError::NotRestored);
-        let mut saved = came_out()?;
+    fn check_old_file(&self) -> Result<(), ReplaceError> {
+        let old_file = || fs::read(self.beside).map_err(ReplaceError::NotRestored);
+        let mut saved = old_file()?;
         if saved == self.read.as_bytes() {
             return Ok(());
         }
         let mut put = self.text.as_bytes().to_vec();
         for _ in 0..EXCHANGES {
             self.disk.exchange(self.beside, self.path).map_err(ReplaceError::NotRestored)?;
-            let out = came_out()?;
+            let out = old_file()?;
             if out == put {
                 return Err(ReplaceError::Changed);
             }
-            // Something newer came out. It goes back in the place of what was just put there.
+            // Somebody saved again. The newer text goes back to the file.
             (put, saved) = (saved, out);
         }
         Err(ReplaceError::NotRestored(io::Error::other("others write the file all the time")))

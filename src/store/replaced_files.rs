@@ -20,10 +20,10 @@ use super::watched_files::Stamp;
 
 /// How long a replaced file is kept. Programs that change a file in place have it open for less.
 const KEPT_FOR: Duration = Duration::from_secs(10);
-/// A file that was replaced sooner was hardly opened by anybody: many changes in a row keep no more
-/// than one file a second.
+/// A file that was replaced sooner has probably not been opened: many changes in a row keep at most
+/// one file a second.
 const MAY_BE_OPEN_AFTER: Duration = Duration::from_secs(1);
-/// The most bytes of kept files. The oldest ones are kept for less long then.
+/// The most bytes of kept files. Beyond it, the oldest ones are removed early.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// The files that were replaced last.
@@ -51,10 +51,10 @@ impl ReplacedFiles {
         modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= MAY_BE_OPEN_AFTER))
     }
 
-    /// Keeps the file that came out for another one. `beside` is its name until now.
+    /// Keeps the file that was replaced. `beside` is its name until now.
     pub(super) fn keep(&self, names: &HiddenNames<'_>, file: &Path, beside: &Path, hash: SourceHash) {
         let hidden = names.replaced(hash);
-        // Without an exchange nothing came out.
+        // Without an exchange there is no old file.
         if fs::rename(beside, &hidden).is_err() {
             return;
         }

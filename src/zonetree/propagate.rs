@@ -59,7 +59,7 @@ enum MemberState {
 pub enum PropagationReason {
     /// The bits are new: records that are healthy count as healthy all along.
     Begin,
-    /// The verdicts of checks changed, or time passed.
+    /// The status of checks changed, or time passed.
     Change,
 }
 
@@ -199,7 +199,7 @@ impl<'s> Propagation<'s> {
 }
 
 impl Zone {
-    /// Turns the checks' verdicts into `bit_count` bits, starting at bit `first`. Each group is
+    /// Turns the status of the checks into `bit_count` bits, starting at bit `first`. Each group is
     /// computed after the groups its aliases point to.
     pub fn propagate(
         &self,

@@ -137,7 +137,7 @@ impl CheckShape {
 pub(crate) struct SampleShape {
     /// When.
     pub(crate) at: String,
-    /// Duration of the probe in milliseconds, without the look-up of a name.
+    /// Duration of the probe in milliseconds, without the lookup of a name.
     pub(crate) total_ms: f64,
     /// True if the endpoint passed.
     pub(crate) passed: bool,
@@ -179,7 +179,7 @@ pub(crate) struct ResultShape {
     pub(crate) tls_handshake_ms: Option<f64>,
     /// Time from then until the response began, in milliseconds (TimeToFirstByte).
     pub(crate) first_byte_ms: Option<f64>,
-    /// Duration of the probe in milliseconds, without the look-up of a name.
+    /// Duration of the probe in milliseconds, without the lookup of a name.
     pub(crate) total_ms: f64,
     /// True if the result is from before the server was started.
     pub(crate) remembered: bool,

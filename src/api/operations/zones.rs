@@ -163,7 +163,7 @@ pub(super) fn list_by_name(context: &Context, request: &Request) -> Outcome {
     }))
 }
 
-/// Without a comment the zone has none afterwards.
+/// Without a comment in the request, the zone's comment is removed.
 pub(super) async fn update_comment(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["Comment"])?;
     let comment = members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?.filter(|comment| !comment.is_empty());

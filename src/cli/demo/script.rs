@@ -36,10 +36,10 @@ const RELOAD: Duration = Duration::from_secs(2);
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
 /// The number of queries that measure shares.
 const DRAWS: u32 = 600;
-/// A share of so many draws differs by more than this once in 10 000 times: four times √(0.25 /
+/// A share of `DRAWS` draws differs by more than this once in 10 000 times: four times √(0.25 /
 /// 600).
 const TOLERANCE: f64 = 0.082;
-/// So many equal answers in a row that a share of one in three gives them once in 10¹⁰ times.
+/// This many equal answers in a row that a share of one in three gives them once in 10¹⁰ times.
 const CERTAIN: usize = 20;
 
 /// A running script.

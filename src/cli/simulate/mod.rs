@@ -27,8 +27,7 @@ use super::paint::Paint;
 use super::query::parse_name;
 use super::{Form, explain, print, print_error, print_json};
 
-/// Names that are asked for when none is given: more are no table that anybody reads, and take
-/// minutes.
+/// The most names that are queried if none is given: more take minutes and make no readable table.
 const MOST_NAMES: usize = 200;
 /// The largest file of places.
 const LARGEST_PLACES: u64 = 256 << 20;

@@ -26,7 +26,7 @@ pub(super) fn read_uuid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
     Some(written.map(str::to_owned))
 }
 
-/// The `caller_reference`, of at most so many characters.
+/// The `caller_reference`, of at most `most` characters.
 pub(super) fn read_caller_reference(
     table: &Table<'_>,
     most: usize,

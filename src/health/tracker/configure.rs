@@ -24,8 +24,8 @@ pub struct Applied {
 }
 
 impl Tracker {
-    /// Takes over the checks of a configuration. A check that asks the same as before keeps its
-    /// state, also under other thresholds or another interval. A check that asks something else
+    /// Takes over the checks of a configuration. A check that probes the same as before keeps its
+    /// state, also under other thresholds or another interval. A check that probes something else
     /// keeps its slot and its verdict until the first result, which decides. Ids are unique; of two
     /// checks with one id the first counts.
     pub fn apply(&mut self, checks: &[HealthCheck], at: Timestamp) -> Applied {

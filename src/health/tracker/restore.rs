@@ -9,7 +9,7 @@ use super::Tracker;
 /// The saved state of a check from before a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoredCheck {
-    /// The hash of what it asked.
+    /// The hash of what it probed.
     pub question: CheckFingerprint,
     /// Its state.
     pub state: SavedCheckState,
@@ -26,7 +26,7 @@ impl Tracker {
         Some((&entry.identity, state))
     }
 
-    /// Restores the saved state of a check, if it still asks the same. The state counts at once,
+    /// Restores the saved state of a check, if it still probes the same. The state counts at once,
     /// and the check is no longer pending. If no result was missed, its streak continues; otherwise
     /// the first result decides.
     pub fn restore(&mut self, slot: CheckSlot, saved: &RestoredCheck, at: Timestamp) -> Option<Status> {

@@ -57,7 +57,7 @@ impl Source {
         }
     }
 
-    /// Applies another configuration that asks the same.
+    /// Applies another configuration that probes the same.
     pub(super) fn reconfigure(&mut self, kind: &HealthCheckKind, at: Timestamp) {
         match (self, kind) {
             (Source::Endpoint { endpoint, check_state }, HealthCheckKind::Endpoint(new)) => {

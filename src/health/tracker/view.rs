@@ -14,11 +14,11 @@ use super::source::Source;
 pub struct CheckView {
     /// The index of its bit.
     pub slot: CheckSlot,
-    /// The id and what the check asks.
+    /// The id, and a hash of what the check probes.
     pub identity: Arc<Identity>,
     /// The name in the configuration.
     pub name: Arc<str>,
-    /// What is asked.
+    /// What is probed, queried or counted.
     pub target: CheckTarget,
     /// Not probed.
     pub disabled: bool,
@@ -39,7 +39,7 @@ pub struct CheckView {
     pub results_until_change: Option<u8>,
 }
 
-/// What a check asks.
+/// What a check probes, queries or counts.
 #[derive(Clone, Debug)]
 pub enum CheckTarget {
     /// An endpoint.

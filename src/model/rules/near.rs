@@ -1,4 +1,4 @@
-//! The violations that a change can cause, found without a look at the rest of the zone.
+//! The violations that a change can cause, found without checking the rest of the zone.
 
 use foldhash::HashSet;
 

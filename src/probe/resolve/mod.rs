@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A stub resolver for the sources `files` and `dns` of nsswitch.conf. getaddrinfo occupies a
-//! thread for each look-up, so that names without an answer delay all others
+//! thread for each lookup, so that names without an answer delay all others
 //! (docs/decisions/0037-looking-names-up.md).
 
 mod exchange;
@@ -29,16 +29,16 @@ use crate::model::AddressFamily;
 use exchange::{NameServers, NoResponse};
 use system::{Hosts, ResolvConf, Sources};
 
-/// How long a look-up may take (docs/health.md).
+/// How long a lookup may take (docs/health.md).
 pub(super) const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 /// How often the two files are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest time to cache an address, regardless of its TTL: a restarted container may have
 /// another address at once, and Docker's name server gives addresses a TTL of ten minutes.
 const LONGEST_USE: Duration = Duration::from_secs(10);
-/// After this many look-ups in a row without a response, the next ones are delayed.
+/// After this many lookups in a row without a response, the next ones are delayed.
 const BEFORE_BACKING_OFF: u32 = 3;
-/// The longest delay between look-ups of a name without a response.
+/// The longest delay between lookups of a name without a response.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 /// The longest CNAME chain that is followed within a response.
 const MOST_ALIASES: usize = 16;
@@ -48,7 +48,7 @@ const MOST_ALIASES: usize = 16;
 pub(super) struct Resolver {
     sources: Sources,
     state: Mutex<State>,
-    /// The names in use: checks of the same name share its look-ups.
+    /// The names in use: checks of the same name share its lookups.
     hosts: Mutex<HashMap<(String, AddressFamily), Weak<Host>>>,
 }
 
@@ -77,13 +77,13 @@ pub(super) struct Host {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The last look-up, or the one in progress.
+    /// The last lookup, or the one in progress.
     last: Arc<OnceCell<Found>>,
-    /// Look-ups in a row without a response.
+    /// Lookups in a row without a response.
     unanswered: u32,
 }
 
-/// The result of a look-up.
+/// The result of a lookup.
 #[derive(Clone, Debug)]
 struct Found {
     address: Result<IpAddr, NoAddress>,
@@ -135,7 +135,7 @@ impl Resolver {
     }
 
     /// The name's first address; Route 53 uses IPv4 only (API FullyQualifiedDomainName). Concurrent
-    /// calls for one name share a look-up.
+    /// calls for one name share a lookup.
     pub(super) async fn address(&self, host: &Host, within: Duration) -> Result<IpAddr, NoAddress> {
         host.address(&self.system(), within).await
     }
@@ -173,7 +173,7 @@ impl reqwest::dns::Resolve for Resolver {
 }
 
 impl Host {
-    /// The first address; joins a look-up in progress.
+    /// The first address; joins a lookup in progress.
     async fn address(&self, system: &Arc<System>, within: Duration) -> Result<IpAddr, NoAddress> {
         if let Some(address) = self.address_without_dns(system) {
             return address;
@@ -204,7 +204,7 @@ impl Host {
         system.hosts.address(&self.name, self.family).map(Ok)
     }
 
-    /// The look-up under way, or the last one if it still holds, or a new one.
+    /// The lookup under way, or the last one if it still holds, or a new one.
     fn last(&self, system: &Arc<System>) -> Arc<OnceCell<Found>> {
         let mut known = lock(&self.known);
         let is_over = known.last.get().is_some_and(|found| {
@@ -292,7 +292,7 @@ fn no_address(name: &str, family: AddressFamily) -> NoAddress {
     NoAddress::None(format!("{name} has no {family} address"))
 }
 
-/// The delay after so many look-ups in a row without a response: 1 s, 2 s, 4 s …
+/// The delay after `unanswered` lookups in a row without a response: 1 s, 2 s, 4 s …
 fn back_off(unanswered: u32) -> Duration {
     match unanswered.checked_sub(BEFORE_BACKING_OFF) {
         Some(more) => Duration::from_secs(1 << more.min(6)).min(LONGEST_BACK_OFF),

@@ -12,7 +12,7 @@ use crate::model::AddressFamily;
 const MOST_NAME_SERVERS: usize = 3;
 /// resolv.conf(5): a larger `ndots` counts as this.
 const MOST_DOTS: usize = 15;
-/// Each costs a query for every look-up of a short name; the C library has no limit.
+/// Each costs a query for every lookup of a short name; the C library has no limit.
 const MOST_SEARCH_DOMAINS: usize = 32;
 
 /// The paths of the two files, and the port of name servers.

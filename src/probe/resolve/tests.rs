@@ -1,4 +1,4 @@
-//! Look-ups against name servers on loopback that answer, fail, forge or stay silent by name.
+//! Lookups against name servers on loopback that answer, fail, forge or stay silent by name.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -277,7 +277,7 @@ async fn who_asks_for_the_same_waits_for_the_same_response() {
     let (_directory, resolver) = asking(&upstream);
     let host = resolver.host("hung.test", Ipv4);
     let first = Duration::from_millis(300);
-    // One that has given up leaves the look-up to the others.
+    // One that has given up leaves the lookup to the others.
     let gone = tokio::time::timeout(Duration::from_millis(50), resolver.address(&host, first));
     let (gone, one, two) = tokio::join!(gone, resolver.address(&host, first), resolver.address(&host, first));
     assert!(gone.is_err() && one.is_err() && one == two);

@@ -120,7 +120,7 @@ impl<const CELLS: usize> Sources<CELLS> {
         Ok(Sources { table, ipv4: keys::<u32, _>()?, ipv6: keys::<u128, _>()? })
     }
 
-    /// What so many units count at this time.
+    /// What `units` count at this time.
     pub(super) fn price(&self, units: f64, at: Timestamp) -> Charge {
         let now = self.table.moment(at);
         let part = |multiple| units * now.unit / multiple;

@@ -7,7 +7,7 @@ pub(super) fn width(text: &str) -> u16 {
     u16::try_from(Span::raw(text).width()).unwrap_or(u16::MAX)
 }
 
-/// The text, cut to so many columns with an ellipsis, or filled up with spaces.
+/// The text, cut to `columns` with an ellipsis, or padded with spaces.
 pub(super) fn fit(text: &str, columns: u16) -> String {
     let columns = usize::from(columns);
     let mut out = String::new();

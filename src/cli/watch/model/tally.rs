@@ -8,9 +8,9 @@ use std::time::Duration;
 const OUTCOMES: usize = 64;
 /// The text for all other answers.
 const OTHERS: &str = "(other answers)";
-/// An answer is gone when its absence would be chance less than once in so many times.
+/// An answer is gone when its absence would be chance less than once in this many times.
 const CERTAINTY: f64 = 10_000.0;
-/// So many equal answers in a row are steady.
+/// This many equal answers in a row are steady.
 const STEADY: u32 = 5;
 
 /// The answers of one name.

@@ -10,11 +10,11 @@ use super::tally::{Before, Change};
 
 /// The most entries: what a large screen can show.
 const ENTRIES: usize = 500;
-/// An answer that changes within so many seconds after a status change counts as its effect. At ten
-/// queries a second it is seen far sooner; weighted records need some draws.
+/// An answer that changes within this many seconds after a status change counts as its effect. At
+/// ten queries a second it is seen far sooner; weighted records need some draws.
 const EFFECT_WINDOW: f64 = 3.0;
-/// An answer may be seen before the status change that caused it by so many seconds: two clocks are
-/// compared, over a round trip.
+/// An answer may be seen up to this many seconds before the status change that caused it: two
+/// clocks are compared, over a round trip.
 const CLOCK_SKEW: f64 = 0.25;
 
 /// Seconds since the watch began; negative for earlier events.
