@@ -153,6 +153,7 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
         record_sets,
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
+        attachments: Default::default(),
     };
     ServedZone {
         zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &CidrTables::default())),

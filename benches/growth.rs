@@ -142,6 +142,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
         record_sets: head.into_iter().chain(sets).map(std::sync::Arc::new).collect(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
+        attachments: Default::default(),
     };
     Arc::new(Zone::compile(&zone, &|id: &HealthCheckId| id.0.parse().ok().map(CheckSlot), &CidrTables::default()))
 }

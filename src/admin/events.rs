@@ -169,10 +169,11 @@ pub(super) fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
 
 fn changed(at: String, change: &ObjectChange) -> ChangedShape {
     let ObjectChange { author, object, name, submission, parts, more, .. } = change;
-    let (kind, id) = match object {
-        ObjectId::HostedZone(id) => ("hosted_zone", &id.0),
-        ObjectId::HealthCheck(id) => ("health_check", &id.0),
-        ObjectId::CidrCollection(id) => ("cidr_collection", &id.0),
+    let kind = match object {
+        ObjectId::HostedZone(_) => "hosted_zone",
+        ObjectId::HealthCheck(_) => "health_check",
+        ObjectId::CidrCollection(_) => "cidr_collection",
+        ObjectId::DelegationSet(_) => "reusable_delegation_set",
     };
     let part = |part: &Part| ChangedPartShape {
         did: part.did().to_owned(),
@@ -185,7 +186,7 @@ fn changed(at: String, change: &ObjectChange) -> ChangedShape {
         author: author.name.clone(),
         operation: author.operation.clone(),
         kind: kind.to_owned(),
-        id: id.clone(),
+        id: object.text().to_owned(),
         object: name.clone(),
         change_id: submission.as_ref().map(|submission| submission.id.clone()),
         comment: submission.as_ref().and_then(|submission| submission.comment.clone()),

@@ -111,6 +111,13 @@ pub struct Accounting<'w> {
     pub needed_location: bool,
 }
 
+impl Accounting<'_> {
+    /// Whether the zone has a query logging configuration.
+    pub fn logs_queries(&self) -> bool {
+        self.zone.is_some_and(Zone::logs_queries)
+    }
+}
+
 /// No zone, and nothing counted.
 impl Default for Accounting<'_> {
     #[inline(always)]

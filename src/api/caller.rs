@@ -8,6 +8,10 @@ use super::operation::Operation;
 /// The account in ARNs. This server has one.
 pub(super) const ACCOUNT: &str = "000000000000";
 
+/// The beginnings of the paths of what belongs to one zone. Its operation looks whether the caller
+/// sees that zone.
+const OF_ZONES: [&str; 4] = ["/hostedzone", "/tags/hostedzone", "/change", "/queryloggingconfig"];
+
 /// Whether a key may change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rights {
@@ -39,7 +43,7 @@ impl Caller {
     /// Whether the caller may call an operation at all. A key with zones reads health checks and
     /// CIDR collections and does not change them, because other zones use them too.
     pub(super) fn check(&self, operation: Operation, path: &str) -> Result<(), ApiError> {
-        let is_of_zones = ["/hostedzone", "/tags/hostedzone", "/change"].iter().any(|start| path.starts_with(start));
+        let is_of_zones = OF_ZONES.iter().any(|start| path.starts_with(start));
         let may = operation.is_read() || (self.rights == Rights::Write && (self.zones.is_none() || is_of_zones));
         if may { Ok(()) } else { Err(self.denied(operation, &path[1..])) }
     }
@@ -99,6 +103,8 @@ mod tests {
         let may = |operation, path| caller.check(operation, path).is_ok();
         assert!(may(Operation::ChangeResourceRecordSets, "/hostedzone/Z1/rrset"));
         assert!(may(Operation::CreateHostedZone, "/hostedzone"));
+        assert!(may(Operation::CreateQueryLoggingConfig, "/queryloggingconfig"));
+        assert!(!may(Operation::CreateReusableDelegationSet, "/delegationset"));
         assert!(may(Operation::ChangeTagsForResource, "/tags/hostedzone/Z1"));
         assert!(may(Operation::ListHealthChecks, "/healthcheck"));
         assert!(!may(Operation::ChangeTagsForResource, "/tags/healthcheck/h"));

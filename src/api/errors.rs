@@ -130,11 +130,31 @@ impl Code {
 pub(crate) struct ApiError {
     code: Code,
     message: String,
+    entries: Vec<EntryError>,
+}
+
+/// What is wrong with one entry of a request about resource record sets (API ProtectionError).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntryError {
+    /// The name and the type, as they are written.
+    pub(crate) name: String,
+    pub(crate) record_type: String,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
 }
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> ApiError {
-        ApiError { code, message: message.into() }
+        ApiError { code, message: message.into(), entries: Vec::new() }
+    }
+
+    /// With what is wrong with each entry of the request.
+    pub(crate) fn with_entries(self, entries: Vec<EntryError>) -> ApiError {
+        ApiError { entries, ..self }
+    }
+
+    pub(crate) fn entries(&self) -> &[EntryError] {
+        &self.entries
     }
 
     pub(crate) fn invalid_input(message: impl Into<String>) -> ApiError {

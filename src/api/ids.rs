@@ -10,9 +10,19 @@ const ID_CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 /// As many as Route 53's own ids have after their first letter.
 const ID_LENGTH: usize = 20;
 
+/// An id without the prefix with which some clients send it, such as `/hostedzone/`.
+pub(super) fn bare(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
+}
+
 /// A new id of a hosted zone.
 pub(crate) fn hosted_zone() -> Result<String, ApiError> {
     letters_and_digits('Z')
+}
+
+/// A new id of a reusable delegation set.
+pub(super) fn delegation_set() -> Result<String, ApiError> {
+    letters_and_digits('N')
 }
 
 /// A new id of a change.

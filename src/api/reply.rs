@@ -45,6 +45,14 @@ pub(super) fn error(error: &ApiError, id: &RequestId) -> Response<Body> {
         xml.element("Type", fault);
         xml.element("Code", error.code_name());
         xml.element("Message", error.message());
+        if !error.entries().is_empty() {
+            xml.list("Errors", "ProtectionError", error.entries(), |xml, entry| {
+                xml.element("RecordName", &entry.name);
+                xml.element("RecordType", &entry.record_type);
+                xml.element("Code", entry.code);
+                xml.element("Message", &entry.message);
+            });
+        }
     });
     xml.element("RequestId", id.text());
     document(error.status(), id, "text/xml", xml.finish())

@@ -49,6 +49,12 @@ pub(super) fn is_zone_id(text: &str) -> bool {
     (1..=31).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
+/// True for `N` and up to 31 capitals and digits.
+pub(super) fn is_delegation_set_id(text: &str) -> bool {
+    let rest = text.strip_prefix('N').unwrap_or_default();
+    (1..=31).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
 /// True for the id of a VPC as AWS makes them: eight or seventeen hexadecimal digits (EC2 User
 /// Guide, "Resource IDs").
 pub(super) fn is_vpc_id(text: &str) -> bool {

@@ -792,6 +792,27 @@ pub(super) const ZONE_FILE: Keys = Keys {
         ),
         CALLER_REFERENCE,
         TAGS,
+        optional(
+            "authorized_vpcs",
+            Shape::StringsOrTables(&ZONE_VPC),
+            "VPCs that may be associated with the zone through the API, by id or as { id = …, region = … }.",
+        ),
+        optional(
+            "delegation_set",
+            Shape::String,
+            "The id of the reusable delegation set that the zone was created with.",
+        ),
+        optional(
+            "query_logging",
+            Shape::Table(&QUERY_LOGGING),
+            "The query logging configuration of the API: queries for the zone are logged if there is a [query_log].",
+        ),
+        optional(
+            "accelerated_recovery",
+            Shape::Boolean,
+            "Whether the API shows accelerated recovery as enabled. It has no effect here.",
+        ),
+        optional("protections", Shape::Tables(&PROTECTION), "Record sets that programs must not change."),
         optional("record", Shape::Tables(&RECORD), "Resource record sets."),
         optional("record_group", Shape::Tables(&RECORD_GROUP), "Settings for all records of one name and type."),
         optional("health_check", Shape::Tables(&HEALTH_CHECK), "Health checks; records in any file can use them."),
@@ -800,6 +821,38 @@ pub(super) const ZONE_FILE: Keys = Keys {
             Shape::Tables(&CIDR_COLLECTION),
             "CIDR collections; records in any file can use them.",
         ),
+        optional(
+            "reusable_delegation_set",
+            Shape::Tables(&DELEGATION_SET),
+            "Name servers of several zones, as the API creates them.",
+        ),
+    ],
+};
+
+pub(super) const QUERY_LOGGING: Keys = Keys {
+    what: "`query_logging`",
+    keys: &[
+        required("id", Shape::String, "The id in the API, a UUID in lower case."),
+        required("log_group", Shape::String, "The ARN of a log group of CloudWatch Logs, which the API shows."),
+    ],
+};
+
+pub(super) const PROTECTION: Keys = Keys {
+    what: "a protection",
+    keys: &[
+        required("name", Shape::String, "The name of the record sets, relative or absolute."),
+        required("type", Shape::String, "The type of the record sets."),
+        optional("comment", Shape::String, "Why they must not change. A refused change shows it."),
+    ],
+};
+
+pub(super) const DELEGATION_SET: Keys = Keys {
+    what: "`[[reusable_delegation_set]]`",
+    keys: &[
+        required("id", Shape::String, "The id in the API: N and up to 31 capital letters and digits."),
+        CALLER_REFERENCE,
+        optional("hosted_zone", Shape::String, "The id of the zone whose name servers were made reusable."),
+        required("name_servers", Shape::Strings, "The names of the name servers."),
     ],
 };
 

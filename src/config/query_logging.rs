@@ -24,8 +24,9 @@ pub struct QueryLogSettings {
     pub format: QueryLogFormat,
     /// One in `sample` queries is logged.
     pub sample: u32,
-    /// Zones whose queries are logged. Empty means all queries, also those outside all zones.
-    pub zones: Vec<Name>,
+    /// Zones whose queries are logged, besides those with a query logging configuration. `None` means
+    /// all queries, also those outside all zones.
+    pub zones: Option<Vec<Name>>,
     /// Response codes that are logged. Empty means all.
     pub response_codes: Vec<ResponseCode>,
     /// Query types that are logged. Empty means all.
@@ -101,6 +102,7 @@ pub(super) fn read_query_log(
     let format = table.choice("format", diagnostics);
     let sample = read_sample(table, diagnostics);
     let zones = bounded(table, "zones", "zone", diagnostics, name);
+    let zones = table.has("zones").then_some(zones);
     let response_codes = bounded(table, "response_codes", "response code", diagnostics, response_code);
     let types = bounded(table, "types", "type", diagnostics, query_type);
     let clients = bounded(table, "clients", "network", diagnostics, value::network);

@@ -675,7 +675,7 @@ mod tests {
         assert_eq!(counted, ["app.lab.test.", "\\052.lab.test."]);
         let log = settings.query_log.unwrap();
         assert_eq!((log.target, log.format), (QueryLogTarget::File("queries.log".into()), QueryLogFormat::Json));
-        assert_eq!((log.sample, log.zones[0].to_string().as_str(), log.clients.len()), (10, "lab.test.", 1));
+        assert_eq!((log.sample, log.zones.unwrap()[0].to_string().as_str(), log.clients.len()), (10, "lab.test.", 1));
         assert_eq!((log.response_codes, log.types), (vec![ResponseCode(3)], vec![QueryType(1), QueryType(65_280)]));
         let dnstap = settings.dnstap.unwrap();
         assert_eq!((dnstap.identity.as_deref(), dnstap.sample), (Some("lab"), 100));

@@ -12,7 +12,7 @@ use crate::health::Timestamp;
 use crate::history::{EventKind, ObjectChange};
 use crate::load::queue::Job;
 use crate::load::{CommitOutcome, CommitRequest, CommittedConfig, LoadedConfig, Trigger, with_files};
-use crate::model::{CidrCollection, HealthCheck};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck};
 use crate::objects::{
     Commit, CommitError, Committed, Object, ObjectEventKind, ObjectEvents, ObjectId, ObjectStore, ObjectWatcher,
     Position, Revision, ZoneSummary,
@@ -154,11 +154,7 @@ fn log_change(change: &ObjectChange) {
 
 fn log_refused(commit: &Commit, error: &CommitError) {
     let Commit { id, author, .. } = commit;
-    let id = match id {
-        ObjectId::HostedZone(id) => &id.0,
-        ObjectId::HealthCheck(id) => &id.0,
-        ObjectId::CidrCollection(id) => &id.0,
-    };
+    let id = id.text();
     let why = error.to_string().replace('\n', "; ");
     tracing::info!("{} of {id} by {} was refused: {why}", author.operation, author.name);
 }
@@ -194,6 +190,10 @@ impl ObjectStore for ServedObjects {
 
     fn cidr_collections(&self) -> Vec<CidrCollection> {
         self.base.borrow().cidr_collections().to_vec()
+    }
+
+    fn delegation_sets(&self) -> Vec<DelegationSet> {
+        self.base.borrow().delegation_sets().to_vec()
     }
 
     async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError> {

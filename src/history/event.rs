@@ -140,11 +140,7 @@ impl ObjectChange {
 
     /// Whether the object has this name or id. A name may leave out its last dot.
     fn is_of(&self, object: &str) -> bool {
-        let id = match &self.object {
-            ObjectId::HostedZone(id) => &id.0,
-            ObjectId::HealthCheck(id) => &id.0,
-            ObjectId::CidrCollection(id) => &id.0,
-        };
+        let id = self.object.text();
         let name = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         id == object || name(&self.name) == name(object)
     }

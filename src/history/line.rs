@@ -18,7 +18,7 @@ use super::event::{EventKind, EventRecord, ObjectChange, Part};
 use super::override_line::OverrideLine;
 use super::past::{ObjectKind, Past, PastChange};
 use crate::health::{Status, Timestamp};
-use crate::model::{CidrCollectionId, HealthCheckId, HostedZoneId};
+use crate::model::{CidrCollectionId, DelegationSetId, HealthCheckId, HostedZoneId};
 use crate::objects::{Author, ObjectId, Submission};
 
 /// A line.
@@ -99,6 +99,7 @@ enum ObjectKindLine {
     HostedZone,
     HealthCheck,
     CidrCollection,
+    DelegationSet,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -177,6 +178,7 @@ impl From<ObjectKind> for ObjectKindLine {
             ObjectKind::HostedZone => ObjectKindLine::HostedZone,
             ObjectKind::HealthCheck => ObjectKindLine::HealthCheck,
             ObjectKind::CidrCollection => ObjectKindLine::CidrCollection,
+            ObjectKind::DelegationSet => ObjectKindLine::DelegationSet,
         }
     }
 }
@@ -187,6 +189,7 @@ impl From<ObjectKindLine> for ObjectKind {
             ObjectKindLine::HostedZone => ObjectKind::HostedZone,
             ObjectKindLine::HealthCheck => ObjectKind::HealthCheck,
             ObjectKindLine::CidrCollection => ObjectKind::CidrCollection,
+            ObjectKindLine::DelegationSet => ObjectKind::DelegationSet,
         }
     }
 }
@@ -246,11 +249,7 @@ fn shared(names: Vec<String>) -> Vec<Arc<str>> {
 impl From<&ObjectChange> for ObjectChangeLine {
     fn from(change: &ObjectChange) -> ObjectChangeLine {
         let ObjectChange { author, object, name, submission, parts, more, caller_reference } = change;
-        let id = match object {
-            ObjectId::HostedZone(id) => &id.0,
-            ObjectId::HealthCheck(id) => &id.0,
-            ObjectId::CidrCollection(id) => &id.0,
-        };
+        let id = object.text();
         let part = |Part { what, before, after }: &Part| PartLine {
             what: what.clone(),
             before: before.clone(),
@@ -260,7 +259,7 @@ impl From<&ObjectChange> for ObjectChangeLine {
             author: author.name.clone(),
             operation: author.operation.clone(),
             kind: ObjectKind::of(object).into(),
-            id: id.clone(),
+            id: id.to_owned(),
             name: name.clone(),
             change_id: submission.as_ref().map(|submission| submission.id.clone()),
             comment: submission.as_ref().and_then(|submission| submission.comment.clone()),
@@ -279,6 +278,7 @@ impl From<ObjectChangeLine> for ObjectChange {
             ObjectKindLine::HostedZone => ObjectId::HostedZone(HostedZoneId(id)),
             ObjectKindLine::HealthCheck => ObjectId::HealthCheck(HealthCheckId(id)),
             ObjectKindLine::CidrCollection => ObjectId::CidrCollection(CidrCollectionId(id)),
+            ObjectKindLine::DelegationSet => ObjectId::DelegationSet(DelegationSetId(id)),
         };
         let part = |PartLine { what, before, after }| Part { what, before, after };
         ObjectChange {

@@ -24,6 +24,7 @@ pub(crate) enum ObjectKind {
     HostedZone,
     HealthCheck,
     CidrCollection,
+    DelegationSet,
 }
 
 /// What is known.
@@ -41,6 +42,7 @@ impl ObjectKind {
             ObjectId::HostedZone(_) => ObjectKind::HostedZone,
             ObjectId::HealthCheck(_) => ObjectKind::HealthCheck,
             ObjectId::CidrCollection(_) => ObjectKind::CidrCollection,
+            ObjectId::DelegationSet(_) => ObjectKind::DelegationSet,
         }
     }
 }

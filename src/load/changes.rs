@@ -68,6 +68,9 @@ impl LoadedConfig {
             let [old, new] =
                 [before, self].map(|base| base.cidr_collections().iter().map(|one| (&one.id, one)).collect());
             compare(&mut events, &old, &new, PartialEq::eq, |id| ObjectId::CidrCollection(id.clone()));
+            let [old, new] =
+                [before, self].map(|base| base.delegation_sets().iter().map(|one| (&one.id, one)).collect());
+            compare(&mut events, &old, &new, PartialEq::eq, |id| ObjectId::DelegationSet(id.clone()));
         }
         events
     }

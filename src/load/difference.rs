@@ -90,6 +90,7 @@ fn compare(
             let text = |object: &Object, references| match object {
                 Object::HealthCheck(check) => config::health_check_text(check, references),
                 Object::CidrCollection(collection) => config::cidr_collection_text(collection),
+                Object::DelegationSet(set) => config::delegation_set_text(set),
                 Object::HostedZone(zone) => config::zone_members_text(zone),
             };
             parts.add(&name, before.map(|one| text(one, old_references)), after.map(|one| text(one, references)));
@@ -192,7 +193,8 @@ impl LoadedConfig {
         let checks = self.checks.iter().map(|check| Object::HealthCheck(Arc::new(check.clone())));
         let collections = self.cidr_collections().iter();
         let collections = collections.map(|collection| Object::CidrCollection(Arc::new(collection.clone())));
-        checks.chain(collections).map(|object| (object.id(), object)).collect()
+        let sets = self.delegation_sets().iter().map(|set| Object::DelegationSet(Arc::new(set.clone())));
+        checks.chain(collections).chain(sets).map(|object| (object.id(), object)).collect()
     }
 }
 
@@ -236,11 +238,15 @@ pub(crate) fn differences(before: &LoadedConfig, after: &LoadedConfig) -> Vec<Ob
 type Pair = (Option<Object>, Option<Object>);
 
 impl LoadedConfig {
-    /// The health checks and CIDR collections of two configurations, if any of them differs.
+    /// The health checks, CIDR collections and delegation sets of two configurations, if any of them
+    /// differs.
     fn definitions_beside(&self, after: &LoadedConfig) -> Vec<Pair> {
         let before = self;
         let mut pairs = Vec::new();
-        if before.checks != after.checks || before.cidr_collections() != after.cidr_collections() {
+        if before.checks != after.checks
+            || before.cidr_collections() != after.cidr_collections()
+            || before.delegation_sets() != after.delegation_sets()
+        {
             let (old, mut new) = (before.checks_and_collections(), after.checks_and_collections());
             for (id, object) in old {
                 let new = new.remove(&id);

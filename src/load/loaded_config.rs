@@ -7,7 +7,7 @@ use crate::config::{RecordIndex, Settings, SharedDefinitions, SourceFile, Source
 use crate::geo::GeoLookup;
 use crate::health::CheckSlot;
 use crate::history::History;
-use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
 use crate::objects::ZoneSummary;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
@@ -192,6 +192,7 @@ impl LoadedConfig {
             caller_reference: zone.caller_reference.clone(),
             tags: zone.tags.clone(),
             record_sets: zone.records,
+            attachments: Arc::clone(&zone.attachments),
         })
     }
 
@@ -203,6 +204,11 @@ impl LoadedConfig {
     /// All CIDR collections.
     pub(crate) fn cidr_collections(&self) -> &[CidrCollection] {
         &self.common.cidr_collections
+    }
+
+    /// All reusable delegation sets.
+    pub(crate) fn delegation_sets(&self) -> &[DelegationSet] {
+        &self.common.delegation_sets
     }
 
     /// All zones that are served, without their records.

@@ -10,7 +10,8 @@ use crate::config::{
 };
 use crate::health::CheckSlot;
 use crate::model::{
-    HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, Tags, VpcId, ZoneIdentity,
+    HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, Tags, VpcId, ZoneAttachments,
+    ZoneIdentity,
 };
 use crate::objects::Revision;
 use crate::policy::CidrTables;
@@ -53,6 +54,8 @@ pub(super) struct LoadedZone {
     pub(super) caller_reference: Option<String>,
     /// The `tags` of the zone.
     pub(super) tags: Tags,
+    /// What programs attached to the zone.
+    pub(super) attachments: Arc<ZoneAttachments>,
     /// The number of its record sets.
     pub(super) records: usize,
     /// Whether it refers to health checks or CIDR collections.
@@ -160,6 +163,7 @@ impl ZoneCompiler<'_> {
             comment: zone.comment.clone(),
             caller_reference: zone.caller_reference.clone(),
             tags: zone.tags.clone(),
+            attachments: Arc::clone(&zone.attachments),
             records: zone.record_sets.len(),
             refers: zone
                 .record_sets
@@ -181,6 +185,7 @@ impl LoadedFile {
             comment: None,
             caller_reference: None,
             tags: Tags::new(),
+            attachments: Arc::default(),
             records: 0,
             refers: false,
             records_by_check: Vec::new(),

@@ -24,9 +24,10 @@ use crate::store::ReplaceError;
 use super::loaded_file::LoadedFile;
 use super::{FileWrite, LoadedConfig, Reach, Sources};
 
-/// The files of health checks and CIDR collections that programs create.
+/// The files of health checks, CIDR collections and delegation sets that programs create.
 const HEALTH_CHECKS: &str = "health_checks.toml";
 const CIDR_COLLECTIONS: &str = "cidr_collections.toml";
+const DELEGATION_SETS: &str = "reusable_delegation_sets.toml";
 
 /// A change that can be written.
 #[derive(Debug)]
@@ -182,7 +183,8 @@ impl LoadedConfig {
         }
     }
 
-    /// The file of a health check or CIDR collection, its text, and its text after the change.
+    /// The file of a health check, CIDR collection or delegation set, its text, and its text after the
+    /// change.
     fn definition_text(
         &self,
         id: &ObjectId,
@@ -194,7 +196,11 @@ impl LoadedConfig {
         } else {
             None
         };
-        let name = if matches!(id, ObjectId::HealthCheck(_)) { HEALTH_CHECKS } else { CIDR_COLLECTIONS };
+        let name = match id {
+            ObjectId::HealthCheck(_) => HEALTH_CHECKS,
+            ObjectId::DelegationSet(_) => DELEGATION_SETS,
+            _ => CIDR_COLLECTIONS,
+        };
         let path = defining.map_or_else(|| self.settings.new_zones_directory().join(name), |read| read.path);
         let read = match self.file(&path) {
             Some(file) => Some(self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", path.display())))?),
@@ -205,18 +211,21 @@ impl LoadedConfig {
             (Some(Object::HealthCheck(_)), _) | (None, Some(Object::HealthCheck(_))) => {
                 config::edit_health_check(&source, check(before), check(after), &self.references())
             }
+            (Some(Object::DelegationSet(set)), _) => config::edit_delegation_set(&source, Some(&set.id), None),
+            (None, Some(Object::DelegationSet(set))) => config::edit_delegation_set(&source, None, Some(set)),
             _ => config::edit_cidr_collection(&source, collection(before), collection(after)),
         };
         let text = edited.map_err(|why| not_editable(&path, &why))?;
         Ok((path, read, Some(text)))
     }
 
-    /// The source of the file that defines a health check or CIDR collection.
+    /// The source of the file that defines a health check, CIDR collection or delegation set.
     pub(super) fn defining_file(&self, id: &ObjectId) -> Option<SourceFile> {
         let sources = self.files.iter().filter(|file| file.may_define).filter_map(|file| self.source_of(file).ok());
         let defines = |source: &SourceFile| match id {
             ObjectId::HealthCheck(id) => config::defines_health_check(source, id),
             ObjectId::CidrCollection(id) => config::defines_cidr_collection(source, id),
+            ObjectId::DelegationSet(id) => config::defines_delegation_set(source, id),
             ObjectId::HostedZone(_) => false,
         };
         sources.into_iter().find(defines)
@@ -246,6 +255,9 @@ impl LoadedConfig {
                 };
                 let is_it = |defined: &CidrCollection| sorted(defined) == sorted(collection);
                 self.definitions_with(source).is_some_and(|all| all.cidr_collections.iter().any(is_it))
+            }
+            Some(Object::DelegationSet(set)) => {
+                self.definitions_with(source).is_some_and(|all| all.delegation_sets.contains(set))
             }
             None => true,
         };

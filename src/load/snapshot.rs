@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::model::{
-    CidrCollection, CidrCollectionId, HealthCheck, HostedZone, HostedZoneId, ResourceRecordSet, RoutingPolicy,
+    CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, ResourceRecordSet,
+    RoutingPolicy,
 };
 use crate::objects::{CommitError, ErrorCode, ObjectId, Refusal, Snapshot, ZoneSummary};
 
@@ -25,6 +26,14 @@ impl Snapshot for LoadedConfig {
 
     fn cidr_collections(&self) -> &[CidrCollection] {
         &self.common.cidr_collections
+    }
+
+    fn delegation_sets(&self) -> &[DelegationSet] {
+        &self.common.delegation_sets
+    }
+
+    fn shared_name_servers(&self) -> Vec<Name> {
+        self.settings.dns.name_servers.iter().map(|server| server.name.clone()).collect()
     }
 
     fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError> {

@@ -439,6 +439,7 @@ mod tests {
             record_sets: [&[soa, ns], sets].concat().into_iter().map(Arc::new).collect(),
             record_groups: Vec::new(),
             default_addresses: Vec::new(),
+            attachments: Default::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! This module does not read files, parse TOML or answer queries. All other modules use its types.
 
 mod agreement;
+mod attachments;
 mod change;
 mod data;
 pub mod geography;
@@ -18,8 +19,10 @@ mod rules;
 mod secret;
 mod tags;
 mod zone;
+mod zone_id;
 
 pub use agreement::{Agreement, InvalidAgreement};
+pub use attachments::{DelegationSet, DelegationSetId, QueryLoggingConfig, RecordSetProtection, ZoneAttachments};
 pub use change::{
     Change, ChangeAction, ChangeBatch, ChangeError, MAX_BATCH_CHARACTERS, MAX_BATCH_VALUES, MAX_RECORD_SETS,
     RecordSetKey,
@@ -46,4 +49,5 @@ pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, violations, violations_near};
 pub use secret::Secret;
 pub use tags::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character};
-pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy, ZoneClaims, ZoneConflict, ZoneIdentity};
+pub use zone::{HostedZone, RecordGroup, WhenAllUnhealthy, ZoneClaims, ZoneConflict, ZoneIdentity};
+pub use zone_id::HostedZoneId;

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Content, Name, RecordData, RecordType, Region, ResourceRecordSet, Tags, VpcId};
-
-/// The id of a hosted zone: `Z` and 1 to 31 of `[A-Z0-9]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HostedZoneId(pub String);
+use super::{
+    Content, HostedZoneId, Name, RecordData, RecordType, Region, ResourceRecordSet, Tags, VpcId, ZoneAttachments,
+};
 
 /// A hosted zone with all its record sets, SOA and apex NS included.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +33,8 @@ pub struct HostedZone {
     /// Addresses of this server's name servers that the zone has no record sets for. They are in
     /// answers, but they are no record sets of the zone.
     pub default_addresses: Vec<ResourceRecordSet>,
+    /// What programs attached to it.
+    pub attachments: Arc<ZoneAttachments>,
 }
 
 /// The properties that identify a hosted zone.
@@ -155,7 +155,7 @@ impl HostedZone {
     /// the settings.
     pub fn has_same_members(&self, other: &HostedZone) -> bool {
         let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = self;
-        let HostedZone { record_sets: _, record_groups, default_addresses: _, .. } = self;
+        let HostedZone { record_sets: _, record_groups, default_addresses: _, attachments, .. } = self;
         *id == other.id
             && *name == other.name
             && *comment == other.comment
@@ -164,6 +164,7 @@ impl HostedZone {
             && *caller_reference == other.caller_reference
             && *tags == other.tags
             && *record_groups == other.record_groups
+            && (Arc::ptr_eq(attachments, &other.attachments) || attachments == &other.attachments)
     }
 
     /// The record sets of both states without those at the beginning and the end that are the same,
@@ -181,7 +182,7 @@ impl HostedZone {
     /// The zone with other record sets.
     pub fn with_record_sets(&self, record_sets: Vec<Arc<ResourceRecordSet>>) -> HostedZone {
         let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = self;
-        let HostedZone { record_sets: _, record_groups, default_addresses, .. } = self;
+        let HostedZone { record_sets: _, record_groups, default_addresses, attachments, .. } = self;
         HostedZone {
             id: id.clone(),
             name: name.clone(),
@@ -193,6 +194,7 @@ impl HostedZone {
             record_sets,
             record_groups: record_groups.clone(),
             default_addresses: default_addresses.clone(),
+            attachments: Arc::clone(attachments),
         }
     }
 

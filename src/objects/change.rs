@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ChangeBatch, CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, Tags,
-    VpcId, ZoneIdentity,
+    ChangeBatch, CidrCollection, CidrCollectionId, DelegationSet, DelegationSetId, HealthCheck, HealthCheckId,
+    HostedZone, HostedZoneId, Name, Tags, VpcId, ZoneAttachments, ZoneIdentity,
 };
 
 /// What identifies an object.
@@ -16,6 +16,8 @@ pub(crate) enum ObjectId {
     HealthCheck(HealthCheckId),
     /// A CIDR collection.
     CidrCollection(CidrCollectionId),
+    /// A reusable delegation set.
+    DelegationSet(DelegationSetId),
 }
 
 /// An object.
@@ -27,6 +29,8 @@ pub(crate) enum Object {
     HealthCheck(Arc<HealthCheck>),
     /// A CIDR collection.
     CidrCollection(Arc<CidrCollection>),
+    /// A reusable delegation set.
+    DelegationSet(Arc<DelegationSet>),
 }
 
 /// A state of an object. Another state has another revision; the order of revisions means nothing.
@@ -63,6 +67,20 @@ pub(crate) struct ZoneSummary {
     pub(crate) tags: Tags,
     /// The number of record sets.
     pub(crate) record_sets: usize,
+    /// What programs attached to it.
+    pub(crate) attachments: Arc<ZoneAttachments>,
+}
+
+impl ObjectId {
+    /// The id as the API shows it.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            ObjectId::HostedZone(id) => &id.0,
+            ObjectId::HealthCheck(id) => &id.0,
+            ObjectId::CidrCollection(id) => &id.0,
+            ObjectId::DelegationSet(id) => &id.0,
+        }
+    }
 }
 
 impl Object {
@@ -72,6 +90,7 @@ impl Object {
             Object::HostedZone(zone) => ObjectId::HostedZone(zone.id.clone()),
             Object::HealthCheck(check) => ObjectId::HealthCheck(check.id.clone()),
             Object::CidrCollection(collection) => ObjectId::CidrCollection(collection.id.clone()),
+            Object::DelegationSet(set) => ObjectId::DelegationSet(set.id.clone()),
         }
     }
 
@@ -81,6 +100,7 @@ impl Object {
             Object::HostedZone(zone) => zone.name.to_string(),
             Object::HealthCheck(check) => check.name.clone(),
             Object::CidrCollection(collection) => collection.name.clone(),
+            Object::DelegationSet(set) => set.id.0.clone(),
         }
     }
 
@@ -90,6 +110,7 @@ impl Object {
             Object::HostedZone(zone) => zone.caller_reference.as_ref(),
             Object::HealthCheck(check) => check.caller_reference.as_ref(),
             Object::CidrCollection(collection) => collection.caller_reference.as_ref(),
+            Object::DelegationSet(set) => set.caller_reference.as_ref(),
         }
     }
 }
@@ -106,6 +127,7 @@ impl ZoneSummary {
             caller_reference: zone.caller_reference.clone(),
             tags: zone.tags.clone(),
             record_sets: zone.record_sets.len(),
+            attachments: Arc::clone(&zone.attachments),
         }
     }
 

@@ -2,47 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, ZoneSummary};
+use super::refusal::refusal;
+use super::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Snapshot, ZoneSummary, delegation_sets};
 use crate::model::{
-    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, CidrCollectionId, HealthCheck, HostedZone,
-    HostedZoneId, Name, RecordType, ResourceRecordSet, RoutingPolicy,
+    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HostedZone, Name, RecordType,
+    ResourceRecordSet, RoutingPolicy,
 };
-
-/// All objects at one moment.
-pub(crate) trait Snapshot {
-    /// A hosted zone.
-    fn zone(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, CommitError>;
-
-    /// All hosted zones.
-    fn zones(&self) -> Vec<ZoneSummary>;
-
-    /// All health checks.
-    fn health_checks(&self) -> &[HealthCheck];
-
-    /// All CIDR collections.
-    fn cidr_collections(&self) -> &[CidrCollection];
-
-    /// The locations of a collection that record sets refer to, `*` for the default one.
-    fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError>;
-
-    /// Whether an object of the same kind had this caller reference and was removed. A reference is
-    /// never used again.
-    fn was_used(&self, id: &ObjectId, caller_reference: &str) -> bool;
-
-    /// The record sets that a new zone gets besides its own, such as SOA and NS.
-    fn default_record_sets(&self, zone: &HostedZone) -> Vec<ResourceRecordSet>;
-
-    /// What [`HostedZone::default_addresses`] are for this zone.
-    fn default_addresses(&self, zone: &HostedZone) -> Vec<ResourceRecordSet>;
-
-    /// Whether the rules are known to have nothing against a zone, not even a warning.
-    fn is_sound(&self, _: &HostedZoneId) -> bool {
-        false
-    }
-
-    /// The size of UDP responses that record sets must fit into.
-    fn udp_payload_max(&self) -> u16;
-}
 
 /// An object before and after a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +60,9 @@ pub(crate) fn current(objects: &dyn Snapshot, id: &ObjectId) -> Result<Object, C
             let message = format!("The CIDR collection with ID {} was not found.", id.0);
             collection.ok_or_else(|| refusal(ErrorCode::NoSuchCidrCollectionException, message))
         }
+        ObjectId::DelegationSet(id) => {
+            delegation_sets::find(objects, id).map(|set| Object::DelegationSet(set.clone().into()))
+        }
     }
 }
 
@@ -114,6 +82,9 @@ fn created(objects: &dyn Snapshot, object: &Object) -> Result<Object, CommitErro
             }
             Ok(object.clone())
         }
+        Object::DelegationSet(set) => {
+            delegation_sets::created(objects, set).map(|set| Object::DelegationSet(set.into()))
+        }
     }
 }
 
@@ -128,6 +99,10 @@ fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, Com
     }
     check_conflicts(&zones, zone)?;
     let mut zone = zone.clone();
+    if let Some(id) = &zone.attachments.delegation_set {
+        let set = delegation_sets::find(objects, id)?;
+        zone.record_sets.push(delegation_sets::name_server_set(&zone.name, set).into());
+    }
     let defaults = objects.default_record_sets(&zone);
     zone.record_sets.splice(0..0, defaults.into_iter().map(Arc::new));
     if !zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == RecordType::Soa) {
@@ -193,6 +168,7 @@ fn updated(objects: &dyn Snapshot, before: &Object, after: &Object) -> Result<Ob
                 None => Ok(Object::CidrCollection(Arc::clone(after))),
             }
         }
+        // A delegation set never changes.
         (Object::HealthCheck(_), Object::HealthCheck(_)) => Ok(after.clone()),
         _ => Err(other_kind()),
     }
@@ -223,6 +199,10 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
     if let Some(unknown) = checks.find(|id| !objects.health_checks().iter().any(|check| check.id == **id)) {
         return Err(refusal(ErrorCode::NoSuchHealthCheck, no_such_check(&unknown.0)));
     }
+    let protected = protected_changes(zone, batch);
+    if !protected.is_empty() {
+        return Err(Refusal { code: ErrorCode::InvalidChangeBatch, messages: protected }.into());
+    }
     let (collections, limit) = (objects.cidr_collections(), objects.udp_payload_max());
     let applied = if objects.is_sound(&zone.id) {
         zone.apply_to_sound(batch, collections, limit)
@@ -237,9 +217,23 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
     Ok(zone)
 }
 
+/// API ChangeResourceRecordSets, "Protected Resource Record Sets": the message has the comment.
+fn protected_changes(zone: &HostedZone, batch: &ChangeBatch) -> Vec<String> {
+    let mut messages = Vec::new();
+    for RecordChange { record_set, .. } in &batch.changes {
+        let ResourceRecordSet { name, record_type, .. } = record_set;
+        let Some(protection) = zone.attachments.protection(name, *record_type) else { continue };
+        let why = protection.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
+        messages.push(format!("The resource record set '{record_type} {name}' is protected and can't be changed{why}"));
+    }
+    messages.dedup();
+    messages
+}
+
 fn may_be_removed(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitError> {
     match object {
         Object::HostedZone(zone) => {
+            zone_may_be_removed(zone)?;
             // API DeleteHostedZone, HostedZoneNotEmpty.
             if zone.record_sets.iter().all(|set| is_apex_default(set, &zone.name)) {
                 return Ok(());
@@ -258,7 +252,21 @@ fn may_be_removed(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitE
             let message = "This CIDR collection is in use, and isn't empty.";
             Err(refusal(ErrorCode::CidrCollectionInUseException, message))
         }
+        Object::DelegationSet(set) => delegation_sets::may_be_removed(objects, set),
     }
+}
+
+/// API DeleteHostedZone and API UpdateHostedZoneFeatures: what has to be removed before.
+fn zone_may_be_removed(zone: &HostedZone) -> Result<(), CommitError> {
+    if !zone.attachments.protections.is_empty() {
+        let message = "The hosted zone has resource record set protections and so cannot be deleted.";
+        return Err(refusal(ErrorCode::HostedZoneNotEmpty, message));
+    }
+    if zone.attachments.accelerated_recovery == Some(true) {
+        let message = "Accelerated recovery must be disabled before the hosted zone can be deleted.";
+        return Err(refusal(ErrorCode::InvalidInput, message));
+    }
+    Ok(())
 }
 
 fn is_apex_default(set: &ResourceRecordSet, apex: &Name) -> bool {
@@ -269,8 +277,4 @@ fn is_apex_default(set: &ResourceRecordSet, apex: &Name) -> bool {
 
 fn no_such_check(id: &str) -> String {
     format!("No health check exists with the specified ID: {id}")
-}
-
-fn refusal(code: ErrorCode, message: impl Into<String>) -> CommitError {
-    Refusal::new(code, message).into()
 }

@@ -11,8 +11,8 @@ use super::{
     ObjectWatcher, Position, Refusal, Revision, Snapshot, Transition, ZoneSummary, current, decide,
 };
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HostedZone, HostedZoneId, Name, RecordData, RecordType,
-    ResourceRecordSet, RoutingPolicy,
+    CidrCollection, CidrCollectionId, Content, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, RecordData,
+    RecordType, ResourceRecordSet, RoutingPolicy,
 };
 
 /// Objects in memory.
@@ -27,6 +27,7 @@ struct State {
     zones: BTreeMap<HostedZoneId, Arc<HostedZone>>,
     checks: Vec<HealthCheck>,
     collections: Vec<CidrCollection>,
+    delegation_sets: Vec<DelegationSet>,
     revisions: HashMap<ObjectId, Revision>,
     last_revision: u128,
     /// The caller references of removed objects.
@@ -51,6 +52,10 @@ impl ObjectStore for MemoryObjects {
 
     fn cidr_collections(&self) -> Vec<CidrCollection> {
         self.state().collections.clone()
+    }
+
+    fn delegation_sets(&self) -> Vec<DelegationSet> {
+        self.state().delegation_sets.clone()
     }
 
     async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError> {
@@ -90,12 +95,14 @@ impl State {
             ObjectId::HostedZone(id) => drop(self.zones.remove(id)),
             ObjectId::HealthCheck(id) => self.checks.retain(|check| check.id != *id),
             ObjectId::CidrCollection(id) => self.collections.retain(|collection| collection.id != *id),
+            ObjectId::DelegationSet(id) => self.delegation_sets.retain(|set| set.id != *id),
         }
         self.revisions.remove(&id);
         match object? {
             Object::HostedZone(zone) => drop(self.zones.insert(zone.id.clone(), zone)),
             Object::HealthCheck(check) => self.checks.push((*check).clone()),
             Object::CidrCollection(collection) => self.collections.push((*collection).clone()),
+            Object::DelegationSet(set) => self.delegation_sets.push((*set).clone()),
         }
         self.last_revision += 1;
         let revision = Revision(self.last_revision);
@@ -121,6 +128,14 @@ impl Snapshot for State {
 
     fn cidr_collections(&self) -> &[CidrCollection] {
         &self.collections
+    }
+
+    fn delegation_sets(&self) -> &[DelegationSet] {
+        &self.delegation_sets
+    }
+
+    fn shared_name_servers(&self) -> Vec<Name> {
+        ["ns1.servers.test.", "ns2.servers.test."].map(|name| Name::parse(name).expect("a constant name")).into()
     }
 
     fn was_used(&self, id: &ObjectId, caller_reference: &str) -> bool {

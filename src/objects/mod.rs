@@ -1,25 +1,29 @@
-//! Hosted zones, health checks and CIDR collections as objects that programs change.
+//! Hosted zones, health checks, CIDR collections and reusable delegation sets as objects that
+//! programs change.
 //!
-//! An object is what must change together: a hosted zone with its record sets, a health check, or a
-//! CIDR collection. A [`Change`] is data. [`decide()`] says by Route 53's rules what an object is
+//! An object is what must change together: a hosted zone with its record sets, a health check, a CIDR
+//! collection, or a delegation set. A [`Change`] is data. [`decide()`] says by Route 53's rules what an object is
 //! after a change, or why the change is refused. An engine keeps the objects ([`ObjectStore`]):
 //! zone files (`load`), or memory (`MemoryObjects`, in tests). Who keeps copies of objects watches
 //! what happens to them ([`ObjectStore::watch`]).
 
 mod change;
 mod decide;
+mod delegation_sets;
 #[cfg(test)]
 mod memory;
 mod refusal;
+mod snapshot;
 mod store;
 #[cfg(test)]
 pub(crate) mod suite;
 mod watch;
 
 pub(crate) use change::{Change, Object, ObjectId, Revision, ZoneSummary};
-pub(crate) use decide::{Snapshot, Transition, current, decide};
+pub(crate) use decide::{Transition, current, decide};
 #[cfg(test)]
 pub(crate) use memory::MemoryObjects;
 pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
+pub(crate) use snapshot::Snapshot;
 pub(crate) use store::{Author, ChangeProgress, ChangeTracker, Commit, Committed, ObjectStore, Submission};
 pub(crate) use watch::{ObjectEventKind, ObjectEvents, ObjectWatcher, Position};

@@ -9,14 +9,21 @@ pub(crate) enum ErrorCode {
     CidrCollectionAlreadyExistsException,
     CidrCollectionInUseException,
     ConflictingDomainExists,
+    DelegationSetAlreadyCreated,
+    DelegationSetAlreadyReusable,
+    DelegationSetInUse,
+    DelegationSetNotAvailable,
     HealthCheckAlreadyExists,
     HostedZoneAlreadyExists,
     HostedZoneNotEmpty,
+    HostedZoneNotFound,
+    InvalidArgument,
     InvalidChangeBatch,
     InvalidDomainName,
     InvalidInput,
     LastVPCAssociation,
     NoSuchCidrCollectionException,
+    NoSuchDelegationSet,
     NoSuchHealthCheck,
     NoSuchHostedZone,
     PublicZoneVPCAssociation,
@@ -54,6 +61,11 @@ impl Refusal {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
         Refusal { code, messages: vec![message.into()] }
     }
+}
+
+/// A refusal for one reason.
+pub(super) fn refusal(code: ErrorCode, message: impl Into<String>) -> CommitError {
+    Refusal::new(code, message).into()
 }
 
 impl std::error::Error for Refusal {}

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 
 use super::{Change, CommitError, Object, ObjectId, ObjectWatcher, Position, Revision, ZoneSummary};
-use crate::model::{CidrCollection, HealthCheck};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck};
 
 /// Keeps objects and changes them. A change that is acknowledged is durable, and is in the answers
 /// to queries that are sent after the acknowledgement.
@@ -20,6 +20,9 @@ pub(crate) trait ObjectStore: Send + Sync {
 
     /// All CIDR collections.
     fn cidr_collections(&self) -> Vec<CidrCollection>;
+
+    /// All reusable delegation sets.
+    fn delegation_sets(&self) -> Vec<DelegationSet>;
 
     /// An object and its revision.
     async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError>;

@@ -64,6 +64,7 @@ fn zone(id: &str, name: &str) -> HostedZone {
         record_sets: Vec::new(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
+        attachments: Default::default(),
     }
 }
 

@@ -66,6 +66,8 @@ pub struct QueryEvent<'q> {
     pub zone_id: Option<&'q str>,
     /// The name of the zone in wire format, in lower case; empty if no zone answers.
     pub zone_name: &'q [u8],
+    /// Whether the zone has a query logging configuration.
+    pub has_logging_config: bool,
     /// The QTYPE; 0 if it could not be parsed.
     pub qtype: QueryType,
     /// The response code.

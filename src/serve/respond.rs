@@ -427,6 +427,7 @@ fn log(
         question: request.question,
         zone_id: accounting.zone.map(|zone| zone.id().0.as_str()),
         zone_name: accounting.zone.map_or(&[], |zone| zone.name().wire()),
+        has_logging_config: accounting.logs_queries(),
         qtype: response.qtype,
         response_code: response.response_code,
         requestor: *requestor,

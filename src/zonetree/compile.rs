@@ -72,6 +72,7 @@ impl Zone {
             record_sets,
             record_groups: Vec::new(),
             default_addresses: Vec::new(),
+            attachments: Default::default(),
         };
         Zone { unavailable: true, ..Zone::compile(&zone, &|_| None, &CidrTables::default()) }
     }
@@ -248,6 +249,7 @@ impl Builder<'_> {
             name_hash: hash_name(&self.zone.name),
             label_count: self.zone.name.label_count(),
             private: self.zone.is_private(),
+            logs_queries: self.zone.attachments.query_logging.is_some(),
             unavailable: false,
             table: SuffixTable::build(&hashes),
             arena,

@@ -23,6 +23,7 @@ pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> H
         record_sets: apex.into_iter().map(set).chain(record_sets).map(Arc::new).collect(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
+        attachments: Default::default(),
     }
 }
 

@@ -99,6 +99,8 @@ pub struct Zone {
     bit_count: u32,
     id: HostedZoneId,
     private: bool,
+    /// Whether it has a query logging configuration.
+    logs_queries: bool,
     /// Whether the zone has no records to answer with: the answer is SERVFAIL.
     unavailable: bool,
     /// Groups with health by number, each after the groups its aliases point to.
@@ -204,6 +206,11 @@ impl Zone {
     /// The name of the zone.
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Whether queries for its names are logged because of a query logging configuration.
+    pub fn logs_queries(&self) -> bool {
+        self.logs_queries
     }
 
     /// Whether only clients in its VPCs see the zone.

@@ -170,6 +170,12 @@ class Boto3(unittest.TestCase):
         self.client.associate_vpc_with_hosted_zone(HostedZoneId=zone_id, VPC=OTHER_VPC, Comment="and the other")
         self.assertEqual(common.dig("www.private.test.", "A", source="127.0.0.3"), "192.0.2.1")
         self.assertEqual(len(self.client.get_hosted_zone(Id=zone_id)["VPCs"]), 2)
+        for vpc in (OTHER_VPC, {**OTHER_VPC, "VPCId": "vpc-0123456789abcdef2"}):
+            self.client.create_vpc_association_authorization(HostedZoneId=zone_id, VPC=vpc)
+        self.assertIn(OTHER_VPC, self.pages("list_vpc_association_authorizations", "VPCs", 1, HostedZoneId=zone_id))
+        self.client.delete_vpc_association_authorization(HostedZoneId=zone_id, VPC=OTHER_VPC)
+        self.refused("VPCAssociationAuthorizationNotFound", self.client.delete_vpc_association_authorization,
+                     HostedZoneId=zone_id, VPC=OTHER_VPC)
         of_vpc = self.client.list_hosted_zones_by_vpc(**OTHER_VPC)["HostedZoneSummaries"]
         self.assertEqual([zone["HostedZoneId"] for zone in of_vpc], [zone_id])
         self.client.disassociate_vpc_from_hosted_zone(HostedZoneId=zone_id, VPC=VPC)
@@ -207,6 +213,56 @@ class Boto3(unittest.TestCase):
                      HealthCheckConfig={**TCP, "Port": 10})
         for check in reversed(ids):
             self.client.delete_health_check(HealthCheckId=check)
+
+    def test_what_is_attached_to_zones(self):
+        zone_id = self.zone("attached.test.")
+        arn = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/route53/attached.test"
+        config = self.client.create_query_logging_config(HostedZoneId=zone_id, CloudWatchLogsLogGroupArn=arn)["QueryLoggingConfig"]
+        self.assertEqual(self.client.get_query_logging_config(Id=config["Id"])["QueryLoggingConfig"], config)
+        other = self.zone("other.attached.test.")
+        self.client.create_query_logging_config(HostedZoneId=other, CloudWatchLogsLogGroupArn=arn)
+        self.assertIn(config, self.pages("list_query_logging_configs", "QueryLoggingConfigs", 1))
+        self.refused("QueryLoggingConfigAlreadyExists", self.client.create_query_logging_config, HostedZoneId=zone_id,
+                     CloudWatchLogsLogGroupArn=arn)
+        for one in self.client.list_query_logging_configs()["QueryLoggingConfigs"]:
+            self.client.delete_query_logging_config(Id=one["Id"])
+        self.refused("NoSuchQueryLoggingConfig", self.client.get_query_logging_config, Id=config["Id"])
+
+        protections = [{"RecordName": "a.attached.test.", "RecordType": "A", "Comment": "the shop"},
+                       {"RecordName": "b.attached.test.", "RecordType": "AAAA"}]
+        self.client.create_resource_record_set_protections(HostedZoneId=zone_id, Protections=protections)
+        with self.assertRaises(ClientError) as raised:
+            self.client.create_resource_record_set_protections(HostedZoneId=zone_id, Protections=protections[:1])
+        self.assertEqual(raised.exception.response["Error"]["Code"], "ProtectionAlreadyExists")
+        listed = self.pages("list_resource_record_set_protections", "ResourceRecordSetProtections", 1, HostedZoneId=zone_id)
+        self.assertEqual(listed, protections)
+        record_set = {"Name": "a.attached.test.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+        message = self.refused("InvalidChangeBatch", self.client.change_resource_record_sets, HostedZoneId=zone_id,
+                               ChangeBatch=common.batch("CREATE", [record_set]))
+        self.assertIn("the shop", message)
+        keys = [{"RecordName": one["RecordName"], "RecordType": one["RecordType"]} for one in protections]
+        self.client.delete_resource_record_set_protections(HostedZoneId=zone_id, Protections=keys)
+        self.refused("InvalidResourceRecordSetProtectionBatch", self.client.delete_resource_record_set_protections,
+                     HostedZoneId=zone_id, Protections=keys)
+
+        self.client.update_hosted_zone_features(HostedZoneId=zone_id, EnableAcceleratedRecovery=True)
+        features = self.client.get_hosted_zone(Id=zone_id)["HostedZone"]["Features"]
+        self.assertEqual(features, {"AcceleratedRecoveryStatus": "ENABLED"})
+        self.client.update_hosted_zone_features(HostedZoneId=zone_id, EnableAcceleratedRecovery=False)
+
+        created = self.client.create_reusable_delegation_set(CallerReference="attached", HostedZoneId=zone_id)["DelegationSet"]
+        set_id = created["Id"].removeprefix("/delegationset/")
+        self.assertEqual(self.client.get_reusable_delegation_set(Id=set_id)["DelegationSet"], created)
+        self.assertEqual(self.client.list_reusable_delegation_sets()["DelegationSets"], [created])
+        child = self.zone("child.attached.test.", DelegationSetId=set_id)
+        self.assertEqual(self.client.get_hosted_zone(Id=child)["DelegationSet"], created)
+        self.assertEqual(len(self.client.list_hosted_zones(DelegationSetId=set_id)["HostedZones"]), 2)
+        limit = self.client.get_reusable_delegation_set_limit(DelegationSetId=set_id, Type="MAX_ZONES_BY_REUSABLE_DELEGATION_SET")
+        self.assertEqual(limit["Count"], 2)
+        self.refused("DelegationSetInUse", self.client.delete_reusable_delegation_set, Id=set_id)
+        for one in (child, other, zone_id):
+            self.client.delete_hosted_zone(Id=one)
+        self.client.delete_reusable_delegation_set(Id=set_id)
 
     def test_cidr_collections(self):
         ids = [self.client.create_cidr_collection(Name=name, CallerReference=name)["Collection"]["Id"] for name in ("x", "y", "z")]
@@ -345,7 +401,8 @@ class Boto3(unittest.TestCase):
         self.assertGreater(len(table), 30)
         self.assertEqual(table - self.watch.operations, set())
         paginators = botocore.session.get_session().get_paginator_model("route53")._paginator_config
-        called = {"ListCidrBlocks", "ListCidrCollections", "ListCidrLocations", "ListHealthChecks", "ListHostedZones", "ListResourceRecordSets"}
+        called = {"ListCidrBlocks", "ListCidrCollections", "ListCidrLocations", "ListHealthChecks", "ListHostedZones",
+                  "ListQueryLoggingConfigs", "ListResourceRecordSetProtections", "ListResourceRecordSets", "ListVPCAssociationAuthorizations"}
         self.assertEqual(set(paginators) & table, called, "each goes through self.pages")
         waiters = botocore.session.get_session().get_waiter_model("route53")
         of_table = [name for name in waiters.waiter_names if waiters.get_waiter(name).operation in table]

@@ -26,6 +26,8 @@ mod hostile;
 
 /// One opinion of health over several nodes, whatever breaks, in simulated time.
 mod agreement;
+/// What the Route 53 API attaches to zones: query logging, protections, delegation sets.
+mod api_attachments;
 /// Health checks, CIDR collections and TestDNSAnswer over the Route 53 API.
 mod api_checks;
 /// The front of the Route 53 API: signatures, trust, hostile requests.

@@ -64,6 +64,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
         record_sets: [soa, ns].into_iter().chain(sets).map(std::sync::Arc::new).collect(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
+        attachments: Default::default(),
     }
 }
 

@@ -131,7 +131,7 @@ pub(crate) struct ChangedShape {
     pub(crate) author: String,
     /// Such as `ChangeResourceRecordSets`.
     pub(crate) operation: String,
-    /// `hosted_zone`, `health_check` or `cidr_collection`.
+    /// `hosted_zone`, `health_check`, `cidr_collection` or `reusable_delegation_set`.
     pub(crate) kind: String,
     /// The id of the object.
     pub(crate) id: String,

@@ -1,6 +1,7 @@
 //! The operations about DNSSEC. No zone is signed yet, so no zone has a key-signing key.
 
 use super::{ApiError, Code, Context, Outcome, Request};
+use crate::api::ids;
 use crate::api::xml::Members;
 use crate::objects::ZoneSummary;
 
@@ -41,7 +42,7 @@ pub(super) fn create_key(context: &Context, request: &Request) -> Outcome {
     let arn = members.required_text("KeyManagementServiceArn")?;
     let name = members.required_text("Name")?;
     members.choice("Status", &["ACTIVE", "INACTIVE"])?.ok_or_else(|| members.incomplete("Status"))?;
-    public_zone(context, request, super::zones::bare_id(zone))?;
+    public_zone(context, request, ids::bare(zone))?;
     let is_legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_';
     if !NAME_CHARACTERS.contains(&name.len()) || !name.bytes().all(is_legal) {
         let message = "The name of a key-signing key (KSK) has 3 to 128 letters, digits and underscores.";

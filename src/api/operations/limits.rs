@@ -1,16 +1,17 @@
-//! GetAccountLimit and GetHostedZoneLimit: Route 53's default quotas, and how much of them is used.
+//! GetAccountLimit, GetHostedZoneLimit and GetReusableDelegationSetLimit: Route 53's default quotas,
+//! and how much of them is used.
 
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::model::MAX_RECORD_SETS;
 
-/// Developer Guide, "Quotas". Traffic policies and reusable delegation sets are not here yet.
+/// Developer Guide, "Quotas". Traffic policies are not here yet.
 pub(super) fn of_account(context: &Context, request: &Request) -> Outcome {
     let kind = request.id("Type");
     let (limit, count) = match kind {
         "MAX_HEALTH_CHECKS_BY_OWNER" => (200, context.objects.health_checks().len()),
         "MAX_HOSTED_ZONES_BY_OWNER" => (500, context.zones(request).len()),
         "MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER" => (5, 0),
-        "MAX_REUSABLE_DELEGATION_SETS_BY_OWNER" => (100, 0),
+        "MAX_REUSABLE_DELEGATION_SETS_BY_OWNER" => (100, context.objects.delegation_sets().len()),
         "MAX_TRAFFIC_POLICIES_BY_OWNER" => (50, 0),
         _ => return Err(unknown(kind)),
     };
@@ -28,6 +29,14 @@ pub(super) fn of_zone(context: &Context, request: &Request) -> Outcome {
         _ => return Err(unknown(kind)),
     };
     Ok(response(request, kind, limit, count))
+}
+
+pub(super) fn of_delegation_set(context: &Context, request: &Request) -> Outcome {
+    let (kind, set) = (request.id("Type"), context.delegation_set(request.id("Id"))?);
+    match kind {
+        "MAX_ZONES_BY_REUSABLE_DELEGATION_SET" => Ok(response(request, kind, 100, context.zones_of_set(&set))),
+        _ => Err(unknown(kind)),
+    }
 }
 
 fn response(request: &Request, kind: &str, limit: usize, count: usize) -> super::Response {

@@ -5,6 +5,7 @@
 
 mod change_log;
 mod cidr_collections;
+mod delegation_sets;
 mod dnssec;
 #[cfg(test)]
 mod fixture;
@@ -12,6 +13,8 @@ mod geo_locations;
 mod health_check_status;
 mod health_checks;
 mod limits;
+mod protections;
+mod query_logging;
 mod record_sets;
 mod store;
 mod tags;
@@ -28,13 +31,13 @@ use change_log::ChangeLog;
 use super::errors::{ApiError, Code};
 use super::listing::Listings;
 use super::operation::Operation;
-use super::request::{Outcome, Request, Response};
+use super::request::{Outcome, PageSize, Request, Response};
 use crate::control::HealthReader;
 use crate::objects::{ChangeTracker, ObjectStore, Submission};
 
 /// What operations use besides the request.
 pub(crate) struct Context {
-    /// The hosted zones, health checks and CIDR collections.
+    /// The hosted zones, health checks, CIDR collections and delegation sets.
     objects: Arc<dyn ObjectStore>,
     /// The last changes, for GetChange.
     change_log: ChangeLog,
@@ -69,24 +72,12 @@ type Handler = for<'r> fn(&'r Context, &'r Request) -> OperationFuture<'r>;
 
 /// The function of an operation; `None` if this server does not have it yet.
 fn handler(operation: Operation) -> Option<Handler> {
+    reader(operation).or_else(|| writer(operation))
+}
+
+/// Those that read.
+fn reader(operation: Operation) -> Option<Handler> {
     Some(match operation {
-        Operation::ActivateKeySigningKey => |_, request| now(dnssec::of_key(request)),
-        Operation::AssociateVPCWithHostedZone => |context, request| Box::pin(vpcs::associate(context, request)),
-        Operation::ChangeCidrCollection => |context, request| Box::pin(cidr_collections::change(context, request)),
-        Operation::ChangeResourceRecordSets => |context, request| Box::pin(record_sets::change(context, request)),
-        Operation::ChangeTagsForResource => |context, request| Box::pin(tags::change(context, request)),
-        Operation::CreateCidrCollection => |context, request| Box::pin(cidr_collections::create(context, request)),
-        Operation::CreateHealthCheck => |context, request| Box::pin(health_checks::create(context, request)),
-        Operation::CreateHostedZone => |context, request| Box::pin(zones::create(context, request)),
-        Operation::CreateKeySigningKey => |context, request| now(dnssec::create_key(context, request)),
-        Operation::DeactivateKeySigningKey => |_, request| now(dnssec::of_key(request)),
-        Operation::DeleteCidrCollection => |context, request| Box::pin(cidr_collections::delete(context, request)),
-        Operation::DeleteHealthCheck => |context, request| Box::pin(health_checks::delete(context, request)),
-        Operation::DeleteHostedZone => |context, request| Box::pin(zones::delete(context, request)),
-        Operation::DeleteKeySigningKey => |_, request| now(dnssec::of_key(request)),
-        Operation::DisableHostedZoneDNSSEC => |context, request| now(dnssec::disable(context, request)),
-        Operation::DisassociateVPCFromHostedZone => |context, request| Box::pin(vpcs::disassociate(context, request)),
-        Operation::EnableHostedZoneDNSSEC => |context, request| now(dnssec::enable(context, request)),
         Operation::GetAccountLimit => |context, request| now(limits::of_account(context, request)),
         Operation::GetChange => |context, request| now(change_log::get(context, request)),
         Operation::GetCheckerIpRanges => |_, request| now(health_checks::checker_ip_ranges(request)),
@@ -101,6 +92,9 @@ fn handler(operation: Operation) -> Option<Handler> {
         Operation::GetHostedZone => |context, request| Box::pin(zones::get(context, request)),
         Operation::GetHostedZoneCount => |context, request| now(zones::count(context, request)),
         Operation::GetHostedZoneLimit => |context, request| now(limits::of_zone(context, request)),
+        Operation::GetQueryLoggingConfig => |context, request| now(query_logging::get(context, request)),
+        Operation::GetReusableDelegationSet => |context, request| now(delegation_sets::get(context, request)),
+        Operation::GetReusableDelegationSetLimit => |context, request| now(limits::of_delegation_set(context, request)),
         Operation::ListCidrBlocks => |context, request| now(cidr_collections::list_blocks(context, request)),
         Operation::ListCidrCollections => |context, request| now(cidr_collections::list(context, request)),
         Operation::ListCidrLocations => |context, request| now(cidr_collections::list_locations(context, request)),
@@ -109,14 +103,68 @@ fn handler(operation: Operation) -> Option<Handler> {
         Operation::ListHostedZones => |context, request| now(zones::list(context, request)),
         Operation::ListHostedZonesByName => |context, request| now(zones::list_by_name(context, request)),
         Operation::ListHostedZonesByVPC => |context, request| now(vpcs::list_zones(context, request)),
+        Operation::ListQueryLoggingConfigs => |context, request| now(query_logging::list(context, request)),
+        Operation::ListResourceRecordSetProtections => |context, request| now(protections::list(context, request)),
         Operation::ListResourceRecordSets => |context, request| Box::pin(record_sets::list(context, request)),
+        Operation::ListReusableDelegationSets => |context, request| now(delegation_sets::list(context, request)),
         Operation::ListTagsForResource => |context, request| now(tags::list(context, request)),
         Operation::ListTagsForResources => |context, request| now(tags::list_several(context, request)),
+        Operation::ListVPCAssociationAuthorizations => {
+            |context, request| now(vpcs::list_authorizations(context, request))
+        }
         Operation::TestDNSAnswer => |context, request| now(test_dns_answer::test(context, request)),
-        Operation::UpdateHealthCheck => |context, request| Box::pin(health_checks::update(context, request)),
-        Operation::UpdateHostedZoneComment => |context, request| Box::pin(zones::update_comment(context, request)),
         _ => return None,
     })
+}
+
+/// Those that change something.
+fn writer(operation: Operation) -> Option<Handler> {
+    Some(match operation {
+        Operation::ActivateKeySigningKey => |_, request| now(dnssec::of_key(request)),
+        Operation::AssociateVPCWithHostedZone => |context, request| Box::pin(vpcs::associate(context, request)),
+        Operation::ChangeCidrCollection => |context, request| Box::pin(cidr_collections::change(context, request)),
+        Operation::ChangeResourceRecordSets => |context, request| Box::pin(record_sets::change(context, request)),
+        Operation::ChangeTagsForResource => |context, request| Box::pin(tags::change(context, request)),
+        Operation::CreateCidrCollection => |context, request| Box::pin(cidr_collections::create(context, request)),
+        Operation::CreateHealthCheck => |context, request| Box::pin(health_checks::create(context, request)),
+        Operation::CreateHostedZone => |context, request| Box::pin(zones::create(context, request)),
+        Operation::CreateKeySigningKey => |context, request| now(dnssec::create_key(context, request)),
+        Operation::CreateQueryLoggingConfig => |context, request| Box::pin(query_logging::create(context, request)),
+        Operation::CreateResourceRecordSetProtections => {
+            |context, request| Box::pin(protections::create(context, request))
+        }
+        Operation::CreateReusableDelegationSet => {
+            |context, request| Box::pin(delegation_sets::create(context, request))
+        }
+        Operation::CreateVPCAssociationAuthorization => |context, request| Box::pin(vpcs::authorize(context, request)),
+        Operation::DeactivateKeySigningKey => |_, request| now(dnssec::of_key(request)),
+        Operation::DeleteCidrCollection => |context, request| Box::pin(cidr_collections::delete(context, request)),
+        Operation::DeleteHealthCheck => |context, request| Box::pin(health_checks::delete(context, request)),
+        Operation::DeleteHostedZone => |context, request| Box::pin(zones::delete(context, request)),
+        Operation::DeleteKeySigningKey => |_, request| now(dnssec::of_key(request)),
+        Operation::DeleteQueryLoggingConfig => |context, request| Box::pin(query_logging::delete(context, request)),
+        Operation::DeleteResourceRecordSetProtections => {
+            |context, request| Box::pin(protections::delete(context, request))
+        }
+        Operation::DeleteReusableDelegationSet => {
+            |context, request| Box::pin(delegation_sets::delete(context, request))
+        }
+        Operation::DeleteVPCAssociationAuthorization => {
+            |context, request| Box::pin(vpcs::deauthorize(context, request))
+        }
+        Operation::DisableHostedZoneDNSSEC => |context, request| now(dnssec::disable(context, request)),
+        Operation::DisassociateVPCFromHostedZone => |context, request| Box::pin(vpcs::disassociate(context, request)),
+        Operation::EnableHostedZoneDNSSEC => |context, request| now(dnssec::enable(context, request)),
+        Operation::UpdateHealthCheck => |context, request| Box::pin(health_checks::update(context, request)),
+        Operation::UpdateHostedZoneComment => |context, request| Box::pin(zones::update_comment(context, request)),
+        Operation::UpdateHostedZoneFeatures => |context, request| Box::pin(zones::update_features(context, request)),
+        _ => return None,
+    })
+}
+
+/// The first items, and the first one of the next page.
+fn page<T>(items: &[T], size: PageSize) -> (&[T], Option<&T>) {
+    (&items[..size.get().min(items.len())], items.get(size.get()))
 }
 
 /// The result of a function that waits for nothing.

@@ -57,7 +57,7 @@ impl TestApi {
         id_of(&self.create(name, more).unwrap())
     }
 
-    fn change(&self, zone: &str, changes: &[(&str, &str)]) -> Result<Element, ApiError> {
+    pub(super) fn change(&self, zone: &str, changes: &[(&str, &str)]) -> Result<Element, ApiError> {
         let changes = changes.iter().map(|(action, set)| {
             format!("<Change><Action>{action}</Action><ResourceRecordSet>{set}</ResourceRecordSet></Change>")
         });
@@ -67,7 +67,7 @@ impl TestApi {
     }
 
     /// The messages of a refused batch.
-    fn refused(&self, zone: &str, changes: &[(&str, &str)]) -> String {
+    pub(super) fn refused(&self, zone: &str, changes: &[(&str, &str)]) -> String {
         let error = self.change(zone, changes).unwrap_err();
         assert_eq!(error.code(), Code::InvalidChangeBatch, "{error}");
         error.message().to_owned()
@@ -159,6 +159,63 @@ fn names_and_references_of_zones_are_checked() {
     let vpc = "<VPC><VPCRegion>eu-west-1</VPCRegion><VPCId>subnet-1</VPCId></VPC>";
     assert_eq!(code(api.create("vpc.test", vpc)), Code::InvalidVPCId);
     assert_eq!(code(api.call(Operation::CreateHostedZone, &[], "", "<Name>x.test</Name>")), Code::InvalidInput);
+}
+
+#[test]
+fn accelerated_recovery_is_shown_and_keeps_a_zone() {
+    let api = TestApi::new();
+    let zone = api.zone("lab.test");
+    let status = || {
+        let read = api.call(Operation::GetHostedZone, &[&zone], "", "").unwrap();
+        read.find("HostedZone/Features/AcceleratedRecoveryStatus").map(|status| status.text().to_owned())
+    };
+    let enable = |zone: &str, enable: &str| {
+        let body = format!("<EnableAcceleratedRecovery>{enable}</EnableAcceleratedRecovery>");
+        api.call(Operation::UpdateHostedZoneFeatures, &[zone], "", &body)
+    };
+    assert_eq!(status(), None);
+    enable(&zone, "true").unwrap();
+    assert_eq!(status().as_deref(), Some("ENABLED"));
+    let kept = api.call(Operation::DeleteHostedZone, &[&zone], "", "").unwrap_err();
+    assert_eq!(kept.code(), Code::InvalidInput);
+    enable(&zone, "false").unwrap();
+    assert_eq!(status().as_deref(), Some("DISABLED"));
+    let listed = api.call(Operation::ListHostedZones, &[], "", "").unwrap();
+    assert_eq!(listed.text_at("HostedZones/HostedZone/Features/AcceleratedRecoveryStatus"), "DISABLED");
+    assert!(api.call(Operation::DeleteHostedZone, &[&zone], "", "").is_ok());
+    assert_eq!(enable(&zone, "true").unwrap_err().code(), Code::NoSuchHostedZone);
+    let private = api.zone_with("lab.test", PRIVATE);
+    assert_eq!(enable(&private, "true").unwrap_err().code(), Code::InvalidInput);
+    assert_eq!(
+        api.call(Operation::UpdateHostedZoneFeatures, &[&private], "", "").unwrap_err().code(),
+        Code::InvalidInput
+    );
+}
+
+#[test]
+fn associations_of_vpcs_are_authorized_and_listed_in_pages() {
+    let api = TestApi::new();
+    let zone = api.zone_with("lab.test", PRIVATE);
+    let vpc = |number: u8| format!("<VPC><VPCRegion>us-east-1</VPCRegion><VPCId>vpc-0123abc{number}</VPCId></VPC>");
+    let authorize = |zone: &str, vpc: &str| api.call(Operation::CreateVPCAssociationAuthorization, &[zone], "", vpc);
+    for number in [2, 0, 1, 2] {
+        let made = authorize(&zone, &vpc(number)).unwrap();
+        assert_eq!((made.text_at("HostedZoneId"), made.text_at("VPC/VPCRegion")), (&*zone, "us-east-1"));
+    }
+    let page = |query: &str| api.call(Operation::ListVPCAssociationAuthorizations, &[&zone], query, "");
+    let first = page("maxresults=2").unwrap();
+    assert_eq!(first.at("VPCs").children().len(), 2);
+    let rest = page(&format!("nexttoken={}", first.text_at("NextToken"))).unwrap();
+    assert_eq!((rest.text_at("VPCs/VPC/VPCId"), rest.find("NextToken")), ("vpc-0123abc2", None));
+    assert_eq!(page("nexttoken=x").unwrap_err().code(), Code::InvalidPaginationToken);
+    let deauthorize = |vpc: &str| api.call(Operation::DeleteVPCAssociationAuthorization, &[&zone], "", vpc);
+    deauthorize(&vpc(2)).unwrap();
+    assert_eq!(deauthorize(&vpc(2)).unwrap_err().code(), Code::VPCAssociationAuthorizationNotFound);
+    assert_eq!(page("").unwrap().at("VPCs").children().len(), 2);
+    assert_eq!(authorize("Z0", &vpc(1)).unwrap_err().code(), Code::NoSuchHostedZone);
+    assert_eq!(authorize(&api.zone("public.test"), &vpc(1)).unwrap_err().code(), Code::InvalidInput);
+    let bad = "<VPC><VPCId>subnet-1</VPCId></VPC>";
+    assert_eq!(authorize(&zone, bad).unwrap_err().code(), Code::InvalidVPCId);
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! The VPCs of private hosted zones.
+//! The VPCs of private hosted zones, and authorizations to associate VPCs of other accounts.
+
+use std::sync::Arc;
 
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::caller::ACCOUNT;
@@ -7,6 +9,10 @@ use crate::model::{HostedZone, Region, VpcId};
 
 /// The default and the largest page.
 const PAGE: usize = 100;
+/// The same of authorizations (API ListVPCAssociationAuthorizations).
+const AUTHORIZATIONS_PAGE: usize = 50;
+/// Developer Guide, "Quotas": the most authorizations of a zone.
+const MAX_AUTHORIZATIONS: usize = 1000;
 /// The longest id of a VPC in the settings.
 const MAX_ID_CHARACTERS: usize = 64;
 /// The longest comment (API AssociateVPCComment); it is not kept.
@@ -53,6 +59,71 @@ fn vpc_of(request: &Request) -> Result<(VpcId, Option<Region>, Option<&str>), Ap
     Ok((vpc, region, members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?))
 }
 
+/// CreateVPCAssociationAuthorization. This server has one account, so an authorization is kept and
+/// listed, and no association needs one.
+pub(super) async fn authorize(context: &Context, request: &Request) -> Outcome {
+    let members = Members::of(request.body()?, &["VPC"])?;
+    let (vpc, region) = read(members.required_child("VPC")?)?;
+    let update = |mut zone: HostedZone| {
+        only_private(&zone)?;
+        let authorized = &mut Arc::make_mut(&mut zone.attachments).authorized_vpcs;
+        authorized.retain(|(other, _)| *other != vpc);
+        if authorized.len() >= MAX_AUTHORIZATIONS {
+            let message = format!("The hosted zone {} has {MAX_AUTHORIZATIONS} authorizations.", zone.id.0);
+            return Err(ApiError::new(Code::TooManyVPCAssociationAuthorizations, message));
+        }
+        authorized.push((vpc.clone(), region));
+        Ok(zone)
+    };
+    context.update_zone(request, request.id("Id"), update).await?;
+    Ok(request.response(|xml| {
+        xml.element("HostedZoneId", request.id("Id"));
+        write_vpc(xml, "VPC", &vpc, region);
+    }))
+}
+
+/// DeleteVPCAssociationAuthorization. An association that was made stays.
+pub(super) async fn deauthorize(context: &Context, request: &Request) -> Outcome {
+    let members = Members::of(request.body()?, &["VPC"])?;
+    let (vpc, _) = read(members.required_child("VPC")?)?;
+    let update = |mut zone: HostedZone| {
+        let authorized = &mut Arc::make_mut(&mut zone.attachments).authorized_vpcs;
+        let before = authorized.len();
+        authorized.retain(|(other, _)| *other != vpc);
+        if authorized.len() == before {
+            let message = format!("The VPC: {} is not authorized for the hosted zone: {}", vpc.0, zone.id.0);
+            return Err(ApiError::new(Code::VPCAssociationAuthorizationNotFound, message));
+        }
+        Ok(zone)
+    };
+    context.update_zone(request, request.id("Id"), update).await?;
+    Ok(request.response(|_| ()))
+}
+
+/// ListVPCAssociationAuthorizations: by id, from `nexttoken` on.
+pub(super) fn list_authorizations(context: &Context, request: &Request) -> Outcome {
+    let size = request.page_size("maxresults", AUTHORIZATIONS_PAGE, AUTHORIZATIONS_PAGE)?;
+    let token = request.query("nexttoken").filter(|token| !token.is_empty()).map(vpc_id).transpose();
+    let token = token.map_err(|_| ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid."))?;
+    let zone = context.zone_summary(request, request.id("Id"))?;
+    let mut vpcs = zone.attachments.authorized_vpcs.clone();
+    vpcs.retain(|(vpc, _)| token.as_ref().is_none_or(|token| vpc >= token));
+    vpcs.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let (page, next) = super::page(&vpcs, size);
+    Ok(request.response(|xml| {
+        xml.element("HostedZoneId", &zone.id.0);
+        xml.optional("NextToken", next.map(|(vpc, _)| &vpc.0));
+        xml.parent("VPCs", |xml| page.iter().for_each(|(vpc, region)| write_vpc(xml, "VPC", vpc, *region)));
+    }))
+}
+
+fn only_private(zone: &HostedZone) -> Result<(), ApiError> {
+    if zone.is_private() {
+        return Ok(());
+    }
+    Err(ApiError::invalid_input(format!("The hosted zone {} is public: VPCs can't be associated with it.", zone.id.0)))
+}
+
 /// ListHostedZonesByVPC: the zones of a VPC, by id.
 pub(super) fn list_zones(context: &Context, request: &Request) -> Outcome {
     let required = |parameter: &str| {
@@ -91,7 +162,11 @@ pub(super) fn read(element: &Element) -> Result<(VpcId, Option<Region>), ApiErro
 
 /// The element VPC of a zone.
 pub(super) fn write(xml: &mut Writer, element: &str, vpc: &VpcId, zone: &HostedZone) {
-    let region = zone.vpc_regions.iter().find(|(other, _)| other == vpc).map(|(_, region)| region);
+    let region = zone.vpc_regions.iter().find(|(other, _)| other == vpc).map(|(_, region)| *region);
+    write_vpc(xml, element, vpc, region);
+}
+
+fn write_vpc(xml: &mut Writer, element: &str, vpc: &VpcId, region: Option<Region>) {
     xml.parent(element, |xml| {
         xml.optional("VPCRegion", region);
         xml.element("VPCId", &vpc.0);

@@ -1,12 +1,14 @@
-//! Hosted zones: create, read, list, comment, delete, count.
+//! Hosted zones: create, read, list, comment, features, delete, count.
+
+use std::sync::Arc;
 
 use super::store::zone_id;
-use super::{ApiError, Code, Context, Outcome, Request, vpcs};
+use super::{ApiError, Code, Context, Outcome, Request, delegation_sets, vpcs};
 use crate::api::listing::reversed;
 use crate::api::request::PageSize;
 use crate::api::xml::{Members, Writer};
 use crate::api::{ids, value_problem};
-use crate::model::{Content, HostedZone, HostedZoneId, Name, NameError, RecordData, RecordType};
+use crate::model::{DelegationSetId, HostedZone, HostedZoneId, Name, NameError, ZoneAttachments};
 use crate::objects::{Change, Object, ZoneSummary};
 
 /// The default and the largest page.
@@ -35,7 +37,7 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
         write(xml, &ZoneOutline::of(&zone));
         info.write(xml);
         match zone.vpcs.first() {
-            None => write_name_servers(xml, &zone),
+            None => write_delegation_set(xml, context, &zone),
             Some(vpc) => vpcs::write(xml, "VPC", vpc, &zone),
         }
     });
@@ -60,8 +62,10 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
             ));
         }
     }
-    if let Some(id) = members.text("DelegationSetId")? {
-        return Err(no_such_delegation_set(id));
+    let delegation_set = members.text("DelegationSetId")?.map(|id| DelegationSetId(ids::bare(id).to_owned()));
+    if delegation_set.is_some() && vpc.is_some() {
+        let message = "A reusable delegation set can't be associated with a private hosted zone.";
+        return Err(ApiError::invalid_input(message));
     }
     let (vpcs, vpc_regions) = match vpc {
         Some((vpc, region)) => (vec![vpc.clone()], region.map(|region| (vpc, region)).into_iter().collect()),
@@ -78,6 +82,7 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
         record_sets: Vec::new(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
+        attachments: Arc::new(ZoneAttachments { delegation_set, ..ZoneAttachments::default() }),
     })
 }
 
@@ -101,7 +106,7 @@ pub(super) async fn get(context: &Context, request: &Request) -> Outcome {
         if zone.is_private() {
             xml.parent("VPCs", |xml| zone.vpcs.iter().for_each(|vpc| vpcs::write(xml, "VPC", vpc, &zone)));
         } else {
-            write_name_servers(xml, &zone);
+            write_delegation_set(xml, context, &zone);
         }
     }))
 }
@@ -109,17 +114,17 @@ pub(super) async fn get(context: &Context, request: &Request) -> Outcome {
 /// By id, from `marker` on.
 pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, PAGE)?;
-    if let Some(id) = request.query("delegationsetid") {
-        return Err(no_such_delegation_set(id));
-    }
+    let set = request.query("delegationsetid").filter(|id| !id.is_empty());
+    let set = set.map(|id| context.delegation_set(ids::bare(id))).transpose()?;
     let only_private = match request.query("hostedzonetype") {
         None => false,
         Some("PrivateHostedZone") => true,
         Some(other) => return Err(ApiError::invalid_input(format!("'{other}' is not a valid hosted zone type"))),
     };
-    let marker = request.query("marker").map(bare_id);
+    let marker = request.query("marker").map(ids::bare);
     let mut zones = context.zones(request);
     zones.retain(|zone| !only_private || !zone.vpcs.is_empty());
+    zones.retain(|zone| set.as_ref().is_none_or(|set| set.is_used_by(&zone.id, &zone.attachments)));
     zones.sort_by(|one, other| one.id.cmp(&other.id));
     let first = marker.map_or(0, |marker| zones.partition_point(|zone| *zone.id.0 < *marker));
     let page = Page::of(&zones, first, size);
@@ -136,7 +141,7 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
 /// start, and not a filter (API ListHostedZonesByName).
 pub(super) fn list_by_name(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, PAGE)?;
-    let (written, id) = (request.query("dnsname"), request.query("hostedzoneid").map(bare_id));
+    let (written, id) = (request.query("dnsname"), request.query("hostedzoneid").map(ids::bare));
     if id.is_some() && written.is_none() {
         return Err(ApiError::invalid_input("HostedZoneId requires DNSName"));
     }
@@ -172,6 +177,25 @@ pub(super) async fn update_comment(context: &Context, request: &Request) -> Outc
     Ok(request.response(|xml| write(xml, &ZoneOutline::of(&zone))))
 }
 
+/// UpdateHostedZoneFeatures. Accelerated recovery is enabled and disabled at once and has no effect:
+/// this server is in no AWS Region.
+pub(super) async fn update_features(context: &Context, request: &Request) -> Outcome {
+    let members = Members::of(request.body()?, &["EnableAcceleratedRecovery"])?;
+    let Some(enable) = members.boolean("EnableAcceleratedRecovery")? else {
+        return Err(members.incomplete("EnableAcceleratedRecovery"));
+    };
+    let update = |mut zone: HostedZone| {
+        if zone.is_private() {
+            let message = "Accelerated recovery is only available for public hosted zones.";
+            return Err(ApiError::invalid_input(message));
+        }
+        Arc::make_mut(&mut zone.attachments).accelerated_recovery = Some(enable);
+        Ok(zone)
+    };
+    context.update_zone(request, request.id("Id"), update).await?;
+    Ok(request.response(|_| ()))
+}
+
 pub(super) async fn delete(context: &Context, request: &Request) -> Outcome {
     let id = request.id("Id");
     context.zone_summary(request, id)?;
@@ -184,16 +208,6 @@ pub(super) async fn delete(context: &Context, request: &Request) -> Outcome {
 pub(super) fn count(context: &Context, request: &Request) -> Outcome {
     let count = context.zones(request).len();
     Ok(request.response(|xml| xml.element("HostedZoneCount", count)))
-}
-
-/// Some clients send ids with their prefix.
-pub(super) fn bare_id(id: &str) -> &str {
-    id.rsplit('/').next().unwrap_or(id)
-}
-
-fn no_such_delegation_set(id: &str) -> ApiError {
-    let message = format!("There is no reusable delegation set with the id {}.", bare_id(id));
-    ApiError::new(Code::NoSuchDelegationSet, message)
 }
 
 /// A page of zones, and the first zone of the next one.
@@ -221,6 +235,7 @@ struct ZoneOutline<'z> {
     comment: Option<&'z str>,
     is_private: bool,
     record_sets: usize,
+    accelerated_recovery: Option<bool>,
 }
 
 impl ZoneOutline<'_> {
@@ -232,6 +247,7 @@ impl ZoneOutline<'_> {
             comment: zone.comment.as_deref(),
             is_private: zone.is_private(),
             record_sets: zone.record_sets.len(),
+            accelerated_recovery: zone.attachments.accelerated_recovery,
         }
     }
 }
@@ -245,6 +261,7 @@ impl<'z> From<&'z ZoneSummary> for ZoneOutline<'z> {
             comment: zone.comment.as_deref(),
             is_private: !zone.vpcs.is_empty(),
             record_sets: zone.record_sets,
+            accelerated_recovery: zone.attachments.accelerated_recovery,
         }
     }
 }
@@ -261,22 +278,18 @@ fn write(xml: &mut Writer, zone: &ZoneOutline<'_>) {
             xml.element("PrivateZone", zone.is_private);
         });
         xml.element("ResourceRecordSetCount", zone.record_sets);
+        if let Some(is_enabled) = zone.accelerated_recovery {
+            let status = if is_enabled { "ENABLED" } else { "DISABLED" };
+            xml.parent("Features", |xml| xml.element("AcceleratedRecoveryStatus", status));
+        }
     });
 }
 
-/// The element DelegationSet: the targets of the NS set of the zone itself, without the last dot.
-fn write_name_servers(xml: &mut Writer, zone: &HostedZone) {
-    let ns = zone.record_sets.iter().find(|set| set.record_type == RecordType::Ns && set.name == zone.name);
-    let values = match ns.map(|set| &set.content) {
-        Some(Content::Records { values, .. }) => values.as_slice(),
-        _ => &[],
-    };
-    xml.parent("DelegationSet", |xml| {
-        xml.parent("NameServers", |xml| {
-            for name in values.iter().filter_map(RecordData::target) {
-                let text = name.to_string();
-                xml.element("NameServer", text.strip_suffix('.').unwrap_or(&text));
-            }
-        });
-    });
+/// The element DelegationSet: a reusable set, or the targets of the NS set of the zone itself.
+fn write_delegation_set(xml: &mut Writer, context: &Context, zone: &HostedZone) {
+    let sets = context.objects.delegation_sets();
+    match sets.iter().find(|set| set.is_used_by(&zone.id, &zone.attachments)) {
+        Some(set) => delegation_sets::write_set(xml, set),
+        None => xml.parent("DelegationSet", |xml| delegation_sets::write_name_servers(xml, zone.name_servers())),
+    }
 }

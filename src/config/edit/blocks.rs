@@ -24,15 +24,16 @@ pub(super) fn of_list(root: &Entries<'_>, key: &str, text: &str) -> Option<Vec<B
     tables.iter().map(block).collect()
 }
 
-/// Where the first `[[table]]` of a plain file begins; `None` if it has none, or if the VPCs are
-/// such tables.
+/// Where the first `[[table]]` of a plain file begins; `None` if it has none, or if members of the
+/// zone are such tables.
 pub(super) fn start_of_tables(root: &Entries<'_>, text: &str) -> Option<usize> {
     let is_header = |at: &usize| text[*at..].starts_with("[[");
     let first = |key: &str| root.get(key)?.node.value.as_list()?.first().map(|table| table.span().start);
-    if first("vpcs").as_ref().is_some_and(is_header) {
+    let is_table = |key: &str| first(key).as_ref().is_some_and(is_header);
+    if ["vpcs", "authorized_vpcs", "protections"].into_iter().any(is_table) {
         return None;
     }
-    let lists = ["record", "record_group", "health_check", "cidr_collection"];
+    let lists = ["record", "record_group", "health_check", "cidr_collection", "reusable_delegation_set"];
     lists.into_iter().filter_map(first).filter(is_header).min()
 }
 

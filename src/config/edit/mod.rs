@@ -8,6 +8,7 @@
 
 mod blocks;
 mod collection;
+mod delegation_set;
 mod document;
 mod file_name;
 mod health_check;
@@ -33,12 +34,15 @@ use crate::model::{
 };
 use blocks::{Block, Edits};
 pub use collection::edit_cidr_collection;
+pub use delegation_set::edit_delegation_set;
 use document::{parse, push, remove_all, table_at};
 pub use file_name::zone_file_name;
 pub use health_check::edit_health_check;
 pub use indexed::{IndexedEdit, IndexedFile, RecordIndex, zone_with_index};
 pub use pin::pin_health_check;
-pub use toml_text::{cidr_collection_text, health_check_text, record_group_text, record_set_text, zone_members_text};
+pub use toml_text::{
+    cidr_collection_text, delegation_set_text, health_check_text, record_group_text, record_set_text, zone_members_text,
+};
 pub use without_zone::without_zone;
 pub use zone::{edit_zone_members, new_zone_text};
 

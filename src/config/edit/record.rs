@@ -130,7 +130,7 @@ fn alias(target: &AliasTarget, zone: &Name) -> InlineTable {
 }
 
 /// A name as zone files have it: relative to the zone, `@` for the zone itself, a wildcard as `*`.
-fn relative(name: &Name, zone: &Name) -> String {
+pub(super) fn relative(name: &Name, zone: &Name) -> String {
     let Some(labels) = name.relative_to(zone) else { return name.to_string() };
     if labels.is_empty() {
         return "@".to_owned();

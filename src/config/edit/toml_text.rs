@@ -1,9 +1,9 @@
 //! Objects as text, as a new file has them: for the history, from which a user can paste them back.
 
 use super::members::lines;
-use super::{References, collection, health_check, record, zone};
+use super::{References, collection, delegation_set, health_check, record, zone};
 use crate::config::secrecy::Covered;
-use crate::model::{CidrCollection, HealthCheck, HostedZone, Name, RecordGroup, ResourceRecordSet};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, HostedZone, Name, RecordGroup, ResourceRecordSet};
 
 /// The `[[record]]` of a record set.
 pub fn record_set_text(set: &ResourceRecordSet, zone: &Name, references: &References<'_>) -> String {
@@ -29,4 +29,9 @@ pub fn health_check_text(check: &HealthCheck, references: &References<'_>) -> St
 /// The `[[cidr_collection]]` of a collection.
 pub fn cidr_collection_text(collection: &CidrCollection) -> String {
     format!("[[cidr_collection]]\n{}", lines(&collection::new_members(collection)))
+}
+
+/// The `[[reusable_delegation_set]]` of a set.
+pub fn delegation_set_text(set: &DelegationSet) -> String {
+    format!("[[reusable_delegation_set]]\n{}", lines(&delegation_set::members(set)))
 }

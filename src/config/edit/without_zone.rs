@@ -7,7 +7,21 @@ use super::EditError;
 use super::document::parse;
 
 /// The keys that define a zone and its record sets.
-const ZONE_KEYS: [&str; 8] = ["name", "id", "comment", "vpcs", "caller_reference", "tags", "record", "record_group"];
+const ZONE_KEYS: [&str; 13] = [
+    "name",
+    "id",
+    "comment",
+    "vpcs",
+    "caller_reference",
+    "tags",
+    "authorized_vpcs",
+    "delegation_set",
+    "query_logging",
+    "accelerated_recovery",
+    "protections",
+    "record",
+    "record_group",
+];
 
 /// The text without its zone: the health checks and CIDR collections of the file. `None` if it has
 /// none, so that the file can be removed.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use toml_edit::{Array, InlineTable, Item, TableLike, Value};
 
-use super::members::{self, Member, Members, string};
+use super::members::{self, Member, Members, list, string};
 use super::{EditError, References, blocks, document, record};
 use crate::config::zones::{default_record_sets, written_keys};
 use crate::config::{DnsSettings, SourceFile, id, tree};
-use crate::model::{HostedZone, Region, ResourceRecordSet, VpcId};
+use crate::model::{HostedZone, Name, RecordSetProtection, Region, ResourceRecordSet, VpcId, ZoneAttachments};
 
 /// The text of `file`, which defines `before`, changed so that its zone has the id, comment, VPCs,
-/// caller reference and tags of `after`. The record sets stay.
+/// caller reference, tags and attachments of `after`. The record sets stay.
 ///
 /// An id that is derived from the VPCs is written before they change, so that it stays the same.
 pub fn edit_zone_members(file: &SourceFile, before: &HostedZone, after: &HostedZone) -> Result<String, EditError> {
@@ -75,6 +75,34 @@ fn members(zone: &HostedZone) -> Members {
         ("caller_reference", Member::optional(zone.caller_reference.as_deref().map(string))),
         ("tags", Member::tags(&zone.tags)),
     ]
+    .into_iter()
+    .chain(attachments(zone))
+    .collect()
+}
+
+fn attachments(zone: &HostedZone) -> Members {
+    let ZoneAttachments { authorized_vpcs, delegation_set, query_logging, accelerated_recovery, protections } =
+        &*zone.attachments;
+    let authorized: Array = list(authorized_vpcs.iter().map(|(vpc, region)| element(&vpc.0, *region)));
+    let query_logging = query_logging.as_ref().map(|config| {
+        let members = [("id", string(&config.id)), ("log_group", string(&config.log_group))];
+        members.into_iter().collect::<InlineTable>()
+    });
+    let protected = list(protections.iter().map(|protection| self::protection(protection, &zone.name).into()));
+    vec![
+        ("authorized_vpcs", Member::optional((!authorized_vpcs.is_empty()).then_some(authorized))),
+        ("delegation_set", Member::optional(delegation_set.as_ref().map(|id| string(&id.0)))),
+        ("query_logging", Member::optional(query_logging)),
+        ("accelerated_recovery", Member::optional(*accelerated_recovery)),
+        ("protections", Member::optional((!protections.is_empty()).then_some(protected))),
+    ]
+}
+
+fn protection(protection: &RecordSetProtection, zone: &Name) -> InlineTable {
+    let RecordSetProtection { name, record_type, comment } = protection;
+    let mut members = vec![("name", string(&record::relative(name, zone))), ("type", record_type.as_str().into())];
+    members.extend(comment.as_ref().map(|comment| ("comment", string(comment))));
+    members.into_iter().collect()
 }
 
 /// Changes the list of VPCs. Those that stay are written as before, by name or id.
@@ -149,7 +177,8 @@ mod tests {
     use super::*;
     use crate::config::{Settings, read_zones};
     use crate::model::{
-        Content, HostedZoneId, Name, RecordData, RecordGroup, RecordType, RoutingPolicy, Tags, WhenAllUnhealthy,
+        Content, DelegationSetId, HostedZoneId, QueryLoggingConfig, RecordData, RecordGroup, RecordType, RoutingPolicy,
+        Tags, WhenAllUnhealthy,
     };
 
     const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:5300']\n[[vpc]]\nname = 'lab'\nid = 'vpc-lab1'\nregion = \
@@ -250,6 +279,24 @@ mod tests {
     }
 
     #[test]
+    fn what_programs_attach_is_written_in_the_head_of_the_file() {
+        let attach = |zone: &mut HostedZone| {
+            let attachments = Arc::make_mut(&mut zone.attachments);
+            attachments.accelerated_recovery = Some(false);
+            let name = Name::parse("www.lab.test").unwrap();
+            let comment = Some("the shop".to_owned());
+            attachments.protections.push(RecordSetProtection { name, record_type: RecordType::A, comment });
+        };
+        let changed = edited(ZONE, attach);
+        let added = "# kept\naccelerated_recovery = false\nprotections = [{ name = \"www\", type = \"A\", comment = \
+                     \"the shop\" }]\n";
+        assert_eq!(changed, ZONE.replace("# kept\n", added));
+        assert_eq!(edited(&changed, |zone| zone.attachments = Arc::default()), ZONE);
+        let tables = format!("{ZONE}[[protections]]\nname = '@'\ntype = 'MX'\n");
+        assert!(edited(&tables, attach).contains("{ name = \"@\", type = \"MX\" }"));
+    }
+
+    #[test]
     fn a_file_of_another_zone_is_refused() {
         let before = read(ZONE);
         for other in ["name = 'other.test'\n", "[[health_check]]\nname = 'a'\ntype = 'manual'\nstatus = 'healthy'\n"] {
@@ -314,7 +361,7 @@ mod tests {
             .prop_map(|(chosen, regions)| chosen.into_iter().map(|number| (number, regions[number])).collect())
     }
 
-    type AnyMembers = (Option<String>, Option<String>, Tags, Vec<(usize, bool)>, Option<bool>);
+    type AnyMembers = (Option<String>, Option<String>, Tags, Vec<(usize, bool)>, Option<bool>, ZoneAttachments);
 
     fn any_members() -> impl Strategy<Value = AnyMembers> {
         (
@@ -323,7 +370,36 @@ mod tests {
             any_tags(),
             any_vpcs(),
             any::<Option<bool>>(),
+            any_attachments(),
         )
+    }
+
+    fn any_attachments() -> impl Strategy<Value = ZoneAttachments> {
+        let config = |log_group: String| QueryLoggingConfig { id: id::collection_id("x").0, log_group };
+        let protection = |(at, comment): (usize, Option<String>)| RecordSetProtection {
+            name: Name::parse(["lab.test", "www.lab.test", "*.lab.test"][at]).unwrap(),
+            record_type: RecordType::A,
+            comment,
+        };
+        let protections = (prop::sample::subsequence(vec![0, 1, 2], 0..=3), prop::option::of("\\PC{0,5}|[\"'\n]{1,5}"))
+            .prop_map(move |(list, comment)| list.into_iter().map(|at| protection((at, comment.clone()))).collect());
+        (
+            any_vpcs(),
+            any::<Option<bool>>(),
+            prop::option::of("[a-z:]{1,90}").prop_map(move |log_group| log_group.map(config)),
+            any::<Option<bool>>(),
+            protections,
+        )
+            .prop_map(|(vpcs, has_set, query_logging, accelerated_recovery, protections)| ZoneAttachments {
+                authorized_vpcs: vpcs
+                    .iter()
+                    .map(|(number, is_stated)| (vpc(*number), is_stated.then(ireland)))
+                    .collect(),
+                delegation_set: has_set.map(|one| DelegationSetId(if one { "N1" } else { "N2" }.to_owned())),
+                query_logging,
+                accelerated_recovery,
+                protections,
+            })
     }
 
     proptest! {
@@ -344,9 +420,10 @@ mod tests {
             if windows {
                 text = text.replace('\n', "\r\n");
             }
-            for (comment, reference, tags, vpcs, id) in changes {
+            for (comment, reference, tags, vpcs, id, attachments) in changes {
                 let before = read(&text);
                 let mut after = HostedZone { comment, caller_reference: reference, tags, ..before.clone() };
+                after.attachments = Arc::new(attachments);
                 after.vpcs = vpcs.iter().map(|(number, _)| vpc(*number)).collect();
                 let stated = vpcs.iter().filter(|(_, is_stated)| *is_stated);
                 after.vpc_regions = stated.map(|(number, _)| (vpc(*number), ireland())).collect();

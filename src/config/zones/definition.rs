@@ -6,6 +6,11 @@ use super::super::id;
 use super::super::table::{At, Table};
 use crate::model::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character};
 
+/// The longest comment of a zone or in it (API ResourceDescription).
+pub(super) const MAX_COMMENT_CHARACTERS: usize = 256;
+/// API Nonce.
+pub(super) const MAX_CALLER_REFERENCE_CHARACTERS: usize = 128;
+
 /// A definition that records refer to by name or id.
 pub(super) struct Defined<T> {
     pub(super) name: At<String>,

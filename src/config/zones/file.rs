@@ -2,22 +2,33 @@
 
 use super::super::document::Diagnostics;
 use super::super::keys;
-use super::super::table::{At, StringOrTable, Table};
-use super::super::value;
-use super::definition::{Defined, read_caller_reference, read_tags};
+use super::super::table::{At, Table};
+use super::definition::{
+    Defined, MAX_CALLER_REFERENCE_CHARACTERS, MAX_COMMENT_CHARACTERS, read_caller_reference, read_tags,
+};
 use super::group::GroupDraft;
-use super::{ReferenceKind, collection, group, health_check, name, record};
+use super::vpc::{WrittenVpc, read_vpc};
+use super::{ReferenceKind, attachments, collection, group, health_check, name, record};
 use crate::background;
-use crate::model::{CidrCollection, Name, Region, Tags};
+use crate::model::{CidrCollection, DelegationSet, Name, Tags, ZoneAttachments};
 
 use super::super::id;
 use super::super::tree::Entries;
 
-/// The longest comment (API ResourceDescription).
-const MAX_COMMENT_CHARACTERS: usize = 256;
-
-/// API Nonce.
-const MAX_CALLER_REFERENCE_CHARACTERS: usize = 128;
+/// What only a file with a zone can have, besides records.
+const NEEDS_ZONE: [&str; 11] = [
+    "id",
+    "comment",
+    "vpcs",
+    "caller_reference",
+    "tags",
+    "record_group",
+    "authorized_vpcs",
+    "delegation_set",
+    "query_logging",
+    "accelerated_recovery",
+    "protections",
+];
 
 /// A placeholder for a missing zone name (RFC 6761 section 6.4). It is never shown.
 const NAMELESS: &str = "zone-without-a-name.invalid.";
@@ -31,6 +42,7 @@ pub(super) struct Draft {
     /// The references of records and checks that cannot be read.
     pub(super) unread_references: Vec<(ReferenceKind, At<String>)>,
     pub(super) collections: Vec<Defined<CidrCollection>>,
+    pub(super) delegation_sets: Vec<Defined<DelegationSet>>,
 }
 
 /// A hosted zone with unresolved references.
@@ -42,18 +54,11 @@ pub(super) struct ZoneDraft {
     pub(super) vpcs: Option<Vec<WrittenVpc>>,
     pub(super) caller_reference: Option<String>,
     pub(super) tags: Tags,
+    pub(super) attachments: ZoneAttachments,
     pub(super) records: Vec<record::RecordDraft>,
     pub(super) record_groups: Vec<GroupDraft>,
     /// True when some records could not be read and are missing here.
     pub(super) is_incomplete: bool,
-}
-
-/// A VPC of a zone.
-pub(super) struct WrittenVpc {
-    /// Its name or id.
-    pub(super) name: At<String>,
-    /// Its region, if the zone states it.
-    pub(super) region: Option<At<Region>>,
 }
 
 /// Reads a file's tables.
@@ -73,8 +78,11 @@ pub(super) fn read(root: &Entries<'_>, diagnostics: &mut Diagnostics<'_>) -> Dra
     }
     let collections = root.tables("cidr_collection", diagnostics);
     let collections = collections.iter().filter_map(|table| collection::read(table, diagnostics)).collect();
+    let sets = root.tables("reusable_delegation_set", diagnostics);
+    let delegation_sets =
+        sets.iter().filter_map(|table| attachments::read_delegation_set(table, diagnostics)).collect();
     let zone = read_zone(&root, &mut unread_references, diagnostics);
-    Draft { zone, health_checks, child_health_checks, unread_references, collections }
+    Draft { zone, health_checks, child_health_checks, unread_references, collections, delegation_sets }
 }
 
 /// Reads only the records of a zone with this name; `None` if one of them is unreadable.
@@ -119,6 +127,7 @@ fn read_zone(
         vpcs: read_vpcs(root, diagnostics),
         caller_reference: caller_reference.map(|reference| reference.value),
         tags: read_tags(root, diagnostics),
+        attachments: attachments::read(root, &origin, diagnostics),
         records: drafts,
         record_groups,
         is_incomplete,
@@ -133,9 +142,7 @@ fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], diagnostics
     if let Some(record) = records.first() {
         diagnostics.error(record.span.clone(), "records need a zone").label("the file has no `name`").hint(hint);
     }
-    for key in
-        ["id", "comment", "vpcs", "caller_reference", "tags", "record_group"].into_iter().filter(|key| root.has(key))
-    {
+    for key in NEEDS_ZONE.into_iter().filter(|key| root.has(key)) {
         diagnostics
             .error(root.key_span(key), format!("`{key}` needs a zone"))
             .label("the file has no `name`")
@@ -170,19 +177,4 @@ fn read_vpcs(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<
         diagnostic.label("an empty list").hint("leave out `vpcs` to make the zone public");
     }
     Some(written.into_iter().filter_map(|vpc| read_vpc(vpc, diagnostics)).collect())
-}
-
-fn read_vpc(written: StringOrTable<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<WrittenVpc> {
-    let table = match written {
-        StringOrTable::String(name) => return Some(WrittenVpc { name: name.map(str::to_owned), region: None }),
-        StringOrTable::Table(table) => table,
-    };
-    table.require("id", "such as id = \"vpc-0123abcd\"", diagnostics);
-    table.require("region", "such as region = \"eu-west-1\"; without it write the id alone", diagnostics);
-    let region = table.string("region", diagnostics).and_then(|written| {
-        let region = value::region(&written, diagnostics)?;
-        Some(At::new(region, written.span))
-    });
-    let name = table.string("id", diagnostics)?.map(str::to_owned);
-    Some(WrittenVpc { name, region })
 }

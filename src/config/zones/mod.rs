@@ -4,6 +4,7 @@
 //! references. [`resolve_references`] takes all drafts together, resolves the references and checks
 //! every zone by the rules of Route 53.
 
+mod attachments;
 mod collection;
 mod default_records;
 mod definition;
@@ -19,21 +20,22 @@ mod registries;
 mod resolve_references;
 #[cfg(test)]
 mod tests;
+mod vpc;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::diagnostic::Diagnostic;
 use super::{Settings, SourceFile, document};
-use crate::model::{CidrCollection, HealthCheck, HostedZone};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, HostedZone};
 
 pub use default_records::{
     default_addresses, default_record_sets, loopback_name_server, warn_of_loopback_name_servers,
 };
 pub(super) use resolve_references::{Definitions, WrittenKeys, definitions, written_keys};
 pub use resolve_references::{
-    SharedDefinitions, ZoneReading, defines_cidr_collection, defines_health_check, may_define_for_others, record_names,
-    zone_identity,
+    SharedDefinitions, ZoneReading, defines_cidr_collection, defines_delegation_set, defines_health_check,
+    may_define_for_others, record_names, zone_identity,
 };
 
 /// Everything that zone files define.
@@ -45,6 +47,8 @@ pub struct Configuration {
     pub health_checks: Vec<HealthCheck>,
     /// The CIDR collections of all files.
     pub cidr_collections: Vec<CidrCollection>,
+    /// The reusable delegation sets of all files.
+    pub delegation_sets: Vec<DelegationSet>,
 }
 
 /// A hosted zone and its file.

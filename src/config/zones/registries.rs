@@ -12,13 +12,14 @@ use super::ReferenceKind;
 use super::definition::Defined;
 use super::file::Draft;
 use super::health_check::Draft as CheckDraft;
-use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HealthCheckKind};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HealthCheckKind};
 
 /// The definitions that records can refer to.
 #[derive(Debug, Default)]
 pub(super) struct Registries {
     pub(super) checks: Registry,
     pub(super) collections: Registry,
+    delegation_sets: Registry,
 }
 
 /// The definitions by their names and ids.
@@ -75,6 +76,17 @@ impl Registries {
     ) -> Vec<CidrCollection> {
         let what = "CIDR collection";
         let registry = &mut self.collections;
+        drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, diagnostics)).collect()
+    }
+
+    pub(super) fn register_delegation_sets(
+        &mut self,
+        at: usize,
+        drafts: Vec<Defined<DelegationSet>>,
+        diagnostics: &mut [Diagnostics<'_>],
+    ) -> Vec<DelegationSet> {
+        let what = "reusable delegation set";
+        let registry = &mut self.delegation_sets;
         drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, diagnostics)).collect()
     }
 

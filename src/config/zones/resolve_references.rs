@@ -16,16 +16,18 @@ use super::super::table::At;
 use super::super::tree::Entries;
 use super::super::vpcs::vpc;
 use super::super::{Settings, SourceFile, id, words};
-use super::file::{Draft, WrittenVpc, ZoneDraft};
+use super::file::{Draft, ZoneDraft};
 use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
 use super::registries::{Registries, SpanInFile, refuse_second};
+use super::vpc::WrittenVpc;
 use super::{Configuration, Reading, ReferenceKind, SourceOrigin, ZoneSource, default_records, file, group};
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
-    RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
+    CidrCollection, CidrCollectionId, Content, DelegationSet, DelegationSetId, HealthCheck, HealthCheckId, HostedZone,
+    HostedZoneId, Name, RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims,
+    ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -69,6 +71,11 @@ pub fn defines_cidr_collection(source: &SourceFile, id: &CidrCollectionId) -> bo
     definitions(source).defines.contains(&Reference::Collection(id.0.clone()))
 }
 
+/// Whether a file defines the reusable delegation set with this id.
+pub fn defines_delegation_set(source: &SourceFile, id: &DelegationSetId) -> bool {
+    written_keys(source).delegation_sets.contains(&id.0)
+}
+
 /// What identifies the contents of a file, each list in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct WrittenKeys {
@@ -79,6 +86,7 @@ pub(in super::super) struct WrittenKeys {
     /// The ids of the checks and collections.
     pub(in super::super) health_checks: Vec<String>,
     pub(in super::super) collections: Vec<String>,
+    pub(in super::super) delegation_sets: Vec<String>,
 }
 
 /// Reads only the keys of a file that has no errors.
@@ -88,6 +96,7 @@ pub(in super::super) fn written_keys(source: &SourceFile) -> WrittenKeys {
     let mut keys = WrittenKeys {
         health_checks: draft.health_checks.into_iter().map(|check| check.id.value).collect(),
         collections: draft.collections.into_iter().map(|collection| collection.id.value).collect(),
+        delegation_sets: draft.delegation_sets.into_iter().map(|set| set.id.value).collect(),
         ..WrittenKeys::default()
     };
     if let Some(zone) = draft.zone {
@@ -113,6 +122,8 @@ pub struct SharedDefinitions {
     pub health_checks: Vec<HealthCheck>,
     /// The CIDR collections of all files.
     pub cidr_collections: Vec<CidrCollection>,
+    /// The reusable delegation sets of all files.
+    pub delegation_sets: Vec<DelegationSet>,
 }
 
 /// A file's zone, read alone.
@@ -196,7 +207,8 @@ impl SharedDefinitions {
 pub fn may_define_for_others(file: &SourceFile) -> bool {
     let text = file.text.as_bytes();
     let holds = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
-    memchr::memchr(b'\\', text).is_some() || ["health_check", "cidr_collection"].into_iter().any(holds)
+    memchr::memchr(b'\\', text).is_some()
+        || ["health_check", "cidr_collection", "reusable_delegation_set"].into_iter().any(holds)
 }
 
 /// The zone of a file, as far as a text with errors shows it. Also `None` when its VPCs are
@@ -223,6 +235,8 @@ fn take_definitions(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -
         checks.extend(shared.known.register_checks(at, defined, diagnostics).into_iter().map(|check| (at, check)));
         let collections = std::mem::take(&mut draft.collections);
         shared.cidr_collections.extend(shared.known.register_collections(at, collections, diagnostics));
+        let sets = std::mem::take(&mut draft.delegation_sets);
+        shared.delegation_sets.extend(shared.known.register_delegation_sets(at, sets, diagnostics));
     }
     shared.health_checks = shared.known.resolve_children(checks, diagnostics);
     shared
@@ -236,10 +250,12 @@ pub(super) fn link(
     origins: &[SourceOrigin],
     settings: &Settings,
 ) -> Reading {
-    let SharedDefinitions { known, health_checks, cidr_collections } = take_definitions(&mut drafts, &mut diagnostics);
+    let shared = take_definitions(&mut drafts, &mut diagnostics);
+    let SharedDefinitions { known, health_checks, cidr_collections, delegation_sets } = shared;
     known.report_unread(&drafts, &mut diagnostics);
     let mut link = Link { diagnostics, settings, known: &known };
-    let mut configuration = Configuration { zones: Vec::new(), health_checks, cidr_collections };
+    let zones = Vec::new();
+    let mut configuration = Configuration { zones, health_checks, cidr_collections, delegation_sets };
     let mut claims = ZoneClaims::default();
     for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
         let Some(zone) = draft.zone else { continue };
@@ -300,6 +316,7 @@ impl Link<'_, '_> {
             record_sets,
             record_groups,
             default_addresses: Vec::new(),
+            attachments: Arc::new(draft.attachments),
         };
         let diagnostics = &mut self.diagnostics[at];
         match default_records::missing_sets(&zone, &self.settings.dns) {

@@ -83,8 +83,13 @@ fn members_that_only_the_api_shows() {
         caller_reference = "two"
         version = 4
         locations = { berlin = ["10.53.1.0/24"] }
+        [[reusable_delegation_set]]
+        id = "N1"
+        caller_reference = "three"
+        name_servers = ["ns1.lab.test"]
     "#;
-    let Configuration { zones, health_checks, cidr_collections } = read_with(settings, text);
+    let Configuration { zones, health_checks, cidr_collections, delegation_sets } = read_with(settings, text);
+    assert_eq!((&*delegation_sets[0].id.0, delegation_sets[0].name_servers.len()), ("N1", 1));
     let zone = &zones[0].zone;
     let tags: Vec<_> = zone.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(

@@ -86,6 +86,7 @@ mod tests {
             tags: Default::default(),
             record_groups: Vec::new(),
             default_addresses: Vec::new(),
+            attachments: Default::default(),
         }
     }
 

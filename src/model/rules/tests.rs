@@ -60,6 +60,7 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         record_sets: [&defaults, sets].concat().into_iter().map(Arc::new).collect(),
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
+        attachments: Default::default(),
     }
 }
 

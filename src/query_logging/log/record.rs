@@ -172,6 +172,7 @@ pub(super) mod tests {
     fn of_a_question_the_name_is_kept() {
         let question = [NAME, &[0, 1, 0, 1]].concat();
         let event = QueryEvent {
+            has_logging_config: false,
             question: &question,
             zone_id: Some("Z123412341234"),
             zone_name: b"\x03lab\x04test\0",
