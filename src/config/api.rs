@@ -36,6 +36,19 @@ pub struct ApiSettings {
     pub insync_delay: Duration,
     /// The directory for files of new zones; `None` for that of the other zone files.
     pub zones_directory: Option<PathBuf>,
+    /// The cache of record sets.
+    pub cache: CacheSize,
+}
+
+/// The most memory for the record sets of zones that are read or changed, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSize(pub u64);
+
+impl Default for CacheSize {
+    /// Enough for about 150 000 plain record sets.
+    fn default() -> CacheSize {
+        CacheSize(64 << 20)
+    }
 }
 
 /// A certificate chain and its key.
@@ -58,6 +71,7 @@ impl ApiSettings {
 pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> ApiSettings {
     let trust = read_list(table, "trust", diagnostics, value::network);
     let insync_delay = table.duration("insync_delay", diagnostics).map(|delay| delay.value);
+    let cache = table.size("cache", diagnostics).map(|size| CacheSize(size.value));
     ApiSettings {
         listen: Vec::new(),
         listen_with_keys: Vec::new(),
@@ -67,6 +81,7 @@ pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Di
         allowed_hosts: read_allowed_hosts(table, diagnostics),
         insync_delay: insync_delay.unwrap_or_default(),
         zones_directory: path(table, "zones_directory", directory, diagnostics),
+        cache: cache.unwrap_or_default(),
     }
 }
 

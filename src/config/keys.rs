@@ -56,6 +56,10 @@ pub(super) enum Shape {
     AnyNumber,
     Boolean,
     Duration(Bounds),
+    /// A number of bytes with a unit, up to this many.
+    Size {
+        most: u64,
+    },
     Table(&'static Keys),
     Tables(&'static Keys),
     /// A list of HTTP statuses and ranges of them.
@@ -180,6 +184,7 @@ impl Shape {
             Shape::AnyNumber => "a finite number".to_owned(),
             Shape::Boolean => "`true` or `false`".to_owned(),
             Shape::Duration(bounds) => format!("a duration: {}", bounds.describe()),
+            Shape::Size { most } => format!("a size of at most {}GiB, such as \"64MiB\"", most >> 30),
             Shape::Table(_) => "a table".to_owned(),
             Shape::Tables(_) => "a list of tables".to_owned(),
             Shape::Statuses => "a list of statuses and ranges, such as [\"200-299\", 404]".to_owned(),
@@ -658,6 +663,11 @@ pub(super) const API: Keys = Keys {
             "zones_directory",
             Shape::String,
             "Where the files of new zones, checks and collections are written. Relative to this file. Default: `[zones] directory`.",
+        ),
+        optional(
+            "cache",
+            Shape::Size { most: 64 << 30 },
+            "How much memory the record sets of zones that are read or changed may take, such as \"512KiB\" or \"1GiB\". Default: \"64MiB\".",
         ),
     ],
 };

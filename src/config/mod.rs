@@ -43,7 +43,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use admin::PublicUrl;
-pub use api::{ApiSettings, TlsFiles};
+pub use api::{ApiSettings, CacheSize, TlsFiles};
 pub use cluster::{CLUSTER, ClusterSettings};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, RelatedSpan, Severity};

@@ -1,4 +1,4 @@
-//! Reads scalar values: integers, numbers and durations.
+//! Reads scalar values: integers, numbers, durations and sizes.
 
 use std::time::Duration;
 
@@ -87,6 +87,20 @@ fn duration_from_text(text: &str) -> Option<Duration> {
     count.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
+/// The bytes of a size such as `512KiB`, `64MiB`, `1GiB`.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let count: u64 = count.parse().ok()?;
+    let bytes = match unit {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    count.checked_mul(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +119,16 @@ mod tests {
         }
         for text in ["", "w", "1", "1W", "1y", "-1w", "1.5w", "1w ", "99999999999999999w"] {
             assert_eq!(duration_from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        for (text, bytes) in [("0KiB", 0), ("512KiB", 524_288), ("64MiB", 67_108_864), ("2GiB", 2_147_483_648)] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "64", "64MB", "64M", "64mib", "64 MiB", "-1MiB", "1.5GiB", "99999999999999999GiB"] {
+            assert_eq!(size(text), None, "{text}");
         }
     }
 }

@@ -59,6 +59,8 @@ fn shape(shape: Shape) -> Value {
         Shape::AnyNumber => json!({ "type": "number" }),
         Shape::Boolean => json!({ "type": "boolean" }),
         Shape::Duration(bounds) => duration(bounds),
+        // The reader checks the bounds.
+        Shape::Size { .. } => json!({ "type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB)$" }),
         Shape::Table(keys) => table(keys),
         Shape::Tables(keys) => json!({ "type": "array", "items": table(keys) }),
         Shape::Statuses => json!({

@@ -186,6 +186,30 @@ impl<'d> Table<'d> {
         read_duration(key, value, span, diagnostics)
     }
 
+    /// The bytes of a size within the bounds of the key.
+    pub(super) fn size(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<u64>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
+        let Shape::Size { most } = key.shape else { unreachable!("`{}` is read as a size", key.name) };
+        let Value::String(text) = value else {
+            wrong_shape(key, value, span, diagnostics);
+            return None;
+        };
+        let size = scalar::size(text);
+        if let Some(bytes) = size.filter(|bytes| *bytes <= most) {
+            return Some(At::new(bytes, span));
+        }
+        let message = match size {
+            Some(_) => format!("`{}` must be {}", key.name, key.shape.describe()),
+            None => format!("`{}` is not a valid size", key.name),
+        };
+        let label = if size.is_some() { "out of range" } else { "expected a number and its unit" };
+        diagnostics
+            .error(span, message)
+            .label(label)
+            .hint("the units are KiB, MiB and GiB; write, for example, \"64MiB\"");
+        None
+    }
+
     /// The strings of a list.
     pub(super) fn strings(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<&'d str>>> {
         let (key, value, span) = self.value(key, diagnostics)?;

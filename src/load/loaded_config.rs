@@ -114,7 +114,7 @@ impl LoadedConfig {
     fn with_cache(settings: Settings, source_cache: SourceCache) -> LoadedConfig {
         LoadedConfig {
             source_cache: Arc::new(source_cache),
-            models: Arc::default(),
+            models: Arc::new(Models::of(settings.api.as_ref().map(|api| api.cache).unwrap_or_default())),
             history: History::default(),
             settings: Arc::new(settings),
             geo_lookup: Arc::default(),
@@ -163,7 +163,7 @@ impl LoadedConfig {
     /// The model of a file that is in memory. One that was read with other settings or definitions
     /// may mean something else.
     pub(super) fn known_model(&self, file: &LoadedFile) -> Option<Model> {
-        let model = self.models.of(file.source_hash)?;
+        let model = self.models.get(file.id()?, file.source_hash)?;
         let has_same_definitions =
             !file.depends_on_other_files() || Weak::ptr_eq(&model.common, &Arc::downgrade(&self.common));
         (has_same_definitions && Arc::ptr_eq(&model.settings, &self.settings)).then_some(model)

@@ -288,7 +288,7 @@ impl Server {
     /// Whether the edit of the last change leaves the places of the record sets known.
     fn has_index(&self) -> bool {
         let file = self.base.file(Path::new("zones/one.toml")).unwrap();
-        self.base.models.of(file.source_hash).is_some_and(|model| model.index.is_some())
+        self.base.models.get(file.id().unwrap(), file.source_hash).is_some_and(|model| model.index.is_some())
     }
 }
 
