@@ -13,6 +13,7 @@ mod last_good;
 mod lines;
 mod made_token;
 mod memory_room;
+mod pause;
 mod private;
 mod read;
 mod replace;

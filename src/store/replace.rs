@@ -13,6 +13,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::hidden_names::{HiddenNames, is_unsupported, name_without_replacing};
+use super::pause::{self, Place};
 use super::replaced_files::ReplacedFiles;
 use super::source_cache::SourceHash;
 
@@ -147,6 +148,7 @@ fn replace_on(
     if let (Ok(()), Some(replaced)) = (&outcome, replaced) {
         replaced.keep(&names, path, &beside.0, SourceHash::of(read));
     }
+    pause::at(Place::Replaced);
     if matches!(outcome, Err(ReplaceError::NotRestored(_))) {
         // The hidden file may have what somebody else saved.
         std::mem::forget(beside);
@@ -178,16 +180,24 @@ struct Replacement<'r> {
 impl Replacement<'_> {
     fn run(&self) -> Result<(), ReplaceError> {
         self.write(self.text).map_err(ReplaceError::NotWritten)?;
+        pause::at(Place::Complete);
         self.check_before()?;
+        pause::at(Place::Checked);
         match self.disk.exchange(self.beside, self.path) {
-            Ok(()) => self.check_old_file()?,
+            Ok(()) => {
+                pause::at(Place::Exchanged);
+                self.check_old_file()?;
+            }
             // What is saved after the check and before this is lost.
             Err(error) if is_unsupported(&error) => {
                 fs::rename(self.beside, self.path).map_err(ReplaceError::NotWritten)?;
             }
             Err(error) => return Err(ReplaceError::NotWritten(error)),
         }
-        self.disk.sync_directory(directory_of(self.path)).map_err(|error| self.restore(error))
+        pause::at(Place::Compared);
+        self.disk.sync_directory(directory_of(self.path)).map_err(|error| self.restore(error))?;
+        pause::at(Place::Durable);
+        Ok(())
     }
 
     /// Exchanges the names back if the old file does not have the text that was read. Others may
@@ -201,6 +211,7 @@ impl Replacement<'_> {
         let mut put = self.text.as_bytes().to_vec();
         for _ in 0..EXCHANGES {
             self.disk.exchange(self.beside, self.path).map_err(ReplaceError::NotRestored)?;
+            pause::at(Place::PutBack);
             let out = old_file()?;
             if out == put {
                 return Err(ReplaceError::Changed);
@@ -252,8 +263,10 @@ fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()
     let metadata = fs::metadata(like)?;
     chown_as(path, &metadata);
     fs::set_permissions(path, metadata.permissions())?;
+    pause::at(Place::Created);
     // Only now, so that nobody reads it who may not read the file.
     disk.write(&mut file, text)?;
+    pause::at(Place::Written);
     disk.sync_file(&file)
 }
 
