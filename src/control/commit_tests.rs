@@ -269,3 +269,21 @@ async fn watchers_see_commits_as_data_and_what_edits_replaced_and_removed() {
     let removed = [next(&mut *watcher).await, next(&mut *watcher).await];
     assert_eq!(removed, [ObjectId::HostedZone(lab), check].map(|id| (id, ObjectEventKind::Removed)));
 }
+
+#[tokio::test]
+async fn an_emptied_file_keeps_its_zone_and_one_without_a_zone_removes_it() {
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    let zone = ObjectId::HostedZone(control.zone_id("other.test."));
+    let mut watcher = control.control.outputs.object_events.watch(None);
+    // Many editors begin a save by truncating the file: an empty one says nothing about its zone.
+    control.write("other.test.toml", "\n");
+    control.reload();
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
+    control.reload();
+    assert_eq!(next(&mut *watcher).await, (zone.clone(), ObjectEventKind::Replaced), "the first event");
+    control.write("other.test.toml", "# The zone has moved.\n");
+    control.reload();
+    assert_eq!(next(&mut *watcher).await, (zone, ObjectEventKind::Removed));
+    assert_eq!(control.ask("www.other.test"), [""; 0]);
+}
