@@ -47,7 +47,6 @@ pub(super) struct IntentLine {
     pub(super) number: u64,
     pub(super) file: PathBuf,
     /// The hash of the text of the file after the change; `None` if there is no such file then.
-    #[serde(alias = "print")]
     pub(super) hash: Option<String>,
 }
 
