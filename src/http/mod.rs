@@ -137,6 +137,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front) {
         while connections.try_join_next().is_some() {}
         // Without this limit, an unread connection can fill megabytes of kernel memory.
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
+        // The end of a response that needs several segments must not wait for an acknowledgement.
+        let _ = socket.set_nodelay(true);
         let service = Service::new(router.clone(), Arc::clone(&front), Peer(peer.ip()), entry);
         match &front.tls {
             None => connections.spawn(connection::serve(socket, service)),
