@@ -191,6 +191,14 @@ pub(crate) fn without_etcd_answers_go_on_and_changes_are_refused() {
     let refused = run(&one, &first, &["record", "set", "www.lab.test", "A", "192.0.2.9"]).unwrap_err();
     assert!(refused.contains("etcd"), "{refused}");
     assert_eq!(addresses(&first, "www.lab.test."), ["192.0.2.1"]);
+    // The API refuses with an error after which clients try again; reads go on.
+    let api = Client::of(&first, "test", "test");
+    let zone = "<CreateHostedZoneRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Name>new.test</Name>\
+                <CallerReference>1</CallerReference></CreateHostedZoneRequest>";
+    let refused = api.post("/hostedzone", zone);
+    assert_eq!((refused.status, refused.code()), (503, "ServiceUnavailable"), "{refused:?}");
+    assert!(refused.element("Message").starts_with("The server cannot do this now. Try again"), "{refused:?}");
+    assert_eq!(api.get("/hostedzone").status, 200);
     // A restart without etcd serves the copies of the last run.
     assert!(second.stop().success());
     let second = two.serve();
