@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
-"""How long queries take while the Route 53 API changes records: median, p99 and p99.9, in one run without requests to the API,
-with requests that only read, and with changes.
+"""How long queries take while the Route 53 API changes records: median, p99 and p99.9, in one run.
 
     python3 benches/changes.py --server target/dist/fiftythree
     python3 benches/changes.py --server target/debug/fiftythree --rounds 1 --seconds 1 --rate 20     # short
 
-It needs only python3. Everything runs on loopback, in a temporary directory that is removed at the end. The three kinds of rounds
-take turns, so that a busy machine hurts all alike. Requests that only read show what the clients themselves take from the
-processor. A process of its own asks over UDP, one query at a
-time, for records of the zone that changes. Each change is an UPSERT of one record of another name, and is durable before it is
+It needs only python3. Everything runs on loopback, in a temporary directory that is removed at the end. The kinds of rounds take
+turns, so that a busy machine hurts all alike:
+
+- no requests to the API;
+- reads: requests that only read, which show what the clients themselves take from the processor;
+- changes elsewhere: the same changes, to a second server of the same program. Nothing is different for the processor and the
+  disk, but the server that is asked has no part in it;
+- changes: to the server that is asked.
+
+The last two tell what a machine with few cores does from what the server does. A process of its own asks over UDP, one query at
+a time, for records of the zone that changes. Each change is an UPSERT of one record of another name, and is durable before it is
 acknowledged. After the changes the last one is asked for.
 """
 
@@ -134,20 +140,27 @@ def percentile(times, part):
 def main():
     options = arguments()
     with tempfile.TemporaryDirectory(prefix="fiftythree-changes-") as directory:
-        path = pathlib.Path(directory)
-        (path / "zones").mkdir()
-        (path / "fiftythree.toml").write_text(SETTINGS)
-        record = '[[record]]\nname = "r{0}"\ntype = "A"\nttl = 60\nvalues = ["10.53.{1}.{2}"]\n'
-        ns = '[[record]]\nname = "@"\ntype = "NS"\nttl = 60\nvalues = ["ns.other.test."]\n'
-        records = "".join(record.format(number, number >> 8 & 255, number & 255) for number in range(options.records))
-        (path / "zones/lab.test.toml").write_text(f'name = "lab.test"\nid = "ZLAB"\n{ns}{records}')
-        with open(path / "log", "w") as log:
-            server = subprocess.Popen([options.server, "serve", "--config", path / "fiftythree.toml"], stdout=log, stderr=log)
+        servers = []
         try:
-            measure(options, path / "log", server)
+            for name in ("asked", "other"):
+                servers.append(start(options, pathlib.Path(directory) / name))
+            measure(options, *(announced(path / "log", server) for path, server in servers))
         finally:
-            server.terminate()
-            server.wait(PATIENCE_S)
+            for _, server in servers:
+                server.terminate()
+                server.wait(PATIENCE_S)
+
+
+def start(options, path):
+    (path / "zones").mkdir(parents=True)
+    (path / "fiftythree.toml").write_text(SETTINGS)
+    record = '[[record]]\nname = "r{0}"\ntype = "A"\nttl = 60\nvalues = ["10.53.{1}.{2}"]\n'
+    ns = '[[record]]\nname = "@"\ntype = "NS"\nttl = 60\nvalues = ["ns.other.test."]\n'
+    records = "".join(record.format(number, number >> 8 & 255, number & 255) for number in range(options.records))
+    (path / "zones/lab.test.toml").write_text(f'name = "lab.test"\nid = "ZLAB"\n{ns}{records}')
+    with open(path / "log", "w") as log:
+        server = subprocess.Popen([options.server, "serve", "--config", path / "fiftythree.toml"], stdout=log, stderr=log)
+    return path, server
 
 
 def announced(log, server):
@@ -161,13 +174,15 @@ def announced(log, server):
     raise SystemExit(log.read_text())
 
 
-def measure(options, log, server):
-    address, api = announced(log, server)
-    kinds = ("no requests", "reads", "changes")
+def measure(options, asked, other):
+    (address, api), (other_address, other_api) = asked, other
+    kinds = ("no requests", "reads", "changes elsewhere", "changes")
     found = {kind: ([], 0) for kind in kinds}
+    p99s = {kind: [] for kind in kinds}
     rates, durations = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
     for kind in kinds * options.rounds:
-        changes = None if kind == kinds[0] else Changes(api, options.rate, options.clients, kind == "reads")
+        to, changed = (other_api, other_address) if kind == "changes elsewhere" else (api, address)
+        changes = None if kind == kinds[0] else Changes(to, options.rate, options.clients, kind == "reads")
         results = multiprocessing.Queue()
         asker = multiprocessing.Process(target=queries, args=(address, options.records, options.seconds, results))
         began = time.perf_counter()
@@ -179,13 +194,20 @@ def measure(options, log, server):
             rates[kind].append(len(changes.times) / (time.perf_counter() - began))
             durations[kind] += changes.times
             for client, value in changes.last.items():
-                assert socket.inet_aton(value) in ask(address, f"changed{client}.lab.test"), "the last change is answered"
+                assert socket.inet_aton(value) in ask(changed, f"changed{client}.lab.test"), "the last change is answered"
         found[kind] = (found[kind][0] + times, found[kind][1] + lost)
-    print(f"{'':>20} {'queries':>9} {'lost':>5} {'median':>9} {'p99':>9} {'p99.9':>9}   (µs, with the sender's own time)")
+        p99s[kind].append(percentile(times, 0.99))
+    print(f"{'':>30} {'queries':>9} {'lost':>5} {'median':>9} {'p99':>9} {'p99.9':>9} {'p99 by round':>14}   (µs, with the sender's own time)")
     for kind, (times, lost) in found.items():
         what = f"{statistics.mean(rates[kind]):.0f} {kind} per s" if rates[kind] else kind
         figures = [statistics.median(times), percentile(times, 0.99), percentile(times, 0.999)]
-        print(f"{what:>20} {len(times):>9} {lost:>5} " + " ".join(f"{figure:>9.0f}" for figure in figures))
+        of_rounds = f"{statistics.median(p99s[kind]):.0f}"
+        print(f"{what:>30} {len(times):>9} {lost:>5} " + " ".join(f"{figure:>9.0f}" for figure in figures) + f" {of_rounds:>14}")
+    for kind in kinds[1:]:
+        ratios = [mine / quiet for mine, quiet in zip(p99s[kind], p99s[kinds[0]])]
+        print(f"p99 of {kind} ÷ no requests, median of rounds: {statistics.median(ratios):.2f}")
+    ratios = [mine / elsewhere for mine, elsewhere in zip(p99s["changes"], p99s["changes elsewhere"])]
+    print(f"p99 of changes ÷ changes elsewhere, median of rounds: {statistics.median(ratios):.2f}")
     for kind, times in durations.items():
         if times:
             print(f"one of the {kind} takes {statistics.median(times):.1f} ms, p99 {percentile(times, 0.99):.1f} ms")

@@ -22,7 +22,7 @@ use super::commit::{CommitOutcome, CommitRequest, commit};
 use super::thread::{Ended, Worker, on_a_thread};
 use super::{InMemorySources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load};
 
-/// How long a load may yield, in addition to four times its CPU time. Edits take effect within
+/// How long a load or a change may yield, in addition to four times its CPU time. Edits take effect within
 /// seconds even on a busy machine.
 const YIELD_BUDGET: Duration = Duration::from_millis(100);
 /// How often files that changes replaced are looked at, while there are any.
@@ -150,7 +150,7 @@ async fn commit_one(inputs: &LoadInputs, request: CommitRequest, worker: &mut Wo
     let (settings, sources) = (Arc::clone(&inputs.settings), Arc::clone(&inputs.requested));
     let watched = Arc::clone(&inputs.edited);
     // If this is given up and the disk responds later, the watcher sees the file.
-    let work = move || commit(&settings, &*sources, &*watched, request);
+    let work = move || background::with_yield_budget(YIELD_BUDGET, || commit(&settings, &*sources, &*watched, request));
     let why = match worker.run(work, UNRESPONSIVE_AFTER).await {
         Ended::Done(outcome) => return outcome,
         Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),

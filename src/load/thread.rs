@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::background;
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 
 /// How often the progress of the work is checked.
@@ -61,8 +62,8 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
     }
 }
 
-/// A thread for work that comes again and again. It keeps the memory that it has used, which a new
-/// thread gets from the system each time.
+/// A thread of low priority for work that comes again and again. It keeps the memory that it has
+/// used, which a new thread gets from the system each time.
 #[derive(Default)]
 pub(super) struct Worker(Option<(mpsc::Sender<Work>, ThreadId)>);
 
@@ -97,7 +98,11 @@ impl Worker {
         };
         let (inbox, works) = mpsc::channel::<Work>();
         // The thread ends when this worker is dropped.
-        let thread = spawn(move || works.iter().for_each(|work| work()))?;
+        let works = move || {
+            background::lower_priority();
+            works.iter().for_each(|work| work());
+        };
+        let thread = spawn(works)?;
         let _ = inbox.send(work);
         self.0 = Some((inbox, thread));
         Ok(thread)
