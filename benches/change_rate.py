@@ -4,6 +4,10 @@ answers before it is acknowledged. "Changes by program" in docs/performance.md h
 
     python3 benches/change_rate.py target/release/fiftythree
     python3 benches/change_rate.py target/release/fiftythree --records 1000 --boto3
+    python3 benches/change_rate.py target/release/fiftythree --peers     # with boto3, ministack and moto[server]
+
+With --peers, boto3 makes the same changes with fiftythree, with fiftythree in memory, and with the
+emulators whose commands are in the PATH; none of those syncs a file. They take turns.
 
 The client signs each request and keeps its connection. Processor time is that of the server, user and
 system. The disk is that of --directory; what two syncs of such a file cost there is measured too.
@@ -16,7 +20,9 @@ import hashlib
 import hmac
 import http.client
 import os
+import shutil
 import socket
+import statistics
 import struct
 import subprocess
 import sys
@@ -25,6 +31,12 @@ import time
 
 KEY, SECRET = "bench", "bench-secret-0123456789"
 DNS, API = 5399, 4599
+PEER = 4598
+# The command of an emulator, and the variables that it needs.
+PEERS = {
+    "ministack": (["ministack"], {"GATEWAY_PORT": str(PEER)}),
+    "moto": (["moto_server", "-H", "127.0.0.1", "-p", str(PEER)], {}),
+}
 ACTIONS = ("CREATE", "UPSERT", "DELETE")
 TICK = os.sysconf("SC_CLK_TCK")
 SETTINGS = f"""
@@ -95,15 +107,28 @@ class Client:
 
 
 class Boto3:
-    def __init__(self):
+    def __init__(self, port=API, zone="ZLAB"):
         import boto3
-        self.client = boto3.client("route53", endpoint_url=f"http://127.0.0.1:{API}", region_name="us-east-1",
+        self.client = boto3.client("route53", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
                                    aws_access_key_id=KEY, aws_secret_access_key=SECRET)
+        self.zone = zone
 
     def change(self, action, name, last):
-        record = {"Name": f"{name}.lab.test", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": f"192.0.2.{last}"}]}
-        changes = [{"Action": action, "ResourceRecordSet": record}]
-        self.client.change_resource_record_sets(HostedZoneId="ZLAB", ChangeBatch={"Changes": changes})
+        self.change_all([(action, name, last)])
+
+    def change_all(self, changes):
+        def change(action, name, last):
+            values = [{"Value": f"192.0.2.{last}"}]
+            record = {"Name": f"{name}.lab.test", "Type": "A", "TTL": 60, "ResourceRecords": values}
+            return {"Action": action, "ResourceRecordSet": record}
+        self.client.change_resource_record_sets(
+            HostedZoneId=self.zone, ChangeBatch={"Changes": [change(*one) for one in changes]})
+
+    def create_zone(self, records):
+        self.zone = self.client.create_hosted_zone(Name="lab.test", CallerReference="bench")["HostedZone"]["Id"]
+        names = [("CREATE", f"n{number}", number % 250 + 1) for number in range(records)]
+        for at in range(0, records, 500):
+            self.change_all(names[at:at + 500])
 
 
 def query(name):
@@ -145,21 +170,31 @@ def syncs_ms(directory, octets, rounds=50):
     return sorted(taken)[rounds // 2]
 
 
-def start(binary, directory, records):
+def start(binary, directory, records, flags=()):
     os.mkdir(f"{directory}/zones")
     for name, text in (("fiftythree.toml", SETTINGS), ("keys.toml", KEYS), ("zones/lab.test.toml", zone(records))):
         with open(f"{directory}/{name}", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(text)
-    command = [os.path.abspath(binary), "serve", "--config", f"{directory}/fiftythree.toml"]
+    return begin([os.path.abspath(binary), "serve", "--config", f"{directory}/fiftythree.toml", *flags], directory, API)
+
+
+def begin(command, directory, port, variables={}):
+    """Starts a server and waits until it listens."""
     with open(f"{directory}/log", "w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    for _ in range(500):
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, env={**os.environ, **variables})
+    for _ in range(1500):
         try:
-            socket.create_connection(("127.0.0.1", API)).close()
+            socket.create_connection(("127.0.0.1", port)).close()
             return server
         except OSError:
             time.sleep(0.02)
+    end(server)
     raise SystemExit(open(f"{directory}/log").read())
+
+
+def end(server):
+    server.terminate()
+    server.wait()
 
 
 def measure(client, pid, action, changes):
@@ -196,8 +231,43 @@ def run(arguments, records):
             pages = client.list_all()
             print(f"  listing in {pages} pages of 300: {(time.monotonic() - began) * 1000:.0f} ms")
         finally:
-            server.terminate()
-            server.wait()
+            end(server)
+
+
+def rate(client, changes, number):
+    """Changes a second: each name is created, changed and deleted."""
+    began = time.monotonic()
+    for at in range(changes // len(ACTIONS)):
+        for action in ACTIONS:
+            client.change(action, f"p{number}-{at}", 1 if action == "CREATE" else 2)
+    return changes / (time.monotonic() - began)
+
+
+def compare(arguments, records):
+    """The same changes by boto3 with each server. The servers take turns."""
+    servers = {"fiftythree": (), "fiftythree --in-memory": ("--in-memory",)}
+    rates = {name: [] for name in [*servers, *(peer for peer, (command, _) in PEERS.items() if shutil.which(command[0]))]}
+    for number in range(arguments.rounds):
+        for name, found in rates.items():
+            with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
+                if name in servers:
+                    server, client = start(arguments.binary, directory, records, servers[name]), Boto3()
+                else:
+                    command, variables = PEERS[name]
+                    server, client = begin(command, directory, PEER, variables), Boto3(PEER)
+                try:
+                    if name not in servers:
+                        client.create_zone(records)
+                    # The first change reads the file as a whole.
+                    rate(client, 30, "warm")
+                    found.append(rate(client, arguments.changes, number))
+                finally:
+                    end(server)
+    print(f"{records} record sets, single changes by boto3, one after the other, {arguments.rounds} rounds:")
+    ours = statistics.median(rates["fiftythree"])
+    for name, found in rates.items():
+        median = statistics.median(found)
+        print(f"  {name}: {median:.0f} a second ({min(found):.0f} to {max(found):.0f}), {median / ours:.2f} of fiftythree")
 
 
 def main():
@@ -207,9 +277,11 @@ def main():
     parser.add_argument("--changes", type=int, default=500)
     parser.add_argument("--directory", help="on the disk to measure (default: that of temporary files)")
     parser.add_argument("--boto3", action="store_true", help="also with boto3")
+    parser.add_argument("--peers", action="store_true", help="only compare servers, with boto3")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of --peers")
     arguments = parser.parse_args()
-    for records in arguments.records or [1000, 9400]:
-        run(arguments, records)
+    for records in arguments.records or ([1000] if arguments.peers else [1000, 9400]):
+        (compare if arguments.peers else run)(arguments, records)
 
 
 if __name__ == "__main__":
