@@ -141,6 +141,7 @@ fn check(what_if: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheck
             .history
             .last_run()
             .map_or_else(|| text_without_results(&view.target), |run| Some(run.status.to_string())),
+        agreement: what_if.agreed(&report).map(|agreed| agreed.to_string()),
         overridden: overridden.filter(|_| !is_meant),
         as_if,
         disabled: view.disabled,

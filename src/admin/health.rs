@@ -8,7 +8,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::control::{CheckReport, HealthView, rfc3339, rfc3339_milliseconds};
+use crate::control::{CheckReport, HealthView, NodeOpinion, rfc3339, rfc3339_milliseconds};
+use crate::health::agreement::{AgreedStatus, Checkers};
 use crate::health::{
     Cause, CheckTarget, Latency, Observation, Override, PastTransition, Pattern, RecoveryStage, Run, Sample, Status,
     Timestamp, WeightShare,
@@ -19,8 +20,9 @@ use crate::world::RecoveringRecord;
 use super::concurrency_limit::{ConcurrencyLimits, Permit};
 use super::reports::{LARGEST_PAGE, Report, counts, in_words};
 use super::shapes::{
-    CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OverriddenShape, ResultShape,
-    ResultsShape, ReturningShape, SampleShape, StageShape, StatusShape, TransitionShape, TransitionsShape,
+    AgreementShape, CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OpinionShape,
+    OverriddenShape, ResultShape, ResultsShape, ReturningShape, SampleShape, StageShape, StatusShape, TransitionShape,
+    TransitionsShape,
 };
 use super::{AdminState, json, overrides};
 
@@ -116,7 +118,7 @@ fn health(report: &Report, query: &HealthQuery, with_recent: bool) -> HealthShap
     chosen.sort_unstable_by(|one, other| one.view.name.cmp(&other.view.name));
     let shown = chosen.iter().skip(query.offset).take(query.most());
     let checks = shown.map(|check| match query.with_history() {
-        true => with_history(shape(report, check), check, with_recent),
+        true => with_history(shape(report, check), report, check, with_recent),
         false => shape(report, check),
     });
     let Report { at, health, .. } = report;
@@ -195,7 +197,9 @@ fn shape(report: &Report, check: &CheckReport) -> CheckShape {
         inverted: view.inverted,
         overridden: report.override_of(check).map(|details| overridden(details, left)),
         last_result: check.log.history.last_run().map(|run| last_result(run, check.is_restored())),
-        next: if view.disabled { None } else { next(report.at, check) },
+        next: if view.disabled { None } else { next(report.at, check, report.health.is_in_cluster()) },
+        agreement: report.health.agreed(check).map(agreement),
+        opinions: Vec::new(),
         records: report.health.records(check).to_vec(),
         transitions: Vec::new(),
         results: Vec::new(),
@@ -204,17 +208,40 @@ fn shape(report: &Report, check: &CheckReport) -> CheckShape {
 }
 
 /// The last results one by one are left out of responses about all checks, to keep them small.
-fn with_history(shape: CheckShape, check: &CheckReport, with_recent: bool) -> CheckShape {
+fn with_history(shape: CheckShape, report: &Report, check: &CheckReport, with_recent: bool) -> CheckShape {
     let transitions = check.log.history.transitions().rev().map(|past| TransitionShape {
         at: rfc3339_milliseconds(past.at),
         to: status(past.to),
         why: past.why.to_string(),
     });
+    let opinions = report.health.opinions_on(check, report.at);
     CheckShape {
+        opinions: opinions.iter().map(|opinion| opinion_shape(opinion, report.at)).collect(),
         transitions: transitions.collect(),
         results: check.log.history.runs().rev().map(results).collect(),
         recent: check.log.recent.samples().filter(|_| with_recent).map(sample).collect(),
         ..shape
+    }
+}
+
+fn agreement(agreed: AgreedStatus) -> AgreementShape {
+    let Checkers { healthy, reporting } = agreed.checkers;
+    let (text, needed) = (agreed.to_string(), agreed.needed);
+    AgreementShape { status: status(agreed.status), healthy, reporting, needed, text }
+}
+
+fn opinion_shape(stated: &NodeOpinion, at: Timestamp) -> OpinionShape {
+    let NodeOpinion { node, region, address, is_own, counts, opinion } = stated;
+    OpinionShape {
+        node: node.to_string(),
+        region: region.as_deref().map(str::to_owned),
+        address: address.map(|address| address.to_string()),
+        this_node: *is_own,
+        status: status(opinion.status),
+        reason: opinion.text.to_string(),
+        checked: rfc3339(opinion.checked_before(at)),
+        age_s: opinion.age_s,
+        counts: *counts,
     }
 }
 
@@ -310,7 +337,7 @@ fn last_result(run: &Run, remembered: bool) -> ResultShape {
 
 /// The next probe begins one interval after the last one ended, and the status can change
 /// `results_needed` results later. `None` for checks without results of their own.
-fn next(now: Timestamp, check: &CheckReport) -> Option<NextShape> {
+fn next(now: Timestamp, check: &CheckReport, opinion_only: bool) -> Option<NextShape> {
     let view = &check.view;
     let interval = match &view.target {
         CheckTarget::Endpoint(check) => check.request_interval,
@@ -321,12 +348,13 @@ fn next(now: Timestamp, check: &CheckReport) -> Option<NextShape> {
     let last = check.log.history.last_run().map(|run| run.last).filter(|_| !check.is_restored());
     let probe_at = last.map(|last| Timestamp(last.0 + interval)).filter(|at| *at > now);
     let more = u32::from(results_needed.saturating_sub(1));
-    let changed = view.observed.opposite();
+    let changed = view.own.opposite();
     Some(NextShape {
         probe_at: probe_at.map(rfc3339_milliseconds),
         results_needed,
         passes: changed == Status::Healthy,
         then: status(if view.inverted { changed.opposite() } else { changed }),
+        opinion_only,
         earliest: rfc3339_milliseconds(Timestamp(probe_at.unwrap_or(now).0 + interval * more)),
     })
 }

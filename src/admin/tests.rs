@@ -383,6 +383,7 @@ async fn app_with(zone: &str, limits: ConcurrencyLimits) -> (SocketAddr, tempfil
         probes: watch::Sender::new(Arc::from([])),
         metric_checks: watch::Sender::new(Arc::from([])),
         pending: watch::Sender::new(0),
+        opinions: watch::Sender::default(),
         jobs: mpsc::unbounded_channel().0,
         base: base_in,
         state_writer,

@@ -37,7 +37,7 @@ pub(crate) struct ClusterFiles {
     pub(super) changes: Changes,
     nodes: watch::Sender<Nodes>,
     /// The lease of this node, while it is registered.
-    pub(super) lease: Mutex<Option<LeaseId>>,
+    pub(super) lease: watch::Sender<Option<LeaseId>>,
 }
 
 /// Whether this node follows etcd.
@@ -83,7 +83,7 @@ impl ClusterFiles {
             doubted: Notify::new(),
             changes: Changes::default(),
             nodes: watch::Sender::default(),
-            lease: Mutex::default(),
+            lease: watch::Sender::default(),
         }
     }
 

@@ -9,12 +9,14 @@
 //! PREFIX/files/text/NAME/WRITE/CHUNK   bytes                  the whole text as of the head's base
 //! PREFIX/nodes/NODE                    NodeState, with a lease
 //! PREFIX/overrides                     the overrides, in the order in which they were set
+//! PREFIX/opinions/NODE/list/CHUNK      the checks of a node, with its lease
+//! PREFIX/opinions/NODE/value           what it says about them, with its lease
 //! ```
 
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use super::etcd::KeyValue;
+use super::etcd::{KeyValue, after_prefix};
 
 /// The version of the layout. A node that finds a higher one does not use the store.
 pub(crate) const VERSION: u32 = 1;
@@ -25,6 +27,15 @@ pub(crate) const CHUNK: usize = 512 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     prefix: String,
+}
+
+/// The keys of a node's opinions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpinionKey {
+    /// A chunk of the list of its checks.
+    List,
+    /// What it says about them.
+    Value,
 }
 
 /// The value of `heads/NAME`.
@@ -132,6 +143,34 @@ impl Keys {
 
     pub(crate) fn overrides(&self) -> String {
         format!("{}/overrides", self.prefix)
+    }
+
+    /// The beginning of all opinions.
+    pub(crate) fn opinions(&self) -> String {
+        format!("{}/opinions/", self.prefix)
+    }
+
+    /// Later than the keys of the list, so that a list of all keys has that first.
+    pub(crate) fn opinion(&self, node: &str) -> String {
+        format!("{}/opinions/{node}/value", self.prefix)
+    }
+
+    pub(crate) fn opinion_chunk(&self, node: &str, chunk: usize) -> String {
+        format!("{}/opinions/{node}/list/{chunk:06}", self.prefix)
+    }
+
+    /// The end of all chunks of a node's list.
+    pub(crate) fn after_opinion_chunks(&self, node: &str) -> String {
+        after_prefix(&format!("{}/opinions/{node}/list/", self.prefix))
+    }
+
+    /// The node whose opinions this key is about.
+    pub(crate) fn opinion_of<'k>(&self, key: &'k str) -> Option<(&'k str, OpinionKey)> {
+        let (node, rest) = key.strip_prefix(&*self.opinions())?.split_once('/')?;
+        match rest {
+            "value" => Some((node, OpinionKey::Value)),
+            _ => rest.starts_with("list/").then_some((node, OpinionKey::List)),
+        }
     }
 
     /// The file whose head this key is.

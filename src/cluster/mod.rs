@@ -20,6 +20,9 @@ mod list;
 mod mirror;
 mod node_state;
 mod nodes;
+#[cfg(test)]
+mod opinion_tests;
+mod opinions;
 mod progress;
 mod sources;
 mod store;
@@ -36,4 +39,5 @@ pub(crate) use follow::{connect, follow};
 pub(crate) use gateway::{BadCluster, Gateway};
 pub(crate) use node_state::{NodeState, milliseconds, settings_hashes};
 pub(crate) use nodes::{follow_nodes, leave, register};
+pub(crate) use opinions::{Opinions, read_opinions};
 pub(crate) use sources::ClusterSources;

@@ -42,7 +42,7 @@ pub(crate) fn node(pair: &KeyValue, prefix: &str) -> Option<(String, NodeState)>
 
 /// The hash of each group of settings that changes answers and is not shared.
 pub(crate) fn settings_hashes(settings: &Settings) -> BTreeMap<String, String> {
-    let Settings { dns, location, vpcs, api, .. } = settings;
+    let Settings { dns, location, vpcs, api, cluster, .. } = settings;
     let groups = [
         ("dns.name_servers", format!("{:?}", dns.name_servers)),
         ("dns.udp_payload_max", format!("{:?}", dns.udp_payload_max)),
@@ -50,6 +50,7 @@ pub(crate) fn settings_hashes(settings: &Settings) -> BTreeMap<String, String> {
         ("location.latency", format!("{:?}", location.latency)),
         ("location.network", format!("{:?}", location.networks)),
         ("vpc", format!("{vpcs:?}")),
+        ("cluster.agreement", format!("{:?}", cluster.as_ref().map(|cluster| cluster.agreement))),
         ("api.trust", format!("{:?}", api.as_ref().map(|api| &api.trust))),
     ];
     // Enough to see a difference.

@@ -2,7 +2,7 @@
 //! others.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,10 +13,11 @@ use super::files::ClusterFiles;
 use super::keys::{json, parse};
 use super::node_state::{NodeState, Nodes, node};
 
-/// A node that says nothing for this long is gone.
-const LEASE_SECONDS: u64 = 15;
+/// A node that says nothing for this long is gone. Shorter than opinions stay fresh
+/// (`health::agreement::FRESH_TICKS`): all other nodes forget the node when the lease ends.
+const LEASE_SECONDS: u64 = 10;
 /// How often the lease is prolonged.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// How often a node tells what it has loaded, at most.
 const QUIET: Duration = Duration::from_millis(100);
 /// How long a node that stops waits for etcd.
@@ -66,7 +67,7 @@ async fn hold(
         }
         update(files, put(lease, revision)).await?;
     }
-    *files.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
+    files.lease.send_replace(Some(lease));
     let mut beats = interval(KEEP_ALIVE);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -91,7 +92,7 @@ async fn hold(
 
 /// This node stops: changes do not wait for it.
 pub(crate) async fn leave(files: &ClusterFiles) {
-    let lease = files.lease.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let lease = files.lease.send_replace(None);
     if let Some(lease) = lease {
         // Otherwise the lease ends by itself.
         let _ = timeout(LEAVE, files.etcd.revoke_lease(lease)).await;

@@ -35,13 +35,14 @@ fn settings(node: &str) -> ClusterSettings {
         prefix: "/test".to_owned(),
         node: node.to_owned(),
         region: None,
+        agreement: Default::default(),
         certificate_authorities: Vec::new(),
         tls: None,
         user: None,
     }
 }
 
-fn files(etcd: &Fake, node: &str, copies: &[(&str, Option<&str>)]) -> Arc<ClusterFiles> {
+pub(super) fn files(etcd: &Fake, node: &str, copies: &[(&str, Option<&str>)]) -> Arc<ClusterFiles> {
     let settings = settings(node);
     let path = |name: &str| settings.directory().join(name);
     let copies = copies.iter().map(|(name, text)| (path(name), text.map(|text| SourceFile::new(path(name), text))));

@@ -7,7 +7,7 @@ use super::api::{TlsFiles, read_tls};
 use super::document::Diagnostics;
 use super::table::Table;
 use super::value::{self, path, resolve};
-use crate::model::Region;
+use crate::model::{Agreement, Region};
 
 /// The beginning of the paths of files that are in etcd and not on disk.
 pub const CLUSTER: &str = "etcd:";
@@ -27,6 +27,8 @@ pub struct ClusterSettings {
     pub node: String,
     /// Where this node is.
     pub region: Option<Region>,
+    /// How many nodes must consider an endpoint healthy; checks can have another rule.
+    pub agreement: Agreement,
     /// PEM files with the authorities of etcd's certificates. Empty means the system's.
     pub certificate_authorities: Vec<PathBuf>,
     /// The certificate with which this node connects.
@@ -53,12 +55,14 @@ pub(super) fn read_cluster(
     let region = table.string("region", diagnostics).and_then(|region| value::region(&region, diagnostics));
     let (endpoints, node) = (read_endpoints(table, diagnostics), read_node(table, diagnostics));
     let (prefix, user) = (read_prefix(table, diagnostics), read_user(table, directory, diagnostics));
+    let agreement = table.agreement("agreement", diagnostics).map(|agreement| agreement.value).unwrap_or_default();
     let tls = read_tls(table, directory, diagnostics);
     Some(ClusterSettings {
         endpoints: endpoints?,
         prefix,
         node: node?,
         region,
+        agreement,
         certificate_authorities: authorities.iter().map(|file| resolve(directory, file.value)).collect(),
         tls,
         user,
@@ -147,10 +151,13 @@ mod tests {
         assert_eq!(cluster.endpoints, ["http://127.0.0.1:2379", "https://etcd-2.test"]);
         assert_eq!(cluster.directory(), Path::new("etcd:/fiftythree"));
         assert_eq!((cluster.region, cluster.tls, cluster.user), (None, None, None));
+        assert_eq!(cluster.agreement, Agreement::ROUTE_53);
         let more = "endpoints = ['http://[::1]:2379']\nnode = 'a'\nprefix = '/dns/lab'\nregion = 'eu-central-1'\n\
+                    agreement = 'majority'\n\
                     certificate_authorities = ['ca.pem']\nuser = 'dns'\npassword_file = 'password'\n";
         let cluster = read(more).unwrap();
         assert_eq!(cluster.directory(), Path::new("etcd:/dns/lab"));
+        assert_eq!(cluster.agreement, Agreement::Majority);
         assert_eq!(cluster.user, Some(("dns".to_owned(), "/etc/fiftythree/password".into())));
         assert_eq!(cluster.certificate_authorities, [Path::new("/etc/fiftythree/ca.pem")]);
     }

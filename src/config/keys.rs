@@ -688,6 +688,11 @@ pub(super) const CLUSTER: Keys = Keys {
         ),
         optional("region", Shape::String, "The AWS region that this node is in or near. Default: none."),
         optional(
+            "agreement",
+            Shape::Agreement,
+            "How many nodes must consider an endpoint healthy; a check can have another rule. Default: \"18%\".",
+        ),
+        optional(
             "certificate_authorities",
             Shape::Strings,
             "PEM files with the authorities of etcd's certificates, relative to this file. Default: those of the system.",

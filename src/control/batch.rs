@@ -24,6 +24,8 @@ pub(super) struct Unpublished {
     changed: Vec<CheckSlot>,
     /// Those of them whose records return to use without delay.
     at_once: Vec<CheckSlot>,
+    /// What this node says to other nodes is something else now.
+    tells_opinions: bool,
     /// What to report when it is published, in order.
     reports: Vec<Announcement>,
 }
@@ -41,6 +43,11 @@ impl Unpublished {
         self.at_once.extend_from_slice(slots);
     }
 
+    /// The other nodes of the cluster have to be told what this one says.
+    pub(super) fn tell_opinions(&mut self) {
+        self.tells_opinions = true;
+    }
+
     pub(super) fn report(&mut self, announcement: Announcement) {
         self.reports.push(announcement);
     }
@@ -50,13 +57,16 @@ impl Control {
     /// Publishes what the last events changed, then reports it. Answers change before the log says
     /// so.
     pub(super) fn publish_batch(&mut self, at: Timestamp) {
-        let Unpublished { changed, at_once, reports } = std::mem::take(&mut self.unpublished);
+        let Unpublished { changed, at_once, tells_opinions, reports } = std::mem::take(&mut self.unpublished);
         if !changed.is_empty() {
             let world = self.reader.load().with_health(&self.checks(&at_once, at), &changed, at);
             self.publish_world(world, at);
         }
         self.publish_view();
         self.publish_pending();
+        if tells_opinions {
+            self.outputs.opinions.send_modify(|changes| *changes += 1);
+        }
         for announcement in reports {
             self.announce(announcement);
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::{CheckSlot, Connectivity, Observation, Timestamp};
+use crate::health::{CheckBits, CheckSlot, Connectivity, Observation, Status, Timestamp};
 
 use super::announcement::Announcement;
 use super::{Control, EventKind, HealthNoticeKind, Observed};
@@ -39,12 +39,16 @@ impl Control {
 
     /// Checks the sentinels after statuses changed.
     pub(super) fn check_connectivity(&mut self, at: Timestamp) {
-        let Some(change) = self.sentinels.evaluate(&self.tracker.bits(), at) else { return };
+        // What other nodes see of a sentinel says nothing about the connectivity of this one.
+        let is_down = |slot: &CheckSlot| self.tracker.own_status(*slot) == Some(Status::Unhealthy);
+        let own = CheckBits::with_unhealthy(self.sentinels.slots().filter(is_down));
+        let Some(change) = self.sentinels.evaluate(&own, at) else { return };
         if change == Connectivity::Isolated {
             // Failures shortly before may have had the same cause.
             let sentinels = &self.sentinels;
             self.tracker.reset_streaks(&|slot| sentinels.contains(slot));
         }
+        self.agree_on_all(at);
         self.save_all(at);
         let sentinels = self.sentinels.slots().filter_map(|slot| self.tracker.name(slot).cloned()).collect();
         self.unpublished.report(Announcement::Connectivity { change, sentinels, at });

@@ -43,6 +43,7 @@ impl FilesEngine {
             probes: watch::Sender::new(Arc::from([])),
             metric_checks: watch::Sender::new(Arc::from([])),
             pending: watch::Sender::new(0),
+            opinions: watch::Sender::default(),
             jobs: jobs_in,
             base: base_in,
             state_writer,

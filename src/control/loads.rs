@@ -40,6 +40,7 @@ pub(super) struct Loading {
 pub(super) struct Served {
     applied: Applied,
     overridden: Vec<Transition>,
+    agreed: Vec<Transition>,
 }
 
 impl LastLoad {
@@ -146,9 +147,11 @@ impl Control {
     ) -> Served {
         // What is not published yet belongs to the old zones.
         self.publish_batch(at);
+        let has_same_checks = Arc::ptr_eq(&self.base.checks, &base.checks);
         let applied = self.tracker.apply(&base.checks, at);
         // A pattern may match new checks.
         let overridden = overrides::apply_overrides(&mut self.tracker, &self.overrides, at);
+        let agreed = if has_same_checks { Vec::new() } else { self.agree_after_load(at) };
         self.in_force = OverridesInForce::of(&self.tracker, &self.overrides, at).into();
         let before = self.reader.load();
         let world = before.followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.geo_lookup), at);
@@ -163,17 +166,18 @@ impl Control {
         self.publish_view();
         self.publish_probes();
         self.outputs.base.send_replace(self.base.clone());
-        Served { applied, overridden }
+        Served { applied, overridden, agreed }
     }
 
     /// Reports what a new configuration changed in the health checks.
     pub(super) fn report_served(&mut self, served: Served, at: Timestamp) {
-        let Served { applied, overridden } = served;
+        let Served { applied, overridden, agreed } = served;
         for transition in applied.transitions {
             let status = transition.cause.to_string();
             self.record_transition(transition, &status);
         }
         self.record_overridden(overridden, at);
+        self.record_agreed(agreed);
         self.check_connectivity(at);
         self.publish_batch(at);
         applied.added.iter().chain(&applied.restarted).for_each(|slot| self.save_check(*slot));

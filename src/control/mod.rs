@@ -5,7 +5,8 @@
 //!  API ──▶ SetOverride … ──▶ │ Control │ ──▶ HealthView, published    (what the API reads)
 //!  edits, SIGHUP ──▶ Reload ▶│         │ ──▶ probe schedule, load requests
 //!  loader ──▶ Compiled ────▶ │         │ ──▶ lines of the saved state  (what a restart restores)
-//!  clock ──▶ Tick ─────────▶ └─────────┘ ──▶ log, webhook, event log
+//!  nodes ──▶ Opinions ─────▶ │         │ ──▶ log, webhook, event log
+//!  clock ──▶ Tick ─────────▶ └─────────┘
 //! ```
 //!
 //! The loop takes all events that wait, up to a limit, decides what each of them changes
@@ -33,6 +34,9 @@ mod loads;
 mod merge_tests;
 mod metrics;
 mod notices;
+#[cfg(test)]
+mod opinion_tests;
+mod opinions;
 mod override_outcome;
 mod overrides;
 mod reloads;
@@ -49,12 +53,14 @@ mod view;
 mod what_if;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::background;
+use crate::health::agreement::NodeNews;
 use crate::health::{
     CheckSlot, Generation, Latency, Observation, OverrideRequest, Overrides, Pattern, Reason, ScheduledMetric,
     ScheduledProbe, Sentinels, Timestamp, Tracker,
@@ -81,6 +87,8 @@ use metrics::MetricsCounters;
 pub(crate) use metrics::{CheckCounters, LatencyMetrics, ReloadMetrics, ServedCounts};
 pub(crate) use metrics::{CheckMetrics, LATENCY_BOUNDS, MetricsSnapshot, ReloadResult};
 pub(crate) use notices::{HealthNoticeKind, Notice, NoticeCheck};
+use opinions::Opinions;
+pub(crate) use opinions::{NodeOpinion, OwnOpinions};
 pub(crate) use override_outcome::{Answer, OverrideError, OverrideOutcome, OverrideView};
 use overrides::OverridesInForce;
 pub(crate) use reloads::Reloads;
@@ -119,6 +127,10 @@ pub(crate) enum Event {
     ClearOverrides(Pattern, Answer),
     /// The nodes of a cluster have these overrides now.
     SharedOverrides(Box<NewOverrides>),
+    /// Other nodes of the cluster stated their opinions of health, or are gone.
+    Opinions(Vec<NodeNews>),
+    /// The address of this node of a cluster.
+    Address(IpAddr),
     /// Answer, to show that the loop responds.
     Ping(oneshot::Sender<()>),
     /// The wait for first results is over. From now on each change of status is logged.
@@ -174,6 +186,8 @@ pub(crate) struct Outputs {
     pub(crate) metric_checks: watch::Sender<Arc<[ScheduledMetric]>>,
     /// How many checks have no result yet.
     pub(crate) pending: watch::Sender<usize>,
+    /// Counts the changes of what this node says to the other nodes of its cluster.
+    pub(crate) opinions: watch::Sender<u64>,
     /// The jobs of the loader.
     pub(crate) jobs: mpsc::UnboundedSender<Job>,
     /// The configuration in force; the watcher follows it.
@@ -206,6 +220,8 @@ pub(crate) struct Control {
     /// The effects of `overrides` at this moment.
     in_force: Arc<OverridesInForce>,
     sentinels: Sentinels,
+    /// What other nodes say; `None` without a cluster.
+    opinions: Option<Opinions>,
     /// The time of the last event.
     now: Timestamp,
     /// The time of the last tick.
@@ -247,6 +263,10 @@ impl Control {
         let mut tracker = Tracker::new();
         tracker.apply(&base.checks, at);
         let check_histories = restore::restore_checks(&mut tracker, &base, saved_state, at);
+        let opinions = Opinions::of(&base.settings);
+        if let Some(opinions) = &opinions {
+            opinions.hold_all(&mut tracker, at);
+        }
         let overrides = restore::restore_overrides(saved_state, at);
         let mut overridden = overrides::apply_overrides(&mut tracker, &overrides, at);
         let in_force = OverridesInForce::of(&tracker, &overrides, at);
@@ -268,6 +288,7 @@ impl Control {
             in_force: in_force.into(),
             overrides: overrides.into(),
             sentinels: Sentinels::default(),
+            opinions,
             now: at,
             ticked: at,
             publisher,
@@ -337,9 +358,12 @@ impl Control {
             Event::SetOverride(request, answer) => self.set_override(request, answer, at),
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             Event::SharedOverrides(new) => self.take_shared_overrides(*new, at),
+            Event::Opinions(news) => self.hear(&news, at),
+            Event::Address(address) => self.set_address(address),
             // A receiver that is gone does not need the answer.
             Event::Ping(answer) => drop(answer.send(())),
             Event::Started => {
+                self.agree_on_all(at);
                 self.publish_batch(at);
                 self.is_starting = false;
                 restore::log_unhealthy(&self.tracker);
@@ -356,6 +380,7 @@ impl Control {
 
     fn tick(&mut self, at: Timestamp) {
         self.advance_overrides(at);
+        self.forget_stale_opinions(at);
         // Recoveries advance in the world that is published.
         self.publish_batch(at);
         self.advance_recoveries(at);

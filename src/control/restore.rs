@@ -23,7 +23,7 @@ pub(super) fn restore_checks(
             continue;
         };
         check_histories.put(slot, (*known.history).clone());
-        let saved = saved_state.saved_check(&check.id);
+        let saved = saved_state.saved_check(&check.id, base.settings.cluster.is_some());
         match saved.and_then(|saved| tracker.restore(slot, &saved, at)) {
             Some(Status::Healthy) => restored.healthy += 1,
             Some(Status::Unhealthy) => restored.unhealthy += 1,

@@ -28,8 +28,12 @@ impl Control {
             };
             self.record_transition(transition, &status);
         }
+        if counted.opinion_changed && self.opinions.is_some() {
+            self.agree([slot], counted.is_first, at);
+            self.unpublished.tell_opinions();
+        }
         self.save_result(slot, update == RunUpdate::Started || counted.saved_state_changed, at);
-        if changed {
+        if changed || counted.opinion_changed {
             self.check_connectivity(at);
         }
     }

@@ -94,6 +94,9 @@ struct StateLine {
     healthy: bool,
     contrary: Option<u8>,
     since: u64,
+    /// The status that the nodes of a cluster agreed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agreed: Option<bool>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -145,10 +148,13 @@ impl SavedState {
         saved_state
     }
 
-    /// The saved state of a check, for the tracker.
-    pub(super) fn saved_check(&self, id: &HealthCheckId) -> Option<RestoredCheck> {
+    /// The saved state of a check, for the tracker. On its own, a server does not keep what the
+    /// nodes of a cluster agreed on.
+    pub(super) fn saved_check(&self, id: &HealthCheckId, in_cluster: bool) -> Option<RestoredCheck> {
         let SavedCheck { question, state, .. } = self.checks.get(id)?;
-        Some(RestoredCheck { question: (*question)?, state: (*state)?, as_of: self.as_of })
+        let state = (*state)?;
+        let state = SavedCheckState { agreed: state.agreed.filter(|_| in_cluster), ..state };
+        Some(RestoredCheck { question: (*question)?, state, as_of: self.as_of })
     }
 
     /// The records that were recovering, on a clock that may have been set back since.
@@ -264,15 +270,17 @@ fn text(line: &Line) -> String {
 
 impl From<SavedCheckState> for StateLine {
     fn from(state: SavedCheckState) -> StateLine {
-        let SavedCheckState { status, opposing: contrary, since } = state;
-        StateLine { healthy: status == Status::Healthy, contrary, since: milliseconds(since) }
+        let SavedCheckState { status, opposing: contrary, since, agreed } = state;
+        let agreed = agreed.map(|agreed| agreed == Status::Healthy);
+        StateLine { healthy: status == Status::Healthy, contrary, since: milliseconds(since), agreed }
     }
 }
 
 impl From<StateLine> for SavedCheckState {
     fn from(line: StateLine) -> SavedCheckState {
-        let StateLine { healthy, contrary, since } = line;
-        SavedCheckState { status: status(healthy), opposing: contrary, since: timestamp(since) }
+        let StateLine { healthy, contrary, since, agreed } = line;
+        let agreed = agreed.map(status);
+        SavedCheckState { status: status(healthy), opposing: contrary, since: timestamp(since), agreed }
     }
 }
 
@@ -392,7 +400,9 @@ mod tests {
     fn lines_are_read_as_they_were_written() {
         let (blue, question) = (HealthCheckId("blue".to_owned()), CheckFingerprint(u64::MAX));
         let identity = Identity { id: blue.clone(), question };
-        let state = |contrary| Some(SavedCheckState { status: Status::Unhealthy, opposing: contrary, since: at(7) });
+        let unhealthy =
+            SavedCheckState { status: Status::Unhealthy, opposing: None, since: at(7), agreed: Some(Status::Healthy) };
+        let state = |opposing| Some(SavedCheckState { opposing, ..unhealthy });
         let mut history = History::default();
         let missing = Run { observation: Observation::Missing, ..run(0, 1) };
         history.put_run(missing.clone());
@@ -403,7 +413,7 @@ mod tests {
         let saved_state = SavedState::read(lines.iter().map(String::as_str));
         assert_eq!((saved_state.as_of, &*saved_state.checks[&blue].history), (at(9), &history));
         assert_eq!(
-            saved_state.saved_check(&blue),
+            saved_state.saved_check(&blue, true),
             Some(RestoredCheck { question, state: state(None).unwrap(), as_of: at(9) })
         );
 
@@ -414,11 +424,11 @@ mod tests {
         assert!(lines.iter().all(|line| !line.contains('\n')));
         let saved_state = SavedState::read(lines.iter().map(String::as_str));
         assert_eq!((saved_state.as_of, saved_state.strange), (at(13), 1));
-        assert_eq!(saved_state.saved_check(&blue).unwrap().state, state(Some(1)).unwrap());
+        assert_eq!(saved_state.saved_check(&blue, true).unwrap().state, state(Some(1)).unwrap());
         let history = &saved_state.checks[&blue].history;
         assert_eq!(history.runs().collect::<Vec<_>>(), [&missing, &run(1, 12)]);
         assert_eq!(history.transitions().count(), 2);
-        assert_eq!(saved_state.saved_check(&HealthCheckId("green".to_owned())), None);
+        assert_eq!(saved_state.saved_check(&HealthCheckId("green".to_owned()), true), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::zonetree::QueryName;
 
 const LOCALHOST: Requestor = Requestor::at(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST));
 
-const SETTINGS: &str = "
+pub(super) const SETTINGS: &str = "
 [dns]
 listen = ['127.0.0.1:5300']
 [zones]
@@ -27,7 +27,7 @@ directory = 'zones'
 directory = 'state'
 ";
 
-const APP: &str = "
+pub(super) const APP: &str = "
 name = 'lab.test'
 
 [[record]]
@@ -71,14 +71,15 @@ pub(super) struct TestControl {
     source: SettingsSource,
     pub(super) control: Control,
     pub(super) reader: Reader,
-    health: HealthReader,
+    pub(super) health: HealthReader,
     pub(super) probes: watch::Receiver<Arc<[ScheduledProbe]>>,
     pending: watch::Receiver<usize>,
     jobs: mpsc::UnboundedReceiver<Job>,
     keeping: StateWriterThread,
-    notices: mpsc::Receiver<Notice>,
+    pub(super) notices: mpsc::Receiver<Notice>,
     pub(super) reloads: watch::Sender<Reloads>,
-    at: Timestamp,
+    pub(super) at: Timestamp,
+    pub(super) opinions: watch::Receiver<u64>,
 }
 
 pub(super) fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -91,7 +92,7 @@ pub(super) fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     directory
 }
 
-fn start(directory: tempfile::TempDir) -> Result<TestControl, Refused> {
+pub(super) fn start(directory: tempfile::TempDir) -> Result<TestControl, Refused> {
     start_at(directory, Timestamp::default())
 }
 
@@ -108,10 +109,14 @@ pub(super) fn load_at_start(directory: &Path, history: History) -> (SettingsSour
 
 fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, Refused> {
     let (source, loaded) = load_at_start(directory.path(), History::default());
-    let loaded = loaded?;
+    let mut loaded = loaded?;
+    // Sources without a cluster leave it out.
+    let cluster = source.read().settings.and_then(|settings| settings.cluster);
+    Arc::make_mut(&mut loaded.base.settings).cluster = cluster;
     let (probes_in, probes) = watch::channel(Arc::from([]));
     let (metric_checks, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
+    let (opinions_in, opinions) = watch::channel(0);
     let (jobs_in, jobs) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
     let (found, state_writer, keeping) = store::keep(&directory.path().join("state")).unwrap();
@@ -123,6 +128,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         probes: probes_in,
         metric_checks,
         pending: pending_in,
+        opinions: opinions_in,
         jobs: jobs_in,
         base,
         state_writer,
@@ -133,7 +139,21 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         last_load: watch::Sender::default(),
     };
     let (control, reader, health) = Control::new(loaded, &saved_state, outputs, at);
-    Ok(TestControl { directory, source, control, reader, health, probes, pending, jobs, keeping, notices, reloads, at })
+    Ok(TestControl {
+        directory,
+        source,
+        control,
+        reader,
+        health,
+        probes,
+        pending,
+        jobs,
+        keeping,
+        notices,
+        reloads,
+        at,
+        opinions,
+    })
 }
 
 pub(super) fn control(files: &[(&str, &str)]) -> TestControl {
@@ -237,8 +257,8 @@ impl TestControl {
     }
 }
 
-const BLUE: &str = "192.0.2.11";
-const GREEN: &str = "192.0.2.12";
+pub(super) const BLUE: &str = "192.0.2.11";
+pub(super) const GREEN: &str = "192.0.2.12";
 
 use Observation::{Fail, Pass, ResolverFailure};
 
@@ -957,7 +977,7 @@ impl TestControl {
         outcome.blocking_recv().unwrap()
     }
 
-    fn pass(&mut self, seconds: u64) {
+    pub(super) fn pass(&mut self, seconds: u64) {
         self.at = Timestamp(self.at.0 + Duration::from_secs(seconds));
         self.handle(Event::Tick);
     }

@@ -17,7 +17,7 @@ use crate::world::{RecoveringRecord, World};
 use super::check_histories::{CheckHistories, CheckLog};
 use super::metrics::{CheckMetrics, MetricsCounters, MetricsSnapshot};
 use super::overrides::OverridesInForce;
-use super::{Control, OverrideView};
+use super::{Control, Opinions, OverrideView};
 
 /// All checks at one moment, and the world that answers queries with them.
 pub(crate) struct HealthView {
@@ -33,6 +33,7 @@ pub(crate) struct HealthView {
     pub(super) overrides: Arc<Overrides>,
     pub(super) in_force: Arc<OverridesInForce>,
     sentinels: Sentinels,
+    pub(super) opinions: Option<Opinions>,
     records_by_check: Arc<RecordsByCheck>,
 }
 
@@ -92,6 +93,7 @@ impl HealthView {
             overrides: Arc::default(),
             in_force: Arc::default(),
             sentinels: Sentinels::default(),
+            opinions: None,
             records_by_check: Arc::default(),
         }
     }
@@ -202,6 +204,7 @@ impl Control {
             overrides: Arc::clone(&self.overrides),
             in_force: Arc::clone(&self.in_force),
             sentinels: self.sentinels.clone(),
+            opinions: self.opinions.clone(),
             records_by_check: Arc::clone(&self.records_by_check),
         });
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::health::agreement::AgreedStatus;
 use crate::health::{Action, Pattern, Status, Timestamp, Tracker, Transition};
 use crate::load::LoadedConfig;
 use crate::model::HealthCheckId;
@@ -63,6 +64,11 @@ impl WhatIf {
         let report = self.view.check(id)?;
         let overridden = self.view.override_of(&report, self.at).map(describe);
         Some(CheckSnapshot { report, overridden })
+    }
+
+    /// What the nodes of a cluster agree on; `None` without one.
+    pub(crate) fn agreed(&self, check: &CheckReport) -> Option<AgreedStatus> {
+        self.view.agreed(check)
     }
 
     /// The hypothetical status of a check; `None` without hypotheses.

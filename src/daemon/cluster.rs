@@ -1,20 +1,24 @@
 //! Connects the server to the files that it shares with other nodes through etcd.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
-use crate::cluster::{self, BadCluster, ClusterFiles, ClusterSources, Gateway, NodeState};
+use crate::cluster::{self, BadCluster, ClusterFiles, ClusterSources, Gateway, NodeState, Opinions};
 use crate::config::Settings;
-use crate::control::Event;
+use crate::control::{Event, HealthReader, OwnOpinions};
 use crate::load::{FileSources, LoadedConfig, Sources, Trigger, with_files};
 use crate::store::SourceCache;
 
 /// How long a start waits for etcd before it serves the copies of the last run.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long it then waits for what other nodes say about health.
+const FIRST_OPINIONS: Duration = Duration::from_secs(1);
+/// How many reports of other nodes can be queued for the control loop.
+const NEWS: usize = 16;
 
 /// The files of the cluster as etcd has them, or else as the last run had them. `None` without a
 /// cluster.
@@ -64,6 +68,36 @@ pub(super) async fn run(files: Arc<ClusterFiles>, events: mpsc::Sender<Event>) {
         }
     };
     tokio::join!(cluster::follow(files, tell), load);
+}
+
+/// Exchanges opinions of health with the other nodes until the server stops. Returns when the
+/// control loop has what they say now, so that it decides on the first results with them.
+pub(super) async fn exchange_opinions(
+    files: &Arc<ClusterFiles>,
+    events: mpsc::Sender<Event>,
+    health: HealthReader,
+    changes: watch::Receiver<u64>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let opinions = Opinions::new(Arc::clone(files));
+    let (heard, first) = opinions.first(FIRST_OPINIONS).await;
+    // A loop that has ended needs no events, here and below.
+    let _ = events.send(Event::Opinions(first)).await;
+    let own = Arc::new(Mutex::new(OwnOpinions::default()));
+    let state = move || {
+        let (own, health) = (Arc::clone(&own), health.clone());
+        // With many checks this takes milliseconds.
+        let of = move || own.lock().unwrap_or_else(PoisonError::into_inner).of(&health.load(), super::now());
+        async move { tokio::task::spawn_blocking(of).await.ok().flatten() }
+    };
+    async move {
+        let (news_in, mut news) = mpsc::channel(NEWS);
+        let forward = async {
+            while let Some(news) = news.recv().await {
+                let _ = events.send(Event::Opinions(news)).await;
+            }
+        };
+        tokio::join!(opinions.follow(heard, news_in), opinions.publish(changes, state), forward);
+    }
 }
 
 /// Tells the other nodes what this one serves, and knows what they do, until the server stops.

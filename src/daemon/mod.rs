@@ -150,13 +150,13 @@ async fn boot_and_serve(
     let (control, reader, health) = Control::new(loaded, &memory, outputs, now());
     let awaited = control.pending_checks();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
+    wiring.start_opinions(health.clone()).await;
     wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let query_logging = start_query_logging(&settings)?;
     let admin = wiring.admin(health.clone(), readiness, query_logging.clone(), permission.changes.clone());
     let listening = Arc::clone(&admin.listening);
     let admin = open_admin_side(&mut wiring, &settings, files.admin, admin);
-
     let manager = stopping.manager();
     notify_awaited(manager, awaited.len());
     tokio::select! {
@@ -173,7 +173,7 @@ async fn boot_and_serve(
     let (addresses, serving) = dns::open(&mut wiring, &settings, privileges, files, &reader, &query_logging).await?;
     let _ = listening.set(addresses.clone());
     let api = api.map(|api| api.serve(&mut wiring, health, restored.changes)).transpose()?;
-    wiring.register(&addresses);
+    wiring.register(&addresses).await;
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
     manager.notify(Notification::Ready(&format!("serving {}", summary.totals())));

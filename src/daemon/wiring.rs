@@ -54,6 +54,8 @@ pub(super) struct Wiring {
     probes: watch::Receiver<Arc<[ScheduledProbe]>>,
     metric_checks: watch::Receiver<Arc<[ScheduledMetric]>>,
     pending: watch::Receiver<usize>,
+    /// Counts the changes of what this node says about health.
+    opinions: watch::Receiver<u64>,
     jobs: Option<mpsc::UnboundedReceiver<Job>>,
     base: watch::Receiver<LoadedConfig>,
     objects: ServedObjects,
@@ -84,6 +86,7 @@ impl Wiring {
         let (probes_in, probes) = watch::channel(Arc::from([]));
         let (metric_checks_in, metric_checks) = watch::channel(Arc::from([]));
         let (pending_in, pending) = watch::channel(0);
+        let (opinions_in, opinions) = watch::channel(0);
         let (jobs_in, jobs) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
         let mut tasks = JoinSet::new();
@@ -99,6 +102,7 @@ impl Wiring {
             probes: probes_in,
             metric_checks: metric_checks_in,
             pending: pending_in,
+            opinions: opinions_in,
             jobs: jobs_in,
             base: base_in,
             state_writer,
@@ -117,6 +121,7 @@ impl Wiring {
             probes,
             metric_checks,
             pending,
+            opinions,
             jobs,
             base,
             objects,
@@ -171,6 +176,15 @@ impl Wiring {
             self.tasks.spawn(overrides::run(files, changes, self.events.clone()));
         }
         Ok(())
+    }
+
+    /// Begins to exchange opinions of health with the other nodes, if there is a cluster.
+    pub(super) async fn start_opinions(&mut self, health: HealthReader) {
+        if let Some(files) = self.cluster.clone() {
+            let (events, changes) = (self.events.clone(), self.opinions.clone());
+            let exchange = cluster::exchange_opinions(&files, events, health, changes).await;
+            self.tasks.spawn(exchange);
+        }
     }
 
     fn start_prober(&mut self, authorities: Authorities, files: FileShares) -> anyhow::Result<()> {
@@ -265,8 +279,11 @@ impl Wiring {
     }
 
     /// Tells the other nodes of the cluster, if there is one, that this one answers queries.
-    pub(super) fn register(&mut self, addresses: &[SocketAddr]) {
+    pub(super) async fn register(&mut self, addresses: &[SocketAddr]) {
         if let Some(files) = self.cluster.clone() {
+            if let Some(address) = addresses.iter().map(SocketAddr::ip).find(|address| !address.is_unspecified()) {
+                self.send(Event::Address(address)).await;
+            }
             self.tasks.spawn(cluster::register(files, addresses.to_vec(), self.base.clone()));
         }
     }

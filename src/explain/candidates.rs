@@ -463,10 +463,11 @@ fn unhealthy_check(check: &CheckShape) -> String {
         return format!("health check {} is down, as assumed", check.name);
     }
     let ago = check.ago.as_ref().map(|ago| format!(" for {ago}")).unwrap_or_default();
-    let because = match (&check.overridden, &check.last_result) {
-        (Some(overridden), _) => format!(", {overridden}"),
-        (None, Some(result)) => format!(": {result}"),
-        (None, None) => String::new(),
+    let because = match (&check.overridden, &check.agreement, &check.last_result) {
+        (Some(overridden), ..) => format!(", {overridden}"),
+        (None, Some(agreement), Some(result)) => format!(": {agreement}; here: {result}"),
+        (None, Some(why), None) | (None, None, Some(why)) => format!(": {why}"),
+        (None, None, None) => String::new(),
     };
     format!("health check {} is unhealthy{ago}{because}", check.name)
 }

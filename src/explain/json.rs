@@ -268,6 +268,9 @@ pub struct CheckShape {
     /// The last result, in Route 53's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_result: Option<String>,
+    /// In a cluster: how many nodes consider it healthy, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<String>,
     /// The override in effect: author, end and reason, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<String>,

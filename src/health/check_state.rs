@@ -69,6 +69,8 @@ pub struct SavedCheckState {
     pub opposing: Option<u8>,
     /// When the status last changed.
     pub since: Timestamp,
+    /// In a cluster, the status that nodes agreed on last. `CheckState` ignores it.
+    pub agreed: Option<Status>,
 }
 
 /// A change of a check's status.
@@ -143,7 +145,7 @@ impl CheckState {
     /// decides.
     #[must_use]
     pub fn restored(thresholds: Thresholds, state: SavedCheckState) -> CheckState {
-        let SavedCheckState { status, opposing, since } = state;
+        let SavedCheckState { status, opposing, since, agreed: _ } = state;
         let progress = opposing.map_or(Progress::Restored(0), Progress::Opposing);
         CheckState { thresholds, status, progress, is_unconfirmed: false, since }
     }
@@ -156,7 +158,7 @@ impl CheckState {
             Progress::Restored(_) => None,
             Progress::Opposing(streak) => Some(streak),
         };
-        Some(SavedCheckState { status: self.status, opposing, since: self.since })
+        Some(SavedCheckState { status: self.status, opposing, since: self.since, agreed: None })
     }
 
     /// How many more opposing results in a row change the status.
@@ -358,7 +360,8 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_resolver_does_not_decide_the_first_state() {
-        let old = SavedCheckState { status: Status::Healthy, opposing: None, since: Timestamp::default() };
+        let old =
+            SavedCheckState { status: Status::Healthy, opposing: None, since: Timestamp::default(), agreed: None };
         let restored = CheckState::restored(Thresholds { failure: 3, recovery: 3 }, old);
         for new in [check_state(3, 3), restored] {
             let mut waiting = new;
@@ -403,7 +406,7 @@ mod tests {
     #[test]
     fn an_old_saved_state_counts_until_the_first_result_decides() {
         let old = Timestamp(Duration::from_secs(5));
-        let state = SavedCheckState { status: Status::Unhealthy, opposing: None, since: old };
+        let state = SavedCheckState { status: Status::Unhealthy, opposing: None, since: old, agreed: None };
         let mut restored = CheckState::restored(Thresholds { failure: 3, recovery: 3 }, state);
         assert_eq!(
             (restored.status(), restored.is_pending(), restored.results_until_change()),

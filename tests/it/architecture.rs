@@ -76,7 +76,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "privilege",
         ],
     ),
-    ("cluster", &["causes", "config", "files", "load", "objects", "store"]),
+    ("cluster", &["causes", "config", "files", "health", "load", "objects", "store"]),
     (
         "control",
         &["background", "log_limit", "model", "objects", "config", "health", "history", "world", "store", "load"],

@@ -12,7 +12,7 @@ use crate::server::{Lab, PATIENCE, Running, Transport, text, wait_for};
 /// An etcd with one member, on free ports.
 pub(crate) struct Etcd {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     directory: tempfile::TempDir,
     arguments: Vec<String>,
 }
@@ -25,11 +25,11 @@ impl Drop for Etcd {
 }
 
 impl Etcd {
-    fn start() -> Etcd {
+    pub(crate) fn start() -> Etcd {
         Etcd::start_with("http", &[])
     }
 
-    fn start_with(scheme: &str, arguments: &[String]) -> Etcd {
+    pub(crate) fn start_with(scheme: &str, arguments: &[String]) -> Etcd {
         let directory = tempfile::tempdir().unwrap();
         let (port, peer) = (free_port(), free_port());
         let url = |port: u16| format!("{scheme}://127.0.0.1:{port}");
@@ -63,12 +63,12 @@ impl Etcd {
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.child = spawn(&self.arguments);
         self.wait();
     }
@@ -80,7 +80,7 @@ impl Etcd {
         self.start_again();
     }
 
-    fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 }
@@ -95,7 +95,7 @@ fn free_port() -> u16 {
 }
 
 /// A node of the cluster that is not started yet.
-fn node(name: &str, endpoint: &str) -> Lab {
+pub(crate) fn node(name: &str, endpoint: &str) -> Lab {
     let lab = Lab::new(&[]);
     lab.add_settings(&format!("[cluster]\nendpoints = ['{endpoint}']\nnode = '{name}'\n"));
     lab.add_settings("[api]\nlisten = ['127.0.0.1:0']\n");
@@ -103,7 +103,7 @@ fn node(name: &str, endpoint: &str) -> Lab {
 }
 
 /// Runs a command against a server; returns its output, or else its errors.
-fn run(lab: &Lab, running: &Running, arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn run(lab: &Lab, running: &Running, arguments: &[&str]) -> Result<String, String> {
     let admin = running.admin();
     let output = lab.run(&[arguments, &["--admin", &admin]].concat());
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
@@ -114,7 +114,7 @@ fn set(lab: &Lab, running: &Running, name: &str, address: &str) {
     run(lab, running, &set).unwrap_or_else(|error| panic!("{name} is not set: {error}\n{}", running.log()));
 }
 
-fn addresses(running: &Running, name: &str) -> Vec<String> {
+pub(crate) fn addresses(running: &Running, name: &str) -> Vec<String> {
     running.ask(name, Transport::Udp).addresses
 }
 

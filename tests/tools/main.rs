@@ -16,6 +16,8 @@ mod cluster;
 /// What nodes do when etcd, a link or a node fails.
 #[cfg(target_os = "linux")]
 mod cluster_failures;
+/// Nodes that agree on health.
+mod cluster_health;
 /// What nodes do when they are cut off, killed or have a wrong clock.
 #[cfg(target_os = "linux")]
 mod cluster_partitions;
@@ -139,6 +141,8 @@ const TESTS: &[Test] = &[
     test!(cluster_partitions::a_node_is_suspended, ETCD, NETWORKS),
     #[cfg(target_os = "linux")]
     test!(cluster_partitions::clocks_are_wrong, ETCD, FAKETIME, NETWORKS),
+    test!(cluster_health::an_endpoint_that_one_node_does_not_reach_stays_in_use, ETCD),
+    test!(cluster_health::a_node_without_the_others_decides_by_its_own_opinion, ETCD),
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
     test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),

@@ -134,6 +134,7 @@ function details() {
     back,
     h("h1", null, check.name, " ", badge(statusOf(check))),
     facts(check),
+    opinions(check),
     h("section", { "aria-labelledby": "c-latency" }, h("h2", { id: "c-latency" }, "Latency"), plot(check)),
     h("section", { "aria-labelledby": "c-transitions" },
       h("h2", { id: "c-transitions" }, "Transitions"),
@@ -153,7 +154,24 @@ function facts(check) {
       overridden.reason && `: ${overridden.reason}`, overridden.drain && `; ${overridden.drain.left_percent} % of the weight remains`, `. Without it: ${check.without_overrides}.`),
     last && item("Last result", last.status, h("span.quiet", null, " at ", time(last.at), last.remembered ? ", before the server restarted" : "")),
     last && item("Duration", milliseconds(last.total_ms), h("span.quiet", null, steps(last))),
+    check.agreement && item("Agreement", check.agreement.text),
     item("Next", next(check)));
+}
+
+/** What each node of the cluster says; nothing without a cluster. */
+function opinions({ opinions: rows }) {
+  if (!rows?.length) return null;
+  return h("section", { "aria-labelledby": "c-opinions" },
+    h("h2", { id: "c-opinions" }, "Opinions of the nodes"),
+    h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Opinions of the nodes" },
+      h("table.stack", null,
+        h("thead", null, h("tr", null, ["Node", "Region", "Address", "Status", "Last result"].map((text) => h("th", { scope: "col" }, text)))),
+        h("tbody", null, rows.map((row) => h("tr", { key: row.node },
+          h("th", { scope: "row" }, row.node, row.this_node && h("span.quiet", null, " (this node)")),
+          h("td", { "data-label": "Region" }, row.region ?? "–"),
+          h("td", { "data-label": "Address" }, row.address ?? "–"),
+          h("td", { "data-label": "Status" }, badge(row.status), !row.counts && h("span.note", null, " does not count")),
+          h("td.words", { "data-label": "Last result" }, row.reason || "–", h("span.quiet", null, ` ${since(row.checked)} ago`))))))));
 }
 
 function steps(last) {
@@ -172,7 +190,8 @@ function next(check) {
   const kind = upcoming.passes ? ["pass", "passes"] : ["failure", "failures"];
   const override = check.overridden ? ", once the override has ended" : "";
   const verb = upcoming.results_needed === 1 ? "makes" : "make";
-  return `${when}; ${count(upcoming.results_needed, ...kind)} in a row ${verb} it ${upcoming.then}${override}, at ${clock(upcoming.earliest)} at the earliest`;
+  const effect = upcoming.opinion_only ? `this node consider it ${upcoming.then}` : `it ${upcoming.then}`;
+  return `${when}; ${count(upcoming.results_needed, ...kind)} in a row ${verb} ${effect}${override}, at ${clock(upcoming.earliest)} at the earliest`;
 }
 
 function results({ results: rows }) {

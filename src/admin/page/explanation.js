@@ -67,7 +67,7 @@ function candidate(one, index) {
     h("div.words.values", null, one.alias ? `→ ${one.alias.target}` : (one.values ?? []).map((value) => h("code.value", { key: value }, value))),
     check && h("div.quiet", null, h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name),
       ` ${check.as_if ? "assumed " : ""}${check.healthy ? "healthy" : "unhealthy"}${check.ago ? ` for ${check.ago}` : ""}`,
-      check.last_result && `: ${check.last_result}`, check.overridden && `; ${check.overridden}`),
+      check.agreement && `; ${check.agreement}`, check.last_result && `: ${check.last_result}`, check.overridden && `; ${check.overridden}`),
     change && h("div.quiet.words", null, h("time", { datetime: change.at, title: change.at }, `${change.did} ${change.ago} ago`),
       ` by ${change.author}: ${change.operation}`));
 }

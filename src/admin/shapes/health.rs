@@ -105,6 +105,12 @@ pub(crate) struct CheckShape {
     pub(crate) last_result: Option<ResultShape>,
     /// The next probe, and when the status can change.
     pub(crate) next: Option<NextShape>,
+    /// In a cluster, what its nodes agree on; absent without an opinion that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) agreement: Option<AgreementShape>,
+    /// In a cluster, what each node says, this one first; only with `history=1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) opinions: Vec<OpinionShape>,
     /// The records that use the check.
     pub(crate) records: Vec<String>,
     /// Changes of the status, latest first; only with `history=1`.
@@ -130,6 +136,46 @@ impl CheckShape {
             (None, _) => None,
         }
     }
+}
+
+/// What the nodes of a cluster agree on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AgreementShape {
+    /// The status, before inversion and overrides.
+    pub(crate) status: StatusShape,
+    /// Number of nodes that consider the endpoint healthy.
+    pub(crate) healthy: u32,
+    /// Number of nodes whose opinions count.
+    pub(crate) reporting: u32,
+    /// Number of nodes that must consider it healthy.
+    pub(crate) needed: u32,
+    /// The same in words.
+    pub(crate) text: String,
+}
+
+/// What one node of a cluster says about a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OpinionShape {
+    /// The name of the node.
+    pub(crate) node: String,
+    /// The AWS region that it is in or near.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) region: Option<String>,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    /// True for the node that responds.
+    pub(crate) this_node: bool,
+    /// Whether it considers the endpoint healthy.
+    pub(crate) status: StatusShape,
+    /// Its last result, in Route 53's words.
+    pub(crate) reason: String,
+    /// The time of that result, by the clock of this node.
+    pub(crate) checked: String,
+    /// Seconds since then.
+    pub(crate) age_s: u32,
+    /// False if the opinion does not count: the node is isolated, or silent for too long.
+    pub(crate) counts: bool,
 }
 
 /// One of the last probes.
@@ -196,6 +242,9 @@ pub(crate) struct NextShape {
     pub(crate) passes: bool,
     /// The status after them, unless an override is in effect.
     pub(crate) then: StatusShape,
+    /// True in a cluster: they change what this node says, and the status if the others agree.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) opinion_only: bool,
     /// The earliest time of that change.
     pub(crate) earliest: String,
 }

@@ -168,6 +168,9 @@ fn health(check: &CheckShape) -> String {
     if let Some(overridden) = &check.overridden {
         text.push_str(&format!("; {overridden}"));
     }
+    if let Some(agreement) = check.agreement.as_ref().filter(|_| !check.as_if) {
+        text.push_str(&format!("; {agreement}"));
+    }
     if let Some(result) = check.last_result.as_ref().filter(|_| !check.as_if) {
         text.push_str(&format!("; last result: {result}"));
     }

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 
 use crate::admin::shapes::{
-    CheckShape, ConnectivityShape, HealthShape, NextShape, ResultShape, SampleShape, StatusShape,
+    CheckShape, ConnectivityShape, HealthShape, NextShape, OpinionShape, ResultShape, SampleShape, StatusShape,
 };
 use crate::causes::with_causes;
 use crate::control::humanize_duration;
@@ -149,12 +149,14 @@ fn state(check: &CheckShape) -> String {
         Some(_) => "drained".to_owned(),
         None => "overridden".to_owned(),
     };
+    let disagree = check.agreement.as_ref().is_some_and(|all| 0 < all.healthy && all.healthy < all.reporting);
     let notes = [
         (check.overridden.is_some(), note.as_str()),
         (check.disabled, "disabled"),
         (check.inverted, "inverted"),
         (check.pending, "no result yet"),
         (remembered, "remembered"),
+        (disagree, "nodes disagree"),
     ];
     let notes: Vec<&str> = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect();
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
@@ -170,9 +172,10 @@ fn progress(check: &CheckShape, next: &NextShape) -> Option<String> {
 /// Such as `2 more failures in a row make it unhealthy`.
 fn turns(next: &NextShape) -> String {
     let (one, many) = if next.passes { ("pass", "passes") } else { ("failure", "failures") };
+    let effect = if next.opinion_only { "this node consider it" } else { "it" };
     match next.results_needed {
-        1 => format!("one more {one} makes it {}", word(next.then)),
-        count => format!("{count} more {many} in a row make it {}", word(next.then)),
+        1 => format!("one more {one} makes {effect} {}", word(next.then)),
+        count => format!("{count} more {many} in a row make {effect} {}", word(next.then)),
     }
 }
 
@@ -198,6 +201,12 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
         let drain = overridden.drain.as_ref().map_or_else(String::new, |drain| format!(", {}", drained(drain)));
         line("overridden", format!("by {} from {} {until}{drain}{reason}", overridden.author, local(&overridden.from)));
         line("", format!("without that it would be {}", word(check.without_overrides)));
+    }
+    if let Some(agreement) = &check.agreement {
+        line("agreement", agreement.text.clone());
+    }
+    for (number, stated) in check.opinions.iter().enumerate() {
+        line(if number == 0 { "opinions" } else { "" }, opinion(stated));
     }
     if let Some(last) = &check.last_result {
         let remembered = if last.remembered { ", before the restart" } else { "" };
@@ -232,6 +241,18 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
         line(what, format!("{} {times}at most {} ms: {}", local(&results.first), results.slowest_ms, results.status));
     }
     text
+}
+
+/// Such as `tokyo-1 (ap-northeast-1, 198.51.100.1): unhealthy, 3 s ago: Failure: …`.
+fn opinion(stated: &OpinionShape) -> String {
+    let OpinionShape { node, region, address, this_node, status, reason, age_s, counts, .. } = stated;
+    let own = this_node.then(|| "this node".to_owned());
+    let place: Vec<String> = [own, region.clone(), address.clone()].into_iter().flatten().collect();
+    let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
+    let ago = humanize_duration(Duration::from_secs((*age_s).into()));
+    let counts = if *counts { "" } else { " (does not count)" };
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("{node}{place}: {}{counts}, {ago} ago{reason}", word(*status))
 }
 
 fn latency(last: &ResultShape) -> String {

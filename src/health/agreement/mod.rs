@@ -34,7 +34,7 @@ use super::Status;
 
 pub use check_list::{CheckList, ListHash, MAX_CHECKS};
 pub use node_opinions::{NodeOpinions, Opinion};
-pub use other_nodes::{FRESH_TICKS, OtherNode, OtherNodes};
+pub use other_nodes::{FRESH_TICKS, NodeNews, OtherNode, OtherNodes};
 pub use reader::NodeReader;
 pub use wire::{MAX_VALUE_BYTES, WireError, encode_list, encode_opinions};
 

@@ -1,5 +1,6 @@
 //! What one node says about all checks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ pub struct NodeOpinions {
     pub at: Timestamp,
     /// All its sentinels are unhealthy, so its opinions do not count.
     pub isolated: bool,
+    /// The AWS region that it is in or near. For display only.
+    pub region: Option<Arc<str>>,
+    /// Its address. For display only.
+    pub address: Option<IpAddr>,
     checks: Arc<CheckList>,
     /// One for each check; `None` before its first result.
     opinions: Box<[Option<Opinion>]>,
@@ -30,6 +35,14 @@ pub struct Opinion {
     pub age_s: u32,
 }
 
+impl Opinion {
+    /// When the last result was, if the opinion is as old as it says at this time.
+    #[must_use]
+    pub fn checked_before(&self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.saturating_sub(Duration::from_secs(self.age_s.into())))
+    }
+}
+
 impl NodeOpinions {
     /// The opinions that `opinion` gives for the checks of a list.
     #[must_use]
@@ -40,7 +53,13 @@ impl NodeOpinions {
         opinion: impl FnMut(&Arc<Identity>) -> Option<Opinion>,
     ) -> NodeOpinions {
         let opinions = checks.checks().iter().map(opinion).collect();
-        NodeOpinions { at, isolated, checks, opinions }
+        NodeOpinions { at, isolated, region: None, address: None, checks, opinions }
+    }
+
+    /// The same opinions, of a node that is there.
+    #[must_use]
+    pub fn located(self, region: Option<Arc<str>>, address: Option<IpAddr>) -> NodeOpinions {
+        NodeOpinions { region, address, ..self }
     }
 
     /// The checks.
@@ -63,7 +82,7 @@ impl NodeOpinions {
     /// When the node had its last result of this check, by its own clock.
     #[must_use]
     pub fn checked(&self, opinion: &Opinion) -> Timestamp {
-        Timestamp(self.at.0.saturating_sub(Duration::from_secs(opinion.age_s.into())))
+        opinion.checked_before(self.at)
     }
 
     /// Whether it states the same statuses about the same checks. Texts and times may differ.

@@ -18,6 +18,15 @@ pub struct OtherNodes {
     nodes: Arc<BTreeMap<Arc<str>, OtherNode>>,
 }
 
+/// What was heard about another node.
+#[derive(Clone, Debug)]
+pub enum NodeNews {
+    /// It stated its opinions.
+    Opinions(Arc<str>, Arc<NodeOpinions>),
+    /// It left, or its lease has expired.
+    Gone(Arc<str>),
+}
+
 /// One other node.
 #[derive(Clone, Debug)]
 pub struct OtherNode {
@@ -29,6 +38,14 @@ pub struct OtherNode {
 }
 
 impl OtherNodes {
+    /// Takes what was heard. Returns the checks whose opinion is another one now.
+    pub fn take(&mut self, news: &NodeNews, slot_of: &dyn Fn(&Identity) -> Option<CheckSlot>) -> Vec<CheckSlot> {
+        match news {
+            NodeNews::Opinions(node, opinions) => self.hear(node, Arc::clone(opinions), slot_of),
+            NodeNews::Gone(node) => self.forget(node),
+        }
+    }
+
     /// A node stated its opinions. Returns the checks whose opinion is another one now. `slot_of`
     /// finds the check that asks the same question under the same id.
     pub fn hear(
@@ -104,6 +121,12 @@ impl OtherNode {
     #[must_use]
     pub fn counts(&self) -> bool {
         self.is_fresh() && !self.opinions.isolated
+    }
+
+    /// The seconds since its last result of this check.
+    #[must_use]
+    pub fn age_s(&self, opinion: &Opinion) -> u32 {
+        opinion.age_s.saturating_add(self.silent_ticks)
     }
 
     /// What it said last.

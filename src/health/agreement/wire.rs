@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  list      {"version":1,"list":"<hash>","chunk":0,"chunks":1,"checks":[["<id>","<question>"],…]}
-//!  opinions  {"version":1,"list":"<hash>","at":<ms>,"isolated":false,
+//!  opinions  {"version":1,"list":"<hash>","at":<ms>,"isolated":false,"region":"…","address":"…",
 //!             "statements":[{"healthy":true,"text":"Success: …"},…],"opinions":"<base64>"}
 //! ```
 //!
@@ -39,6 +39,8 @@ const CHUNK_BYTES: usize = 400 * 1024;
 const MAX_CHUNKS: u32 = 32;
 /// Ids are UUIDs of 36 characters.
 const MAX_ID_BYTES: usize = 64;
+/// The longest name of a region.
+const MAX_REGION_BYTES: usize = 32;
 /// What endpoints say is cut, and texts beyond these are left out: many checks fail for few
 /// reasons.
 const MAX_TEXT_CHARACTERS: usize = 200;
@@ -85,6 +87,10 @@ struct OpinionsValue {
     list: String,
     at: u64,
     isolated: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
     statements: Vec<StatementValue>,
     opinions: String,
 }
@@ -163,6 +169,8 @@ pub fn encode_opinions(opinions: &NodeOpinions) -> String {
         list: opinions.checks().hash().to_string(),
         at: opinions.at.to_milliseconds(),
         isolated: opinions.isolated,
+        region: opinions.region.as_deref().map(str::to_owned),
+        address: opinions.address.map(|address| address.to_string()),
         statements: statements.all,
         opinions: BASE64_STANDARD.encode(octets),
     })
@@ -173,7 +181,7 @@ pub(super) fn decode_opinions(
     value: &[u8],
     list_of: impl FnOnce(ListHash) -> Option<Arc<CheckList>>,
 ) -> Result<NodeOpinions, WireError> {
-    let OpinionsValue { version: _, list, at, isolated, statements, opinions } = read(value)?;
+    let OpinionsValue { version: _, list, at, isolated, region, address, statements, opinions } = read(value)?;
     if statements.len() > MAX_STATEMENTS + 2 {
         return Err(WireError::Inconsistent("it has too many statements"));
     }
@@ -190,7 +198,10 @@ pub(super) fn decode_opinions(
         return Err(WireError::Inconsistent("it has more opinions than checks"));
     }
     let mut read = read.into_iter();
-    Ok(NodeOpinions::new(Timestamp::from_milliseconds(at), isolated, list, |_| read.next().flatten()))
+    let region = region.filter(|region| region.len() <= MAX_REGION_BYTES).map(|region| plain(&region).into());
+    let address = address.and_then(|address| address.parse().ok());
+    let opinions = NodeOpinions::new(Timestamp::from_milliseconds(at), isolated, list, |_| read.next().flatten());
+    Ok(opinions.located(region, address))
 }
 
 fn read_opinion(rest: &mut &[u8], statements: &[(Status, Arc<str>)]) -> Result<Option<Opinion>, WireError> {

@@ -53,6 +53,12 @@ impl Tracker {
         }
     }
 
+    /// The status that follows from the opinions, and how many hold which; `None` without any.
+    #[must_use]
+    pub fn agreed(&self, slot: CheckSlot, terms: &Terms<'_>) -> Option<AgreedStatus> {
+        self.entry(slot)?.agreed_status(slot, terms)
+    }
+
     fn set_agreed(&mut self, slot: CheckSlot, agreed: AgreedStatus, at: Timestamp) -> Option<Transition> {
         let before = self.entry(slot)?;
         if before.agreed == Some(agreed.status) {

@@ -23,6 +23,7 @@ impl Tracker {
     pub fn saved_state_of(&self, slot: CheckSlot) -> Option<(&Arc<Identity>, Option<SavedCheckState>)> {
         let entry = self.entry(slot)?;
         let state = entry.source.saved_state().filter(|_| !entry.check.disabled);
+        let state = state.map(|state| SavedCheckState { agreed: entry.agreed, ..state });
         Some((&entry.identity, state))
     }
 
@@ -36,6 +37,7 @@ impl Tracker {
         }
         let mut entry = entry.clone();
         entry.source.restore(saved, at);
+        entry.agreed = saved.state.agreed;
         let verdict = entry.verdict();
         self.put(slot, entry);
         self.pending -= 1;

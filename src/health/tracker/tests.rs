@@ -233,7 +233,7 @@ fn saved_check(tracker: &Tracker, name: &str, status: Status, opposing: u8) -> R
     let (identity, _) = tracker.saved_state_of(slot(tracker, name)).unwrap();
     RestoredCheck {
         question: identity.question,
-        state: SavedCheckState { status, opposing: Some(opposing), since: T0 },
+        state: SavedCheckState { status, opposing: Some(opposing), since: T0, agreed: None },
         as_of: T0,
     }
 }

@@ -30,6 +30,8 @@ pub struct CheckView {
     pub without_overrides: Status,
     /// The status before inversion.
     pub observed: Status,
+    /// The same if only this node's own results counted.
+    pub own: Status,
     /// When that status last changed.
     pub observed_since: Timestamp,
     /// Whether there is no first result yet.
@@ -77,6 +79,7 @@ impl Entry {
             verdict: self.verdict(),
             without_overrides: self.verdict_without_overrides(),
             observed: self.status(),
+            own: self.source.status(),
             observed_since: self.source.since(),
             pending: self.is_pending(),
             results_until_change: self.source.results_until_change(),

@@ -1,5 +1,7 @@
 //! `fiftythree cluster`: the files that nodes share through etcd, and the nodes.
 
+mod disagreements;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,12 +14,14 @@ use clap::Subcommand;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::cluster::{ClusterFiles, Gateway, NodeState, connect};
+use crate::cluster::{ClusterFiles, Gateway, NodeState, connect, read_opinions};
 use crate::config::{SourceFile, Style};
 use crate::history::ObjectChange;
 use crate::load::{LoadedConfig, Refused, Scope, differences, load_offline};
 use crate::objects::Author;
 use crate::store::{self, Contents, Overrides, SettingsSource, Writers};
+
+use disagreements::{Disagreement, disagreements};
 
 use super::login_name::login_name;
 use super::{print, print_error, print_json, settings};
@@ -46,7 +50,7 @@ Examples:
   fiftythree cluster status --json | jq '.nodes[].revision'
 
 A node is behind when it does not answer with the last change yet. Settings that change answers and are not shared are \
-compared with those of the first node.
+compared with those of the first node. Health checks on which the nodes disagree follow, with the reasons.
 
 Exit code: 0 when every node has the last change and the same settings; 1 otherwise; 2 for a wrong command line.";
 
@@ -66,7 +70,7 @@ enum ClusterCommand {
     Apply(ApplyArguments),
     /// Write the zone files of etcd to a directory
     Dump(DumpArguments),
-    /// Show the nodes, and which of them are behind
+    /// Show the nodes, which of them are behind, and where they disagree about health
     Status(StatusArguments),
 }
 
@@ -151,13 +155,7 @@ impl Cluster {
     fn apply(&self, arguments: &ApplyArguments) -> anyhow::Result<ExitCode> {
         let wanted = self.load(&arguments.directory)?;
         let steps = self.steps(&arguments.directory)?;
-        // The files of etcd, as a directory, for the same loader.
-        let current = tempfile::tempdir().context("cannot make a temporary directory")?;
-        for file in self.files.texts() {
-            write(current.path(), &file)?;
-        }
-        let before = load_offline(&self.source, &[current.path().to_owned()], Scope::Zones).ok();
-        let changes = before.map(|before| differences(&before.base, &wanted));
+        let changes = self.load_current()?.map(|before| differences(&before, &wanted));
         print(&plan(&steps, changes.as_deref()))?;
         if steps.is_empty() || !arguments.yes {
             return Ok(ExitCode::SUCCESS);
@@ -171,6 +169,27 @@ impl Cluster {
         }
         print(&format!("etcd has {} files\n", self.files.count()))?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Loads the files of etcd; `None` if they have errors.
+    fn load_current(&self) -> anyhow::Result<Option<LoadedConfig>> {
+        // As a directory, for the same loader.
+        let current = tempfile::tempdir().context("cannot make a temporary directory")?;
+        for file in self.files.texts() {
+            write(current.path(), &file)?;
+        }
+        Ok(load_offline(&self.source, &[current.path().to_owned()], Scope::Zones).ok().map(|loaded| loaded.base))
+    }
+
+    /// The health checks on which the nodes disagree.
+    fn disagreements(&self) -> anyhow::Result<Vec<Disagreement>> {
+        let stated = self.runtime.block_on(read_opinions(&self.files))?;
+        if disagreements(&stated, &BTreeMap::new()).is_empty() {
+            return Ok(Vec::new());
+        }
+        let checks = self.load_current()?.map(|base| base.checks).unwrap_or_default();
+        let names = checks.iter().map(|check| (check.id.clone(), check.name.clone())).collect();
+        Ok(disagreements(&stated, &names))
     }
 
     /// Loads the files as a node would.
@@ -234,16 +253,19 @@ impl Cluster {
         let first = status.nodes.values().next();
         let is_good =
             |node: &NodeState| node.revision >= status.revision && differing(node, first.unwrap_or(node)).is_empty();
+        let disagreements = self.disagreements()?;
         let is_all_good = status.nodes.values().all(is_good);
         if is_json {
             print_json(&json!({
                 "files": self.files.count(), "revision": status.revision, "nodes": status.nodes,
+                "differing_opinions": disagreements,
             }))?;
         } else {
             let mut text = format!("{} files, last changed at revision {}\n", self.files.count(), status.revision);
             for (name, node) in &status.nodes {
                 text += &line(name, node, status.revision, first.unwrap_or(node));
             }
+            text.extend(disagreements.iter().map(Disagreement::line));
             print(&text)?;
         }
         Ok(if is_all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

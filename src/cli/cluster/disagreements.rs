@@ -1,0 +1,110 @@
+//! The health checks on which the nodes of a cluster disagree.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::health::agreement::NodeOpinions;
+use crate::health::{CheckFingerprint, Status};
+use crate::model::HealthCheckId;
+
+/// A check that some nodes consider healthy and others do not.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Disagreement {
+    /// The id of the check.
+    pub(super) id: String,
+    /// Its name, if a file of the cluster defines it.
+    pub(super) name: Option<String>,
+    /// The nodes that consider it healthy.
+    pub(super) healthy: Vec<String>,
+    /// The nodes that do not, and their last results.
+    pub(super) unhealthy: Vec<NodeReason>,
+}
+
+/// Why a node considers an endpoint unhealthy.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct NodeReason {
+    pub(super) node: String,
+    pub(super) reason: String,
+}
+
+/// The checks on which nodes that are not isolated disagree, in the order of their ids. Nodes that
+/// ask something else under the same id do not disagree.
+pub(super) fn disagreements(
+    stated: &[(Arc<str>, Arc<NodeOpinions>)],
+    names: &BTreeMap<HealthCheckId, String>,
+) -> Vec<Disagreement> {
+    let mut all: BTreeMap<(&str, u64), Disagreement> = BTreeMap::new();
+    for (node, opinions) in stated.iter().filter(|(_, opinions)| !opinions.isolated) {
+        for (check, opinion) in opinions.checks().checks().iter().zip(opinions.opinions()) {
+            let Some(opinion) = opinion else { continue };
+            let CheckFingerprint(question) = check.question;
+            let of_check = all.entry((&check.id.0, question)).or_insert_with(|| Disagreement {
+                id: check.id.0.clone(),
+                name: names.get(&check.id).cloned(),
+                healthy: Vec::new(),
+                unhealthy: Vec::new(),
+            });
+            match opinion.status {
+                Status::Healthy => of_check.healthy.push(node.to_string()),
+                Status::Unhealthy => {
+                    let reason = opinion.text.to_string();
+                    of_check.unhealthy.push(NodeReason { node: node.to_string(), reason });
+                }
+            }
+        }
+    }
+    all.into_values().filter(|one| !one.healthy.is_empty() && !one.unhealthy.is_empty()).collect()
+}
+
+impl Disagreement {
+    /// Such as `opinions on blue differ: healthy on one; unhealthy on two (Failure: …)`.
+    pub(super) fn line(&self) -> String {
+        let Disagreement { id, name, healthy, unhealthy } = self;
+        let reason = |NodeReason { node, reason }: &NodeReason| match reason.is_empty() {
+            true => node.clone(),
+            false => format!("{node} ({reason})"),
+        };
+        let unhealthy: Vec<String> = unhealthy.iter().map(reason).collect();
+        let name = name.as_ref().unwrap_or(id);
+        format!("opinions on {name} differ: healthy on {}; unhealthy on {}\n", healthy.join(", "), unhealthy.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::agreement::{CheckList, Opinion};
+    use crate::health::{Identity, Timestamp};
+
+    #[test]
+    fn only_nodes_that_ask_the_same_can_disagree() {
+        let identity = |id: &str, question| {
+            Arc::new(Identity { id: HealthCheckId(id.to_owned()), question: CheckFingerprint(question) })
+        };
+        let node = |name: &str, isolated, question, unhealthy: &str| {
+            let list = Arc::new(CheckList::new([identity("a", 1), identity("b", question)]));
+            let opinions = NodeOpinions::new(Timestamp::default(), isolated, list, |check| {
+                let (status, text) = match check.id.0 == unhealthy {
+                    true => (Status::Unhealthy, "Failure"),
+                    false => (Status::Healthy, "Success"),
+                };
+                Some(Opinion { status, text: text.into(), age_s: 0 })
+            });
+            (name.into(), Arc::new(opinions))
+        };
+        let names = BTreeMap::from([(HealthCheckId("a".to_owned()), "blue".to_owned())]);
+        let stated = [node("one", false, 2, ""), node("two", false, 3, "b"), node("three", true, 2, "a")];
+        assert_eq!(disagreements(&stated, &names), []);
+        let stated = [node("one", false, 2, ""), node("two", false, 2, "a"), node("four", false, 2, "b")];
+        let lines: Vec<String> = disagreements(&stated, &names).iter().map(Disagreement::line).collect();
+        assert_eq!(
+            lines,
+            [
+                "opinions on blue differ: healthy on one, four; unhealthy on two (Failure)\n",
+                "opinions on b differ: healthy on one, two; unhealthy on four (Failure)\n",
+            ]
+        );
+    }
+}

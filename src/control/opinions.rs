@@ -1,0 +1,271 @@
+//! The status that the nodes of a cluster agree on.
+//!
+//! ```text
+//!  etcd ──▶ cluster ──▶ Opinions ──▶ hear ─┐
+//!  results of this node ──▶ observe ───────┼──▶ agree ──▶ statuses, as from results
+//!  clock ──▶ tick, a load ─────────────────┘
+//!  view of health ──▶ OwnOpinions ──▶ cluster ──▶ etcd
+//! ```
+//!
+//! Nothing here waits for etcd. Without `[cluster]` nothing here happens: the results of this node
+//! decide.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::config::Settings;
+use crate::health::agreement::{AgreedStatus, CheckList, NodeNews, NodeOpinions, Opinion, OtherNodes};
+use crate::health::{Cause, CheckSlot, Terms, Timestamp, Tracker, Transition};
+use crate::model::{Agreement, HealthCheck};
+
+use super::check_histories::CheckHistories;
+use super::{CheckReport, Control, HealthView};
+
+/// What decides in a cluster, besides the results of this node. A clone is cheap.
+#[derive(Clone, Debug)]
+pub(super) struct Opinions {
+    node: Arc<str>,
+    region: Option<Arc<str>>,
+    /// An address of this node; `None` until it answers queries.
+    address: Option<IpAddr>,
+    agreement: Agreement,
+    others: OtherNodes,
+}
+
+/// What a node says about one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeOpinion {
+    /// The name of the node.
+    pub(crate) node: Arc<str>,
+    /// The AWS region that it is in or near.
+    pub(crate) region: Option<Arc<str>>,
+    /// Its address.
+    pub(crate) address: Option<IpAddr>,
+    /// Whether it is this node.
+    pub(crate) is_own: bool,
+    /// Whether its opinion counts: it is fresh, and the node is not isolated.
+    pub(crate) counts: bool,
+    /// The opinion.
+    pub(crate) opinion: Opinion,
+}
+
+/// Puts together what this node says, for the other nodes.
+#[derive(Debug, Default)]
+pub(crate) struct OwnOpinions {
+    /// The checks of the last opinions, and their list.
+    known: Option<(Arc<[HealthCheck]>, Arc<CheckList>)>,
+}
+
+impl Opinions {
+    /// `None` without `[cluster]`.
+    pub(super) fn of(settings: &Settings) -> Option<Opinions> {
+        let cluster = settings.cluster.as_ref()?;
+        Some(Opinions {
+            node: cluster.node.as_str().into(),
+            region: cluster.region.map(|region| region.name().into()),
+            address: None,
+            agreement: cluster.agreement,
+            others: OtherNodes::default(),
+        })
+    }
+
+    fn terms(&self, is_isolated: bool) -> Terms<'_> {
+        Terms { others: &self.others, agreement: self.agreement, is_isolated }
+    }
+
+    /// At the start nothing is decided: all checks keep the status that was saved.
+    pub(super) fn hold_all(&self, tracker: &mut Tracker, at: Timestamp) {
+        drop(tracker.agree(tracker.slots().all(), &self.terms(true), at));
+    }
+}
+
+impl Control {
+    /// Other nodes stated their opinions, or are gone.
+    pub(super) fn hear(&mut self, news: &[NodeNews], at: Timestamp) {
+        let Some(opinions) = &mut self.opinions else { return };
+        let before: BTreeSet<Arc<str>> = fresh_nodes(&opinions.others);
+        let (tracker, others) = (&self.tracker, &mut opinions.others);
+        let take = |news| others.take(news, &|check| tracker.slot_asking(check));
+        let changed: BTreeSet<CheckSlot> = news.iter().flat_map(take).collect();
+        log_nodes(&before, &fresh_nodes(&opinions.others));
+        self.agree(changed, false, at);
+    }
+
+    /// Where other nodes are told that this one is.
+    pub(super) fn set_address(&mut self, address: IpAddr) {
+        if let Some(opinions) = &mut self.opinions {
+            opinions.address = Some(address);
+            self.unpublished.tell_opinions();
+        }
+    }
+
+    /// One second has passed: opinions that were not repeated do not count any more.
+    pub(super) fn forget_stale_opinions(&mut self, at: Timestamp) {
+        let Some(opinions) = &mut self.opinions else { return };
+        let before = fresh_nodes(&opinions.others);
+        let changed = opinions.others.tick();
+        log_nodes(&before, &fresh_nodes(&opinions.others));
+        self.agree(changed, false, at);
+    }
+
+    /// Decides all checks again: this node became isolated, or is connected again.
+    pub(super) fn agree_on_all(&mut self, at: Timestamp) {
+        if self.opinions.is_some() {
+            self.agree(self.tracker.slots().all(), false, at);
+            self.unpublished.tell_opinions();
+        }
+    }
+
+    /// Decides after a load. Returns the changes of statuses, to be recorded when it is published.
+    pub(super) fn agree_after_load(&mut self, at: Timestamp) -> Vec<Transition> {
+        let Some(opinions) = &mut self.opinions else { return Vec::new() };
+        let tracker = &self.tracker;
+        opinions.others.resolve(&|check| tracker.slot_asking(check));
+        self.unpublished.tell_opinions();
+        let terms = opinions.terms(self.sentinels.isolated_since().is_some());
+        self.tracker.agree(self.tracker.slots().all(), &terms, at)
+    }
+
+    /// Decides some checks again. `at_once` is for first results, which start no recovery.
+    pub(super) fn agree(&mut self, slots: impl IntoIterator<Item = CheckSlot>, at_once: bool, at: Timestamp) {
+        let Some(opinions) = &self.opinions else { return };
+        let slots: Vec<CheckSlot> = slots.into_iter().collect();
+        // An override decides their status, but while they drain, their own health decides whether
+        // their records answer.
+        let drains = slots.iter().filter(|slot| self.in_force.drains(**slot));
+        let draining: Vec<_> = drains.map(|slot| (*slot, self.tracker.status_without_overrides(*slot))).collect();
+        let terms = opinions.terms(self.sentinels.isolated_since().is_some());
+        let transitions = self.tracker.agree(slots, &terms, at);
+        let mut changed: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
+        let is_other = |(slot, before): &(CheckSlot, _)| self.tracker.status_without_overrides(*slot) != *before;
+        changed.extend(draining.into_iter().filter(is_other).map(|(slot, _)| slot));
+        match at_once || self.is_starting {
+            true => self.unpublished.change_at_once(&changed),
+            false => self.unpublished.change(changed),
+        }
+        self.record_agreed(transitions);
+    }
+
+    /// Adds changes of statuses to the history, the saved state and the reports.
+    pub(super) fn record_agreed(&mut self, transitions: Vec<Transition>) {
+        for transition in transitions {
+            let (slot, why) = (transition.slot, self.agreed_because(&transition));
+            self.record_transition(transition, &why);
+            self.save_check(slot);
+        }
+    }
+
+    /// Such as `0 of 3 nodes consider it healthy, 1 must; on berlin-1: Failure: …`.
+    fn agreed_because(&self, transition: &Transition) -> String {
+        let (Cause::Agreement(agreed), Some(opinions)) = (transition.cause, &self.opinions) else {
+            return transition.cause.to_string();
+        };
+        let slot = transition.slot;
+        let own = own_opinion(&self.tracker, &self.check_histories, slot, transition.at);
+        let own = own.map(|opinion| (&opinions.node, opinion));
+        let others = opinions.others.nodes().filter(|(_, node)| node.counts());
+        let others = others.filter_map(|(name, node)| Some((name, node.opinion(slot)?.clone())));
+        let mut all = own.into_iter().chain(others);
+        match all.find(|(_, opinion)| opinion.status == agreed.status && !opinion.text.is_empty()) {
+            Some((node, opinion)) => format!("{agreed}; on {node}: {}", opinion.text),
+            None => agreed.to_string(),
+        }
+    }
+}
+
+fn fresh_nodes(others: &OtherNodes) -> BTreeSet<Arc<str>> {
+    others.nodes().filter(|(_, node)| node.is_fresh()).map(|(name, _)| Arc::clone(name)).collect()
+}
+
+fn log_nodes(before: &BTreeSet<Arc<str>>, after: &BTreeSet<Arc<str>>) {
+    after.difference(before).for_each(|node| tracing::info!("node {node} states its opinions of health"));
+    before.difference(after).for_each(|node| tracing::warn!("node {node} is silent: its opinions do not count"));
+}
+
+/// What this node says about a check.
+fn own_opinion(tracker: &Tracker, logs: &CheckHistories, slot: CheckSlot, at: Timestamp) -> Option<Opinion> {
+    let status = tracker.opinion(slot)?;
+    let log = logs.of(slot);
+    let run = log.history.last_run();
+    let age = run.map_or(0, |run| at.since(run.last).as_secs());
+    Some(Opinion {
+        status,
+        text: run.map(|run| Arc::clone(&run.status)).unwrap_or_default(),
+        age_s: u32::try_from(age).unwrap_or(u32::MAX),
+    })
+}
+
+impl OwnOpinions {
+    /// What this node says now; `None` without a cluster.
+    pub(crate) fn of(&mut self, view: &HealthView, at: Timestamp) -> Option<NodeOpinions> {
+        let opinions = view.opinions.as_ref()?;
+        let list = self.list(view);
+        let isolated = view.isolated_since().is_some();
+        let stated = NodeOpinions::new(at, isolated, list, |check| {
+            own_opinion(&view.tracker, &view.check_histories, view.tracker.slot_asking(check)?, at)
+        });
+        Some(stated.located(opinions.region.clone(), opinions.address))
+    }
+
+    /// The list of checks; the same one until the checks change.
+    fn list(&mut self, view: &HealthView) -> Arc<CheckList> {
+        let checks = &view.base.checks;
+        if let Some((_, list)) = self.known.as_ref().filter(|(known, _)| Arc::ptr_eq(known, checks)) {
+            return Arc::clone(list);
+        }
+        let list = Arc::new(view.tracker.check_list());
+        self.known = Some((Arc::clone(checks), Arc::clone(&list)));
+        list
+    }
+}
+
+impl HealthView {
+    /// Whether this server is a node of a cluster.
+    #[must_use]
+    pub(crate) fn is_in_cluster(&self) -> bool {
+        self.opinions.is_some()
+    }
+
+    /// The region and the address of this node; `None` without a cluster, or if they are not known.
+    #[must_use]
+    pub(crate) fn place(&self) -> (Option<Arc<str>>, Option<IpAddr>) {
+        self.opinions.as_ref().map_or((None, None), |opinions| (opinions.region.clone(), opinions.address))
+    }
+
+    /// What all nodes say about a check, this one first, also those whose opinions do not count.
+    /// Empty without a cluster.
+    #[must_use]
+    pub(crate) fn opinions_on(&self, check: &CheckReport, at: Timestamp) -> Vec<NodeOpinion> {
+        let Some(opinions) = &self.opinions else { return Vec::new() };
+        let slot = check.view.slot;
+        let own = own_opinion(&self.tracker, &self.check_histories, slot, at).map(|opinion| NodeOpinion {
+            node: Arc::clone(&opinions.node),
+            region: opinions.region.clone(),
+            address: opinions.address,
+            is_own: true,
+            counts: self.isolated_since().is_none(),
+            opinion,
+        });
+        let others = opinions.others.nodes().filter_map(|(name, node)| {
+            let opinion = node.opinion(slot)?;
+            Some(NodeOpinion {
+                node: Arc::clone(name),
+                region: node.opinions().region.clone(),
+                address: node.opinions().address,
+                is_own: false,
+                counts: node.counts(),
+                opinion: Opinion { age_s: node.age_s(opinion), ..opinion.clone() },
+            })
+        });
+        own.into_iter().chain(others).collect()
+    }
+
+    /// The status that follows from the opinions, and how many nodes hold which; `None` without a
+    /// cluster, or without opinions that count.
+    #[must_use]
+    pub(crate) fn agreed(&self, check: &CheckReport) -> Option<AgreedStatus> {
+        let terms = self.opinions.as_ref()?.terms(self.isolated_since().is_some());
+        self.tracker.agreed(check.view.slot, &terms)
+    }
+}
