@@ -21,7 +21,7 @@ use super::shapes::ErrorShape;
 use super::{AdminState, json, refusal};
 
 /// Most `as_if` parameters of a request; each pattern is compared with the name of every check.
-const MOST_SUPPOSITIONS: usize = 50;
+const MOST_ASSUMPTIONS: usize = 50;
 
 /// The query of the request, before it is validated.
 struct ExplainQuery {
@@ -160,16 +160,16 @@ fn explain_query(pairs: &[(String, String)]) -> Result<ExplainQuery, String> {
             "subnet" => options.subnet = Some(read::<IpNet>(key, value)?),
             "resolver" => options.resolver = Some(read::<IpAddr>(key, value)?),
             "seed" => options.seed = Some(read::<u64>(key, value)?),
-            "as_if" if hypothetical.len() < MOST_SUPPOSITIONS => hypothetical.push(read(key, value)?),
-            "as_if" => return Err(format!("as_if: at most {MOST_SUPPOSITIONS}")),
+            "as_if" if hypothetical.len() < MOST_ASSUMPTIONS => hypothetical.push(read(key, value)?),
+            "as_if" => return Err(format!("as_if: at most {MOST_ASSUMPTIONS}")),
             _ => {
                 return Err(format!(
-                    "there is no parameter `{key}`: name, type, from, subnet, resolver, as_if, seed are there"
+                    "unknown parameter `{key}`; the parameters are name, type, from, subnet, resolver, as_if and seed"
                 ));
             }
         }
     }
-    let name = name.ok_or("name: which name is asked for?")?;
+    let name = name.ok_or("the parameter `name` is missing")?;
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
     Ok(ExplainQuery { question: options.question(name, seed), hypothetical })
 }

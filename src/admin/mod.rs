@@ -182,8 +182,10 @@ fn router(app: AppState) -> Router {
         .route("/v1/transitions", get(health::transitions))
         .route("/v1/history", get(history::report))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
-        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
-        .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })
+        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is no such path") })
+        .method_not_allowed_fallback(|| async {
+            refusal(StatusCode::METHOD_NOT_ALLOWED, "this path does not have this method")
+        })
         .layer(from_fn_with_state(token::Guard::new(changes), token::guard))
         .layer(from_fn(guard::guard))
         .layer(from_fn(page::protect))

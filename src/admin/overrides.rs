@@ -67,15 +67,15 @@ fn request(shape: OverrideRequestShape) -> Result<OverrideRequest, String> {
             Action::Drain(Drain::over(Duration::from_secs(seconds)))
         }
         (ActionShape::Drain, _) => {
-            return Err(format!("a drain takes some time: `over_s` must be 1 to {MOST_OVER_S} seconds"));
+            return Err(format!("a drain needs `over_s`, from 1 to {MOST_OVER_S} seconds"));
         }
         (ActionShape::Up | ActionShape::Down, Some(_)) => return Err("`over_s` is for the action `drain`".to_owned()),
     };
-    let moment = |text: String| {
-        parse_rfc3339(&text).ok_or_else(|| format!("`{text}` is no moment such as 2026-03-01T22:00:00Z"))
+    let time = |text: String| {
+        parse_rfc3339(&text).ok_or_else(|| format!("`{text}` is not a time such as 2026-03-01T22:00:00Z"))
     };
-    let from = from.map(moment).transpose()?.unwrap_or(Timestamp::default());
-    let until = until.map(moment).transpose()?;
+    let from = from.map(time).transpose()?.unwrap_or(Timestamp::default());
+    let until = until.map(time).transpose()?;
     let author = if author.is_empty() { "unknown".to_owned() } else { author };
     Ok(OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until })
 }
@@ -85,7 +85,7 @@ fn outcome_shape(outcome: &OverrideOutcome) -> OverrideOutcomeShape {
     OverrideOutcomeShape {
         overrides: outcome.changed.iter().map(shape).collect(),
         replaced: outcome.replaced.is_some(),
-        warning: warning.map(|error| format!("it counts, but a restart will not know of it: {error}")),
+        warning: warning.map(|error| format!("it is in force, but a restart will lose it: {error}")),
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &HistoryArguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         print_json(&history)?;
     } else if history.events.is_empty() {
-        print("nothing is known\n")?;
+        print("there are no events\n")?;
     } else {
         print(&history.events.iter().map(in_words).collect::<String>())?;
     }

@@ -51,7 +51,7 @@ impl OfflineServer {
             Err(Refused::Diagnostics { diagnostics, .. }) => {
                 let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
                 print_error(&diagnostics.render(style));
-                bail!("these files cannot be served, so there is nothing to ask");
+                bail!("these files cannot be served, so there is nothing to query");
             }
             Err(refused) => Err(refused.into()),
         }

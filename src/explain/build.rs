@@ -33,7 +33,7 @@ pub(super) fn explain(question: &Question, context: &ExplainContext<'_>) -> Resu
     let answer = resolve_traced(&query, context.world, &mut SeededRng::new(question.seed), &mut recorder);
     let mut recorded = recorder.0.into_iter();
     let Some(RecordedStep::Answer(AnswerStep::Zone(zone_view))) = recorded.next() else {
-        let why = format!("No zone here holds {}: the question is refused.", question.name);
+        let why = format!("No zone of this server contains {}: the query is refused.", question.name);
         return Ok(without_records(question, context, None, answer.rcode, why));
     };
     let zone = match (context.model)(zone_view.zone.id()) {
@@ -73,7 +73,7 @@ fn without_records(
             ttl_why: String::new(),
             messages: Vec::new(),
             scope: 0,
-            scope_why: "no policy looked at where the client is".to_owned(),
+            scope_why: "no policy depends on the client's location".to_owned(),
         },
         shares: Vec::new(),
         shares_complete: true,
@@ -283,9 +283,9 @@ impl<'s> ExplanationBuilder<'s> {
         let why = match (rcode, self.steps.last()) {
             (Rcode::NxDomain, _) => format!("{name} does not exist in the zone {zone}"),
             (_, Some(StepShape::Group(group))) => group.why.clone(),
-            (_, Some(StepShape::Alias(alias))) => format!("The alias leads to {}, which is not there.", alias.target),
+            (_, Some(StepShape::Alias(alias))) => format!("The target of the alias, {}, does not exist.", alias.target),
             (_, Some(StepShape::Name(found))) if found.types.is_empty() => {
-                format!("{name} exists only because others lie below it; it has no records.")
+                format!("{name} is an empty non-terminal: there are names below it, but it has no records.")
             }
             _ => format!("{name} exists, but it has no records of type {query_type}."),
         };
@@ -375,7 +375,7 @@ impl<'s> ExplanationBuilder<'s> {
             [one] => Some(format!("{} s: the record's own TTL", one.records.ttl)),
             [first, ..] => {
                 let ttl = first.records.ttl;
-                Some(format!("{ttl} s: the TTL of the first record chosen, as all in one answer have one"))
+                Some(format!("{ttl} s: the TTL of the first record chosen, which all records of the answer have"))
             }
         };
         match (records, self.end_ttl_why(answer)) {
@@ -399,7 +399,7 @@ impl<'s> ExplanationBuilder<'s> {
     fn negative_ttl_why(&self, ttl: u32) -> String {
         let withheld = self.zone_view.zone.negative_soa().is_some_and(|soa| soa.ttl > ttl);
         match withheld {
-            true => format!("{ttl} s: nothing healthy to answer with is remembered no longer than an answer would be"),
+            true => format!("{ttl} s: resolvers cache this no longer than an answer of the group"),
             false => format!("{ttl} s: the lesser of the SOA's TTL and its minimum field (RFC 2308)"),
         }
     }
@@ -411,10 +411,10 @@ impl<'s> ExplanationBuilder<'s> {
             None => "; not sent, as the query has no client subnet",
         };
         if self.zone_view.zone.is_private() {
-            return format!("in a private zone the client's address decides nothing{is_sent}");
+            return format!("in a private zone the client's address does not matter{is_sent}");
         }
         let decisive = self.groups().filter(|group| group.scope > 0 && group.scope == scope).last();
-        let Some(group) = decisive else { return format!("no policy looked at where the client is{is_sent}") };
+        let Some(group) = decisive else { return format!("no policy depends on the client's location{is_sent}") };
         let decided = match group.policy.as_str() {
             "IP-based" => "the CIDR blocks of its collection",
             _ => self
@@ -423,14 +423,16 @@ impl<'s> ExplanationBuilder<'s> {
                 .filter(|client| client.location.is_some())
                 .map_or("the client's location is unknown", |client| client.location_source.as_str()),
         };
-        format!("{} routing decided by so many bits of the address: {decided}{is_sent}", group.policy)
+        format!("{} routing depends on these bits of the address: {decided}{is_sent}", group.policy)
     }
 }
 
 fn found_in_words(found: LookupResult, node: &str, types: &[String]) -> String {
     match found {
         LookupResult::Name => format!("it exists, with {}", types.join(", ")),
-        LookupResult::EmptyNonTerminal => "it exists only because others lie below it".to_owned(),
+        LookupResult::EmptyNonTerminal => {
+            "it is an empty non-terminal: it has no records, but there are names below it".to_owned()
+        }
         LookupResult::Wildcard => {
             format!("it does not exist; the wildcard {node} answers for it, with {}", types.join(", "))
         }

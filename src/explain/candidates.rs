@@ -152,7 +152,7 @@ impl<'t> GroupExplainer<'t> {
     ) -> String {
         match outcome {
             CandidateOutcome::Chosen if self.failed_open() => {
-                format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
+                format!("{}, but so are all others, so all count as healthy", self.unhealthy(set, check))
             }
             CandidateOutcome::Chosen if self.is_in_reserve(member) && !self.is_usable(member) => {
                 "not in use (draining or in its failback delay), but nothing else is healthy".to_owned()
@@ -163,7 +163,7 @@ impl<'t> GroupExplainer<'t> {
             }
             CandidateOutcome::Chosen => self.chosen(set),
             CandidateOutcome::Eligible if !self.is_usable(member) => {
-                format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
+                format!("{}, but so are all others, so all count as healthy", self.unhealthy(set, check))
             }
             CandidateOutcome::Eligible => "it could have been drawn as well".to_owned(),
             CandidateOutcome::NotPreferred | CandidateOutcome::Unhealthy if self.is_in_reserve(member) => {
@@ -188,7 +188,7 @@ impl<'t> GroupExplainer<'t> {
                 "no other healthy record has a weight".to_owned()
             }
             RoutingPolicy::Weighted { .. } => "drawn by its weight".to_owned(),
-            RoutingPolicy::Latency { .. } if self.is_for_china() => "it answers everybody in China".to_owned(),
+            RoutingPolicy::Latency { .. } if self.is_for_china() => "it answers all clients in China".to_owned(),
             RoutingPolicy::Latency { .. } => format!("the lowest latency{among}"),
             RoutingPolicy::Failover { role: FailoverRole::Primary } => "the primary, and healthy".to_owned(),
             RoutingPolicy::Failover { role: FailoverRole::Secondary } if is_first => {
@@ -196,15 +196,15 @@ impl<'t> GroupExplainer<'t> {
             }
             RoutingPolicy::Failover { .. } => "the secondary is healthy and the primary is not".to_owned(),
             RoutingPolicy::Geolocation { location: GeoLocation::Default } if is_first => {
-                "the default: no other record is for an area that holds the client".to_owned()
+                "the default: no other record is for an area that contains the client".to_owned()
             }
-            RoutingPolicy::Geolocation { .. } => format!("the smallest area that holds the client{among}"),
+            RoutingPolicy::Geolocation { .. } => format!("the smallest area that contains the client{among}"),
             RoutingPolicy::Geoproximity { .. } => format!("the smallest distance{among}, bias included"),
             RoutingPolicy::MultivalueAnswer => "one of up to eight healthy records".to_owned(),
             RoutingPolicy::IpBased { location: None, .. } if is_first => {
                 "the default: no block of another record's location decides".to_owned()
             }
-            RoutingPolicy::IpBased { .. } => format!("the longest block that holds the client{among}"),
+            RoutingPolicy::IpBased { .. } => format!("the longest block that contains the client{among}"),
         }
     }
 
@@ -252,7 +252,7 @@ impl<'t> GroupExplainer<'t> {
             let all = if self.sets.len() == 1 { "It is unhealthy" } else { "Nothing is healthy" };
             let id = self.called(first);
             return match self.sets.len() {
-                1 => format!("{all}, and there is nothing else: {id} answers all the same."),
+                1 => format!("{all}, and there is no other record, so {id} answers anyway."),
                 _ => format!("{all}, so all records count as healthy, and {id} answers (fail-open)."),
             };
         }
@@ -270,7 +270,7 @@ impl<'t> GroupExplainer<'t> {
     fn why_no_record(&self) -> String {
         match self.policy() {
             RoutingPolicy::Geolocation { .. } if self.order.is_empty() => {
-                "No record is for an area that holds the client, and there is no default: no answer.".to_owned()
+                "No record is for an area that contains the client, and there is no default: no answer.".to_owned()
             }
             RoutingPolicy::IpBased { .. } if self.names.0.is_private() => {
                 "IP-based routing is not supported in private hosted zones: no answer.".to_owned()
@@ -279,13 +279,13 @@ impl<'t> GroupExplainer<'t> {
                 "No block of a record's location decides for the client, and there is no default: no answer.".to_owned()
             }
             _ if !self.fails_open => {
-                "Nothing is healthy, and this group answers nothing then (when_all_unhealthy = \"none\").".to_owned()
+                "Nothing is healthy, and this group then gives no answer (when_all_unhealthy = \"none\").".to_owned()
             }
-            _ => "Nobody answers.".to_owned(),
+            _ => "No record answers.".to_owned(),
         }
     }
 
-    /// Members that answer though a check says otherwise: the group keeps the picture of when
+    /// Members that answer though a check says otherwise: the group keeps answering as when
     /// something was healthy.
     fn keeps_last_healthy(&self) -> &'static str {
         let group =
@@ -298,7 +298,7 @@ impl<'t> GroupExplainer<'t> {
         let chosen = || self.choice.members.iter().filter_map(|&member| self.sets.get(usize::from(member)));
         match rule {
             Some(WhenAllUnhealthy::LastHealthy) if chosen().any(|set| is_down(set)) => {
-                " Nothing is healthy now: it is as when something was the last time (when_all_unhealthy = \"last_healthy\")."
+                " Nothing is healthy now: the records that were healthy last answer (when_all_unhealthy = \"last_healthy\")."
             }
             _ => "",
         }
@@ -334,7 +334,7 @@ impl<'t> GroupExplainer<'t> {
         Some(match draw.by {
             _ if draw.winners > 1 => format!("{} of {} at random, in random order", draw.winners, draw.tickets.len()),
             DrawBy::Weight => format!("{} won with weight {won} of {all}", self.called(first)),
-            DrawBy::Evenly => format!("{} won, one of {all} alike", self.called(first)),
+            DrawBy::Evenly => format!("{} won, one of {all} with equal chances", self.called(first)),
         })
     }
 
@@ -393,12 +393,10 @@ fn rule(policy: &RoutingPolicy) -> &'static str {
         RoutingPolicy::Weighted { .. } => "a healthy record at random, each by its weight over the sum of weights",
         RoutingPolicy::Latency { .. } => "the healthy record in the region with the lowest latency to the client",
         RoutingPolicy::Failover { .. } => "the primary while it is healthy, else the secondary",
-        RoutingPolicy::Geolocation { .. } => "the healthy record for the smallest area that holds the client",
-        RoutingPolicy::Geoproximity { .. } => {
-            "the nearest healthy record, where a bias makes it seem nearer or farther"
-        }
+        RoutingPolicy::Geolocation { .. } => "the healthy record for the smallest area that contains the client",
+        RoutingPolicy::Geoproximity { .. } => "the healthy record with the smallest distance, changed by its bias",
         RoutingPolicy::MultivalueAnswer => "up to eight healthy records at random",
-        RoutingPolicy::IpBased { .. } => "the healthy record for the longest CIDR block that holds the client",
+        RoutingPolicy::IpBased { .. } => "the healthy record for the longest CIDR block that contains the client",
     }
 }
 
@@ -445,7 +443,7 @@ fn round_trip(ms: Option<f64>, basis: TripBasis) -> String {
         (Some(ms), TripBasis::Measured) => format!("{ms:.1} ms, as measured"),
         (Some(ms), TripBasis::Home) => format!("{ms:.1} ms, the client's own region"),
         (Some(ms), _) => format!("{ms:.1} ms, by distance"),
-        (None, _) => "unknown, as the client's location is".to_owned(),
+        (None, _) => "unknown, because the client's location is".to_owned(),
     }
 }
 
@@ -453,7 +451,7 @@ fn kilometres(km: Option<f64>, biased: Option<f64>) -> String {
     match (km, biased) {
         (Some(km), Some(biased)) if (km - biased).abs() > 0.5 => format!("{km:.0} km, as if {biased:.0} km"),
         (Some(km), _) => format!("{km:.0} km"),
-        (None, _) => "unknown, as the client's location is".to_owned(),
+        (None, _) => "unknown, because the client's location is".to_owned(),
     }
 }
 

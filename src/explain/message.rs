@@ -40,9 +40,9 @@ fn message(question: &Question, answer: &Answer<'_>, transport: &str, max_bytes:
     let left_out = all.iter().sum::<usize>() - size.records.iter().sum::<usize>();
     let why = match (size.truncated, transport, left_out) {
         (true, "TCP", _) => "truncated (TC): no message can carry this answer, and no client gets it".to_owned(),
-        (true, ..) => "truncated (TC): the client asks again over TCP".to_owned(),
+        (true, ..) => "truncated (TC): the client repeats the query over TCP".to_owned(),
         (false, _, 0) => "whole".to_owned(),
-        (false, _, count) => format!("whole but for {count} records that only help"),
+        (false, _, count) => format!("whole, without {count} optional records"),
     };
     MessageShape {
         transport: transport.to_owned(),

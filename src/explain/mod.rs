@@ -126,12 +126,12 @@ impl ClientFacts {
 pub fn query_type(text: &str) -> Result<QueryType, String> {
     match text.parse::<QueryType>() {
         Ok(query_type) if query_type.is_meta() => {
-            Err(format!("`{text}` asks for no records of a name, so there is no answer to explain"))
+            Err(format!("`{text}` is not a type of records, so there is no answer to explain"))
         }
         Ok(query_type) => Ok(query_type),
         Err(_) => {
             let known = RecordType::ALL.map(RecordType::as_str).join(", ");
-            Err(format!("`{text}` is no record type: Route 53 has {known}; ANY is answered as well"))
+            Err(format!("`{text}` is not a record type: Route 53 has {known}; ANY can be queried as well"))
         }
     }
 }

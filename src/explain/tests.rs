@@ -271,13 +271,13 @@ fn any_is_one_record_set_of_the_name_and_follows_no_cname() {
     assert_eq!(lines(&cname.answer.answer), ["one.lab.test. 60 CNAME two.lab.test."]);
     assert_eq!(cname.shares.len(), 1);
     assert_eq!(of_type(chain(), "nobody", "ANY").answer.rcode, "NXDOMAIN");
-    // Types that Route 53 does not have are asked for all the same.
+    // Types that Route 53 does not have can be queried too.
     assert_eq!(
         negative_answer(&of_type(pair(), "app", "HINFO")),
         "app.lab.test. exists, but it has no records of type HINFO."
     );
     for (text, says) in
-        [("AXFR", "no records of a name"), ("OPT", "no records of a name"), ("AAAAA", "Route 53 has SOA")]
+        [("AXFR", "not a type of records"), ("OPT", "not a type of records"), ("AAAAA", "Route 53 has SOA")]
     {
         assert!(query_type(text).unwrap_err().contains(says), "{text}");
     }
@@ -296,7 +296,7 @@ fn what_fits_no_message_is_told() {
     };
     let (plain, edns, tcp) = ("UDP without EDNS".to_owned(), "UDP with EDNS".to_owned(), "TCP".to_owned());
     let whole = || "whole".to_owned();
-    let again = || "truncated (TC): the client asks again over TCP".to_owned();
+    let again = || "truncated (TC): the client repeats the query over TCP".to_owned();
     // The header, the question, 16 octets for each address, and the zone's name server: pointer,
     // head, `ns1` and a pointer.
     let octets = |count: usize| 12 + 18 + 16 * count + 2 + 10 + 6;
@@ -308,7 +308,7 @@ fn what_fits_no_message_is_told() {
             (tcp.clone(), 65_535, octets(1), false, 1, whole()),
         ]
     );
-    let help = "whole but for 1 records that only help".to_owned();
+    let help = "whole, without 1 optional records".to_owned();
     assert_eq!(told(30)[0], (plain.clone(), 512, octets(30) - 18, false, 30, help));
     assert_eq!(told(31)[0], (plain.clone(), 512, 30, true, 0, again()));
     assert_eq!(told(31)[1], (edns.clone(), 1232, octets(31) + 11, false, 31, whole()));
@@ -328,9 +328,9 @@ fn a_group_that_withholds_its_answer_says_so() {
     zone.record_groups = vec![RecordGroup { when_all_unhealthy: WhenAllUnhealthy::None, ..record_group("app", 0, 0) }];
     let explanation = explained(&zone, &[1, 2], "app", "192.0.2.7");
     assert!(groups(&explanation)[0].why.contains("when_all_unhealthy = \"none\""), "{explanation:?}");
-    assert!(explanation.answer.ttl_why.starts_with("30 s: nothing healthy"), "{}", explanation.answer.ttl_why);
+    assert!(explanation.answer.ttl_why.starts_with("30 s: resolvers cache this"), "{}", explanation.answer.ttl_why);
     zone.record_groups[0].when_all_unhealthy = WhenAllUnhealthy::LastHealthy;
-    // Nothing was ever healthy in this world, so there is no picture to keep.
+    // Nothing was ever healthy in this world, so there is nothing to keep.
     let explanation = explained(&zone, &[1, 2], "app", "192.0.2.7");
     assert!(groups(&explanation)[0].why.contains("fail-open"), "{explanation:?}");
 }

@@ -45,10 +45,10 @@ impl Hosts {
             return Err((StatusCode::FORBIDDEN, why));
         }
         if request.headers().get_all(header::ORIGIN).iter().any(|origin| self.is_foreign(host, origin.as_bytes())) {
-            return Err((StatusCode::FORBIDDEN, "web pages of other origins are not let in"));
+            return Err((StatusCode::FORBIDDEN, "requests from web pages of other origins are refused"));
         }
         if is_from_other_site(request.headers()) {
-            return Err((StatusCode::FORBIDDEN, "web pages of other sites may link to this server and nothing else"));
+            return Err((StatusCode::FORBIDDEN, "web pages of other sites can only link to this server"));
         }
         Ok(())
     }

@@ -417,7 +417,7 @@ app.lab.test. A  asked by 192.0.2.7
 │  └─ app.lab.test. 5 A 192.0.2.12
 ├─ ttl      5 s: the record's own TTL
 ├─ size     84 bytes over UDP without EDNS, whole in every message
-└─ scope    /0: no policy looked at where the client is; not sent, as the query has no client subnet
+└─ scope    /0: no policy depends on the client's location; not sent, as the query has no client subnet
 
 ● answers   ○ could answer   ✗ unhealthy   · not for this client
 ";
@@ -521,8 +521,8 @@ fn explain_shows_the_order_and_the_end_of_a_cname_chain() {
         &[
             "90 records, in random order on the wire",
             "size     by the message that carries it",
-            "UDP without EDNS     31 of   512 bytes  truncated (TC): the client asks again over TCP",
-            "UDP with EDNS        42 of  1232 bytes  truncated (TC): the client asks again over TCP",
+            "UDP without EDNS     31 of   512 bytes  truncated (TC): the client repeats the query over TCP",
+            "UDP with EDNS        42 of  1232 bytes  truncated (TC): the client repeats the query over TCP",
             "TCP",
             "of 65535 bytes  whole",
         ],

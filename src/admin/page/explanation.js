@@ -32,7 +32,7 @@ export function reasons(explained) {
 const OUTCOMES = {
   chosen: ["healthy", "✓", "in the answer"],
   eligible: ["neutral", "○", "could answer"],
-  not_preferred: ["unchecked", "·", "another record comes first"],
+  not_preferred: ["unchecked", "·", "another record is preferred"],
   unhealthy: ["unhealthy", "✕", "unhealthy"],
   not_for_client: ["unchecked", "–", "not for this client"],
 };
