@@ -122,7 +122,7 @@ pub(crate) trait Etcd: Send + Sync {
     /// Reads keys.
     async fn range(&self, range: Range) -> Result<Page, EtcdError>;
 
-    /// Makes a transaction. It may be sent twice if the connection is lost.
+    /// Makes a transaction. It may be sent several times.
     async fn transact(&self, transaction: Transaction) -> Result<Outcome, EtcdError>;
 
     /// Reports every change of a key that begins with `prefix`, from this revision on.

@@ -1,11 +1,13 @@
 //! A client of etcd's HTTP gateway, which is in every etcd since 3.4.
 //!
-//! The endpoints are tried in turn, and each request has a deadline. A request may be sent twice if
-//! the connection is lost before the response.
+//! The endpoints are tried in turn, and each request has a deadline. A request may be sent twice: to
+//! another endpoint too when one is slow, or again if the connection is lost before the response.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +16,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::causes::with_causes;
 use crate::config::ClusterSettings;
@@ -29,6 +32,8 @@ use super::wire::{
 
 /// How long one endpoint may take to respond. etcd elects a leader within a second.
 const REQUEST: Duration = Duration::from_secs(2);
+/// After so long, another endpoint is tried too. What it does twice is done once.
+const SLOW: Duration = Duration::from_millis(500);
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(1);
 /// An endpoint that is gone without a word is noticed after about four times as long.
@@ -93,41 +98,77 @@ impl Gateway {
         })
     }
 
-    /// Sends a request to one endpoint after the other until one responds.
+    /// Sends a request that may be done twice.
     async fn call<T: DeserializeOwned>(&self, path: &str, request: &(impl Serialize + Sync)) -> Result<T, EtcdError> {
+        self.call_with(path, request, SLOW).await
+    }
+
+    /// The same, with another time after which the next endpoint is tried too.
+    async fn call_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: &(impl Serialize + Sync),
+        slow: Duration,
+    ) -> Result<T, EtcdError> {
         let body = serde_json::to_vec(request).expect("requests are JSON");
-        let (_, response) = self.send(path, &body, Some(REQUEST)).await?;
+        let response = self.send(path, &body, Some(REQUEST), slow).await?;
         let bytes = response.bytes().await.map_err(|error| EtcdError::Unreachable(with_causes(&error)))?;
         serde_json::from_slice(&bytes).map_err(|error| EtcdError::Refused(format!("its response to {path}: {error}")))
     }
 
-    /// The first response with success, and its endpoint.
-    async fn send(&self, path: &str, body: &[u8], whole: Option<Duration>) -> Result<(usize, Response), EtcdError> {
-        let first = self.current.load(Ordering::Relaxed);
-        let mut problems = Vec::new();
-        for at in (first..first + self.endpoints.len()).map(|at| at % self.endpoints.len()) {
-            let mut sent = self.send_to(at, path, body, whole).await;
-            if matches!(sent, Err(Failure::Unauthenticated)) {
-                *self.token() = None;
-                sent = self.send_to(at, path, body, whole).await;
+    /// The first response with success. The next endpoint is tried too when one is slow.
+    async fn send(
+        &self,
+        path: &str,
+        body: &[u8],
+        whole: Option<Duration>,
+        slow: Duration,
+    ) -> Result<Response, EtcdError> {
+        let (first, count) = (self.current.load(Ordering::Relaxed), self.endpoints.len());
+        let mut others = (first..first + count).map(|at| at % count);
+        let (mut tries, mut problems) = (Vec::new(), Vec::new());
+        loop {
+            if let Some(at) = others.next() {
+                tries.push(Box::pin(async move { (at, self.authenticated_send_to(at, path, body, whole).await) }));
+            } else if tries.is_empty() {
+                return Err(EtcdError::Unreachable(problems.join("; ")));
             }
-            match sent {
-                Ok(response) => {
+            let patience = if others.len() > 0 { slow } else { Duration::MAX };
+            match timeout(patience, first_of(&mut tries)).await {
+                Err(_) => {}
+                Ok((at, Ok(response))) => {
                     self.current.store(at, Ordering::Relaxed);
-                    return Ok((at, response));
+                    return Ok(response);
                 }
-                Err(Failure::TryNext(why)) => {
+                Ok((at, Err(Failure::TryNext(why)))) => {
                     // Also for the next request, if nobody waits for this one any more.
-                    self.current.store((at + 1) % self.endpoints.len(), Ordering::Relaxed);
+                    let next = (at + 1) % count;
+                    let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
                     problems.push(format!("{}: {why}", self.endpoints[at]));
                 }
-                Err(Failure::Unauthenticated) => {
+                Ok((_, Err(Failure::Unauthenticated))) => {
                     return Err(EtcdError::Refused("the user is not authenticated".to_owned()));
                 }
-                Err(Failure::Not(error)) => return Err(error),
+                Ok((_, Err(Failure::Not(error)))) => return Err(error),
             }
         }
-        Err(EtcdError::Unreachable(problems.join("; ")))
+    }
+
+    /// The same with a new token if the old one has expired.
+    async fn authenticated_send_to(
+        &self,
+        at: usize,
+        path: &str,
+        body: &[u8],
+        whole: Option<Duration>,
+    ) -> Result<Response, Failure> {
+        match self.send_to(at, path, body, whole).await {
+            Err(Failure::Unauthenticated) => {
+                *self.token() = None;
+                self.send_to(at, path, body, whole).await
+            }
+            sent => sent,
+        }
     }
 
     async fn send_to(&self, at: usize, path: &str, body: &[u8], whole: Option<Duration>) -> Result<Response, Failure> {
@@ -183,7 +224,7 @@ impl Gateway {
         if let Some(whole) = whole {
             request = request.timeout(whole);
         }
-        match tokio::time::timeout(REQUEST, request.send()).await {
+        match timeout(REQUEST, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(Failure::TryNext(with_causes(&error.without_url()))),
             Err(_) => Err(Failure::TryNext(format!("no response within {} s", REQUEST.as_secs()))),
@@ -193,6 +234,20 @@ impl Gateway {
     fn token(&self) -> std::sync::MutexGuard<'_, Option<Arc<str>>> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits until one of them is done, and removes it. There is at least one.
+async fn first_of<F: Future + Unpin>(tries: &mut Vec<F>) -> F::Output {
+    std::future::poll_fn(|context| {
+        for at in 0..tries.len() {
+            if let Poll::Ready(done) = Pin::new(&mut tries[at]).poll(context) {
+                drop(tries.swap_remove(at));
+                return Poll::Ready(done);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// What a response without success means.
@@ -252,8 +307,10 @@ impl Etcd for Gateway {
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<Outcome, EtcdError> {
+        // One without conditions must not be done a second time after a later one.
+        let slow = if transaction.expected.is_empty() { Duration::MAX } else { SLOW };
         let request = TransactionRequest::from(transaction);
-        let response: TransactionResponse = self.call("/v3/kv/txn", &request).await?;
+        let response: TransactionResponse = self.call_with("/v3/kv/txn", &request, slow).await?;
         Ok(match response.succeeded {
             true => Outcome::Done(response.revision()),
             false => Outcome::NotDone(response.found()),
@@ -263,7 +320,7 @@ impl Etcd for Gateway {
     async fn watch(&self, prefix: &str, from: StoreRevision) -> Result<Box<dyn Watch>, EtcdError> {
         let request = WatchRequest::of(prefix, &after_prefix(prefix), from);
         let body = serde_json::to_vec(&request).expect("requests are JSON");
-        let (_, response) = self.send("/v3/watch", &body, None).await?;
+        let response = self.send("/v3/watch", &body, None, SLOW).await?;
         Ok(Box::new(Stream { response, unread: Vec::new() }))
     }
 

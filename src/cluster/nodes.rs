@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::etcd::{EtcdError, KeyChange, KeyValue, LeaseId, Operation, Outcome, Transaction, read_all};
+use super::etcd::{EtcdError, KeyChange, KeyValue, LeaseId, Operation, Outcome, StoreRevision, Transaction, read_all};
 use super::files::ClusterFiles;
 use super::keys::{json, parse};
 use super::node_state::{NodeState, Nodes, node};
@@ -54,31 +54,23 @@ async fn hold(
         lease: Some(lease),
     };
     let revision = *applied.borrow_and_update();
-    let first = Transaction {
-        expected: vec![(key.clone(), 0)],
-        operations: vec![put(lease, revision)],
-        otherwise: vec![key.clone()],
+    let Some(mut changed) = update(files, state, 0, put(lease, revision)).await.map_err(text)? else {
+        files.etcd.revoke_lease(lease).await.map_err(text)?;
+        return Err(other_with_the_name(files));
     };
-    if let Outcome::NotDone(found) = files.etcd.transact(first).await.map_err(text)? {
-        let is_own = |pair: &KeyValue| parse::<NodeState>(pair).is_ok_and(|other| other.started == state.started);
-        if !found.iter().any(is_own) {
-            files.etcd.revoke_lease(lease).await.map_err(text)?;
-            return Err(format!("there is a node with the name {}, or its last run is not over yet", files.node));
-        }
-        update(files, put(lease, revision)).await?;
-    }
     files.lease.send_replace(Some(lease));
     let mut beats = interval(KEEP_ALIVE);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            changed = applied.changed() => {
-                if changed.is_err() {
+            further = applied.changed() => {
+                if further.is_err() {
                     // The server is stopping.
                     return std::future::pending().await;
                 }
                 let revision = *applied.borrow_and_update();
-                update(files, put(lease, revision)).await?;
+                let updated = update(files, state, changed, put(lease, revision)).await.map_err(text)?;
+                changed = updated.ok_or_else(|| other_with_the_name(files))?;
                 sleep(QUIET).await;
             }
             _ = beats.tick() => {
@@ -99,9 +91,36 @@ pub(crate) async fn leave(files: &ClusterFiles) {
     }
 }
 
-async fn update(files: &ClusterFiles, put: Operation) -> Result<(), String> {
-    let transaction = Transaction { operations: vec![put], ..Transaction::default() };
-    files.etcd.transact(transaction).await.map(drop).map_err(|error| error.to_string())
+fn other_with_the_name(files: &ClusterFiles) -> String {
+    format!("there is a node with the name {}, or its last run is not over yet", files.node)
+}
+
+/// Writes the state of this node, which was last changed at `changed`. Returns when it is changed
+/// now; `None` if another node has the name. The condition keeps a write that arrives late from
+/// undoing a later one.
+async fn update(
+    files: &ClusterFiles,
+    state: &NodeState,
+    mut changed: StoreRevision,
+    put: Operation,
+) -> Result<Option<StoreRevision>, EtcdError> {
+    let key = files.keys.node(&files.node);
+    let is_own = |pair: &KeyValue| parse::<NodeState>(pair).is_ok_and(|other| other.started == state.started);
+    loop {
+        let transaction = Transaction {
+            expected: vec![(key.clone(), changed)],
+            operations: vec![put.clone()],
+            otherwise: vec![key.clone()],
+        };
+        match files.etcd.transact(transaction).await? {
+            Outcome::Done(at) => return Ok(Some(at)),
+            Outcome::NotDone(found) => match found.first() {
+                Some(pair) if !is_own(pair) => return Ok(None),
+                // It was written after all, or the lease has ended.
+                found => changed = found.map_or(0, |pair| pair.changed),
+            },
+        }
+    }
 }
 
 /// Knows the nodes until the server stops.
