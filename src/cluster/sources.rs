@@ -97,6 +97,10 @@ impl Sources for ClusterSources {
         self.disk.bytes(path, at_most)
     }
 
+    fn remove_replaced(&self) {
+        self.disk.remove_replaced();
+    }
+
     fn look_at_replaced(&self) -> bool {
         self.disk.look_at_replaced()
     }

@@ -10,7 +10,9 @@ use crate::background;
 /// Maps each item with `work`, on as many threads as there are cores. Returns `None` as soon as
 /// `work` does. The threads inherit the priority and the yield budget of the caller.
 pub(super) fn map_on_all_cores<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) -> Option<Vec<U>> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    // The number of cores takes a dozen system calls, and a change has one item.
+    let cores = || thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    let cores = if items.len() < 2 { 1 } else { cores() };
     if cores < 2 {
         return items.iter().map(work).collect();
     }

@@ -148,10 +148,12 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
 async fn commit_one(inputs: &LoadInputs, request: CommitRequest, worker: &mut Worker) -> CommitOutcome {
     let generation = request.generation;
     let (settings, sources) = (Arc::clone(&inputs.settings), Arc::clone(&inputs.requested));
-    let watched = Arc::clone(&inputs.edited);
+    let (watched, replaced) = (Arc::clone(&inputs.edited), Arc::clone(&inputs.requested));
     // If this is given up and the disk responds later, the watcher sees the file.
     let work = move || background::with_yield_budget(YIELD_BUDGET, || commit(&settings, &*sources, &*watched, request));
-    let why = match worker.run(work, UNRESPONSIVE_AFTER).await {
+    // Removing a file can take as long as syncing one.
+    let afterwards = move || replaced.remove_replaced();
+    let why = match worker.run(work, afterwards, UNRESPONSIVE_AFTER).await {
         Ended::Done(outcome) => return outcome,
         Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),
         Ended::Failed(why) => why,

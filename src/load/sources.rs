@@ -60,6 +60,9 @@ pub(crate) trait Sources: Send + Sync {
     /// Creates, replaces or removes a zone file durably, if it has the text that was read.
     fn write(&self, write: &FileWrite<'_>) -> Result<(), ReplaceError>;
 
+    /// Removes old files of replacements that were kept for long enough.
+    fn remove_replaced(&self) {}
+
     /// Looks whether another program writes a file that was replaced. Returns whether to look
     /// again.
     fn look_at_replaced(&self) -> bool {
@@ -178,6 +181,12 @@ impl Sources for FileSources {
             (None, Some(after)) => store::create_file(write.path, after),
             (Some(before), None) => store::move_to_deleted(write.path, before),
             (None, None) => Ok(()),
+        }
+    }
+
+    fn remove_replaced(&self) {
+        if let Some(replaced) = &self.replaced {
+            replaced.remove_old(Instant::now());
         }
     }
 

@@ -70,14 +70,20 @@ pub(super) struct Worker(Option<(mpsc::Sender<Work>, ThreadId)>);
 type Work = Box<dyn FnOnce() + Send>;
 
 impl Worker {
-    /// Runs work like [`on_a_thread`]. A thread that is given up is replaced.
+    /// Runs work like [`on_a_thread`]. A thread that is given up is replaced. `afterwards` runs when
+    /// the result is known, before the next work.
     pub(super) async fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
+        afterwards: impl FnOnce() + Send + 'static,
         patience: Duration,
     ) -> Ended<T> {
         let (done, outcome) = oneshot::channel();
-        let thread = match self.hand_over(Box::new(move || drop(done.send(work())))) {
+        let work = move || {
+            let _ = done.send(work());
+            afterwards();
+        };
+        let thread = match self.hand_over(Box::new(work)) {
             Ok(thread) => thread,
             Err(error) => return no_thread(&error),
         };
@@ -182,16 +188,16 @@ mod tests {
     #[tokio::test]
     async fn a_worker_keeps_its_thread_until_that_is_given_up_or_panics() {
         let mut worker = Worker::default();
-        let first = worker.run(|| thread::current().id(), PATIENCE).await;
-        assert_eq!(worker.run(|| thread::current().id(), PATIENCE).await, first);
-        let ended = worker.run(|| panic!("a fault of ours"), PATIENCE).await;
+        let first = worker.run(|| thread::current().id(), || {}, PATIENCE).await;
+        assert_eq!(worker.run(|| thread::current().id(), || {}, PATIENCE).await, first);
+        let ended = worker.run(|| panic!("a fault of ours"), || {}, PATIENCE).await;
         assert!(matches!(ended, Ended::Failed::<()>(_)), "{ended:?}");
-        let second = worker.run(|| thread::current().id(), PATIENCE).await;
+        let second = worker.run(|| thread::current().id(), || {}, PATIENCE).await;
         assert!(second != first && matches!(second, Ended::Done(_)), "{second:?}");
         let (end, wait) = threads::channel::<()>();
         let hangs = move || files::operate(Path::new("/mount-without-a-server-4/a.toml"), || Ok(wait.recv()));
-        assert!(matches!(worker.run(hangs, PATIENCE).await, Ended::GivenUp(_)));
-        let third = worker.run(|| thread::current().id(), PATIENCE).await;
+        assert!(matches!(worker.run(hangs, || {}, PATIENCE).await, Ended::GivenUp(_)));
+        let third = worker.run(|| thread::current().id(), || {}, PATIENCE).await;
         assert!(third != second && matches!(third, Ended::Done(_)), "{third:?}");
         drop(end);
     }

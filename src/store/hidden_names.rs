@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! .lab.test.toml.PID-NUMBER.fiftythree-part              a new text that may not be complete
-//! .lab.test.toml.PID-NUMBER-READ-NEW.fiftythree-new      the new text, then the old file
-//! .lab.test.toml.PID-NUMBER-READ.fiftythree-old          the old file; somebody may have it open
+//! .lab.test.toml.PID-NUMBER-READ-NEW.fiftythree-new      the new text, then the old file, which
+//!                                                        somebody may have open
 //! lab.test.toml.saved-SECONDS-PID-NUMBER                 what somebody saved, kept for them
 //! ```
 //!
@@ -24,7 +24,6 @@ use super::source_cache::SourceHash;
 
 const PART: &str = ".fiftythree-part";
 const COMPLETE: &str = ".fiftythree-new";
-const REPLACED: &str = ".fiftythree-old";
 /// The longest name of a file, in bytes. A hidden name that would be longer has no hashes.
 const LONGEST_NAME: usize = 255;
 /// A hidden file that has not changed for this long is no longer in use, even if a process has its
@@ -51,11 +50,6 @@ impl HiddenNames<'_> {
     /// When the new text is complete; after the exchange, the old file.
     pub(super) fn complete(&self, read: SourceHash, new: SourceHash) -> PathBuf {
         self.hidden(&[read, new], COMPLETE)
-    }
-
-    /// For the old file, if it has the text that was read.
-    pub(super) fn replaced(&self, read: SourceHash) -> PathBuf {
-        self.hidden(&[read], REPLACED)
     }
 
     /// Only the name, for a file that is removed.
@@ -149,7 +143,7 @@ struct Hidden {
 
 impl Hidden {
     fn parse(directory: &Path, name: &str) -> Option<Hidden> {
-        let ends = [PART, COMPLETE, REPLACED];
+        let ends = [PART, COMPLETE];
         let (rest, end) = ends.iter().find_map(|end| Some((name.strip_suffix(end)?, *end)))?;
         let (file, numbers) = rest.strip_prefix('.')?.rsplit_once('.')?;
         let mut numbers = numbers.split('-');
@@ -238,8 +232,7 @@ mod tests {
             ("half a te", name(DEAD, &[], PART)),
             ("read", name(DEAD, &["read", "new"], COMPLETE)),
             ("new", name(DEAD, &["read", "new"], COMPLETE)),
-            ("read", name(DEAD, &["read"], REPLACED)),
-            ("read", name(std::process::id(), &["read"], REPLACED)),
+            ("read", name(std::process::id(), &["read", "new"], COMPLETE)),
             // Of an earlier version, or with a long name.
             ("current", name(DEAD, &[], COMPLETE)),
         ];
@@ -252,8 +245,7 @@ mod tests {
 
     #[test]
     fn what_somebody_saved_is_kept_where_they_see_it() {
-        let names =
-            [name(DEAD, &["read", "new"], COMPLETE), name(DEAD, &["read"], REPLACED), name(DEAD, &[], COMPLETE)];
+        let names = [name(DEAD, &["read", "new"], COMPLETE), name(DEAD, &[], COMPLETE)];
         for name in names {
             let (directory, left) = left("saved", &name);
             let [LeftBehind { file, saved: Ok(saved) }] = &*left else { panic!("{left:?}") };

@@ -142,15 +142,13 @@ fn replace_on(
     let names = HiddenNames::of(path);
     let (part, beside) =
         (TemporaryFile(names.part()), TemporaryFile(names.complete(SourceHash::of(read), SourceHash::of(text))));
-    // Only what was there for a while can have been opened by somebody.
-    let replaced = replaced.filter(|_| ReplacedFiles::may_be_open(path));
     let outcome = Replacement { disk, path, part: &part.0, beside: &beside.0, read, text }.run();
     if let (Ok(()), Some(replaced)) = (&outcome, replaced) {
-        replaced.keep(&names, path, &beside.0, SourceHash::of(read));
+        replaced.keep(path, &beside.0, SourceHash::of(read));
     }
     pause::at(Place::Replaced);
-    if matches!(outcome, Err(ReplaceError::NotRestored(_))) {
-        // The hidden file may have what somebody else saved.
+    // It is kept for a while, or it may have what somebody else saved.
+    if (outcome.is_ok() && replaced.is_some()) || matches!(outcome, Err(ReplaceError::NotRestored(_))) {
         std::mem::forget(beside);
     }
     outcome
@@ -260,9 +258,11 @@ fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()
         _ => {}
     }
     let mut file = disk.create(private().write(true).create_new(true), path)?;
-    let metadata = fs::metadata(like)?;
-    chown_as(path, &metadata);
-    fs::set_permissions(path, metadata.permissions())?;
+    let (metadata, new) = (fs::metadata(like)?, file.metadata()?);
+    chown_as(path, &metadata, &new);
+    if new.permissions() != metadata.permissions() {
+        fs::set_permissions(path, metadata.permissions())?;
+    }
     pause::at(Place::Created);
     // Only now, so that nobody reads it who may not read the file.
     disk.write(&mut file, text)?;
@@ -291,13 +291,15 @@ fn private() -> OpenOptions {
 }
 
 #[cfg(unix)]
-fn chown_as(path: &Path, metadata: &fs::Metadata) {
+fn chown_as(path: &Path, metadata: &fs::Metadata, new: &fs::Metadata) {
     use std::os::unix::fs::MetadataExt as _;
-    let _ = std::os::unix::fs::chown(path, Some(metadata.uid()), Some(metadata.gid()));
+    if (metadata.uid(), metadata.gid()) != (new.uid(), new.gid()) {
+        let _ = std::os::unix::fs::chown(path, Some(metadata.uid()), Some(metadata.gid()));
+    }
 }
 
 #[cfg(not(unix))]
-fn chown_as(_: &Path, _: &fs::Metadata) {}
+fn chown_as(_: &Path, _: &fs::Metadata, _: &fs::Metadata) {}
 
 fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))

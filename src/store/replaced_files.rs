@@ -14,21 +14,30 @@ use std::time::{Duration, Instant};
 
 use crate::files;
 
-use super::hidden_names::{HiddenNames, save_for_its_writer};
+use super::hidden_names::save_for_its_writer;
 use super::source_cache::SourceHash;
 use super::watched_files::Stamp;
 
-/// How long a replaced file is kept. Programs that change a file in place have it open for less.
+/// How long a replaced file is kept that was in place for [`IN_PLACE`]. Programs that change a file
+/// in place have it open for less.
 const KEPT_FOR: Duration = Duration::from_secs(10);
-/// A file that was replaced sooner has probably not been opened: many changes in a row keep at most
-/// one file a second.
-const MAY_BE_OPEN_AFTER: Duration = Duration::from_secs(1);
+/// How long one is kept that was replaced sooner, as by many changes in a row: there may be
+/// hundreds a second.
+const KEPT_BRIEFLY_FOR: Duration = Duration::from_secs(1);
+const IN_PLACE: Duration = Duration::from_secs(1);
 /// The most bytes of kept files. Beyond it, the oldest ones are removed early.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// The files that were replaced last.
 #[derive(Debug, Default)]
-pub(crate) struct ReplacedFiles(Mutex<VecDeque<Replaced>>);
+pub(crate) struct ReplacedFiles(Mutex<Kept>);
+
+/// Both in the order in which they were replaced.
+#[derive(Debug, Default)]
+struct Kept {
+    briefly: VecDeque<Replaced>,
+    longer: VecDeque<Replaced>,
+}
 
 #[derive(Debug)]
 struct Replaced {
@@ -38,52 +47,51 @@ struct Replaced {
     hash: SourceHash,
     bytes: u64,
     since: Instant,
+    kept_for: Duration,
     /// Its stamp when it was last seen to have that text.
     stamp: Option<Stamp>,
 }
 
 impl ReplacedFiles {
-    /// Whether a file that is about to be replaced was there for long enough that somebody may have
-    /// it open.
-    pub(super) fn may_be_open(file: &Path) -> bool {
-        let modified = files::metadata(file).and_then(|metadata| metadata.modified());
+    /// Keeps the old file of a replacement under its hidden name. Without an exchange there is none.
+    pub(super) fn keep(&self, file: &Path, hidden: &Path, hash: SourceHash) {
+        let Ok(metadata) = files::metadata(hidden) else { return };
         // A time in the future says nothing.
-        modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= MAY_BE_OPEN_AFTER))
+        let age = metadata.modified().ok().and_then(|at| at.elapsed().ok());
+        let is_brief = age.is_none_or(|age| age < IN_PLACE);
+        let replaced = Replaced {
+            hidden: hidden.to_owned(),
+            file: file.to_owned(),
+            hash,
+            bytes: metadata.len(),
+            since: Instant::now(),
+            kept_for: if is_brief { KEPT_BRIEFLY_FOR } else { KEPT_FOR },
+            stamp: None,
+        };
+        let mut kept = self.kept();
+        let list = if is_brief { &mut kept.briefly } else { &mut kept.longer };
+        list.push_back(replaced);
     }
 
-    /// Keeps the file that was replaced. `beside` is its name until now.
-    pub(super) fn keep(&self, names: &HiddenNames<'_>, file: &Path, beside: &Path, hash: SourceHash) {
-        let hidden = names.replaced(hash);
-        // Without an exchange there is no old file.
-        if fs::rename(beside, &hidden).is_err() {
-            return;
-        }
-        let size = files::metadata(&hidden).map_or(0, |metadata| metadata.len());
-        let replaced =
-            Replaced { hidden, file: file.to_owned(), hash, bytes: size, since: Instant::now(), stamp: None };
-        let mut kept = self.kept();
-        kept.push_back(replaced);
-        let mut sum: u64 = kept.iter().map(|one| one.bytes).sum();
-        while sum > MOST_BYTES
-            && let Some(oldest) = kept.pop_front()
-        {
-            sum -= oldest.bytes;
-            oldest.end();
-        }
+    /// Removes those that were kept for long enough, and the oldest ones if they have too many bytes.
+    pub(crate) fn remove_old(&self, now: Instant) {
+        let ended = self.kept().take_old(now);
+        // Without the lock: a file system may not respond.
+        ended.into_iter().for_each(Replaced::end);
     }
 
     /// Looks whether any was written, and removes those that were kept for long enough. Returns
     /// whether there are more.
     pub(crate) fn look(&self, now: Instant) -> bool {
-        let all = std::mem::take(&mut *self.kept());
-        // Without the lock: a file system may not respond.
-        let left: Vec<Replaced> = all.into_iter().filter_map(|one| one.look(now)).collect();
+        self.remove_old(now);
+        let longer = std::mem::take(&mut self.kept().longer);
+        let left: Vec<Replaced> = longer.into_iter().filter_map(Replaced::look).collect();
         let mut kept = self.kept();
-        left.into_iter().rev().for_each(|one| kept.push_front(one));
-        !kept.is_empty()
+        left.into_iter().rev().for_each(|one| kept.longer.push_front(one));
+        !kept.longer.is_empty() || !kept.briefly.is_empty()
     }
 
-    fn kept(&self) -> MutexGuard<'_, VecDeque<Replaced>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,17 +99,34 @@ impl ReplacedFiles {
 /// A server that stops keeps none of them.
 impl Drop for ReplacedFiles {
     fn drop(&mut self) {
-        std::mem::take(&mut *self.kept()).into_iter().for_each(Replaced::end);
+        let Kept { briefly, longer } = std::mem::take(&mut *self.kept());
+        briefly.into_iter().chain(longer).for_each(Replaced::end);
+    }
+}
+
+impl Kept {
+    fn take_old(&mut self, now: Instant) -> Vec<Replaced> {
+        let mut bytes: u64 = self.briefly.iter().chain(&self.longer).map(|one| one.bytes).sum();
+        let mut old = Vec::new();
+        for list in [&mut self.briefly, &mut self.longer] {
+            while let Some(one) = list.front()
+                && (bytes > MOST_BYTES || one.is_old(now))
+            {
+                bytes -= one.bytes;
+                old.extend(list.pop_front());
+            }
+        }
+        old
     }
 }
 
 impl Replaced {
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= self.kept_for
+    }
+
     /// `None` if it need not be looked at any more.
-    fn look(mut self, now: Instant) -> Option<Replaced> {
-        if now.saturating_duration_since(self.since) >= KEPT_FOR {
-            self.end();
-            return None;
-        }
+    fn look(mut self) -> Option<Replaced> {
         let stamp = Stamp::of(&self.hidden);
         if self.stamp != stamp || stamp.is_none() {
             if !self.is_as_replaced().unwrap_or(true) {
@@ -174,7 +199,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn what_is_written_to_a_replaced_file_is_kept_for_its_writer() {
-        let (directory, path) = file(MAY_BE_OPEN_AFTER);
+        let (directory, path) = file(IN_PLACE);
         let mut editor = fs::File::options().read(true).write(true).open(&path).unwrap();
         let replaced = ReplacedFiles::default();
         replace_file(&path, "old", "new", Some(&replaced)).unwrap();
@@ -193,24 +218,44 @@ mod tests {
 
     #[test]
     fn a_replaced_file_that_nobody_writes_is_removed_after_a_while_or_at_the_end() {
-        let (directory, path) = file(MAY_BE_OPEN_AFTER);
+        let (directory, path) = file(IN_PLACE);
         let replaced = ReplacedFiles::default();
         replace_file(&path, "old", "new", Some(&replaced)).unwrap();
         assert!(!replaced.look(Instant::now() + KEPT_FOR));
         assert_eq!(texts(directory.path()), ["new"]);
 
-        let (directory, path) = file(MAY_BE_OPEN_AFTER);
+        let (directory, path) = file(IN_PLACE);
         replace_file(&path, "old", "new", Some(&replaced)).unwrap();
         drop(replaced);
         assert_eq!(texts(directory.path()), ["new"]);
     }
 
     #[test]
-    fn a_file_that_was_just_written_is_not_kept() {
+    fn what_is_written_within_a_second_is_kept_also_of_many_changes_in_a_row() {
         let (directory, path) = file(Duration::ZERO);
+        let mut editor = fs::File::options().write(true).open(&path).unwrap();
         let replaced = ReplacedFiles::default();
         replace_file(&path, "old", "new", Some(&replaced)).unwrap();
+        replace_file(&path, "new", "newer", Some(&replaced)).unwrap();
+        replaced.remove_old(Instant::now());
+        assert_eq!(texts(directory.path()), ["new", "newer", "old"]);
+        editor.write_all(b"an edit").unwrap();
+        replaced.remove_old(Instant::now() + KEPT_BRIEFLY_FOR);
+        assert_eq!(texts(directory.path()), ["an edit", "newer"]);
         assert!(!replaced.look(Instant::now()));
-        assert_eq!(texts(directory.path()), ["new"]);
+    }
+
+    #[test]
+    fn not_more_than_so_many_bytes_are_kept() {
+        let (directory, path) = file(IN_PLACE);
+        let replaced = ReplacedFiles::default();
+        replace_file(&path, "old", "new", Some(&replaced)).unwrap();
+        replaced.kept().longer[0].bytes = MOST_BYTES;
+        replaced.remove_old(Instant::now());
+        assert_eq!(texts(directory.path()), ["new", "old"]);
+        replace_file(&path, "new", "newer", Some(&replaced)).unwrap();
+        replaced.kept().briefly[0].bytes = 1;
+        replaced.remove_old(Instant::now());
+        assert_eq!(texts(directory.path()), ["newer", "old"]);
     }
 }
