@@ -116,8 +116,8 @@ impl Mirror {
         listed: Vec<(StoredFile, Arc<str>)>,
     ) -> bool {
         let mut before = std::mem::take(&mut self.files);
-        // A store that was restored from a backup has lower revisions than before, and what was loaded
-        // by the old ones is loaded again.
+        // A store that was restored from a backup has lower revisions than before, and what was
+        // loaded by the old ones is loaded again.
         let mut differs = revision < self.followed;
         for (stored, text) in listed {
             let known = before.remove(&stored.name).filter(|known| known.text == text);

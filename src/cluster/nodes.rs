@@ -25,8 +25,8 @@ const LEAVE: Duration = Duration::from_millis(500);
 /// The pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Keeps the state of this node in etcd until the server stops. `applied` has the revision that this
-/// node answers with.
+/// Keeps the state of this node in etcd until the server stops. `applied` has the revision that
+/// this node answers with.
 pub(crate) async fn register(files: Arc<ClusterFiles>, state: NodeState, mut applied: watch::Receiver<i64>) {
     let mut reported = None;
     loop {

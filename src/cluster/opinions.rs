@@ -1,8 +1,8 @@
 //! The opinions of health of all nodes, in etcd.
 //!
 //! Each node writes its own under its lease, shortly after they changed and every few seconds, and
-//! watches those of the others. The control loop forgets an opinion that is not repeated, so nothing
-//! here reports that etcd is lost.
+//! watches those of the others. The control loop forgets an opinion that is not repeated, so
+//! nothing here reports that etcd is lost.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -295,7 +295,8 @@ impl WatchResponse {
             }
         };
         let changes: Vec<KeyChange> = self.events.into_iter().map(change).collect();
-        // The header has the revision of the store, also while the watch reports what was long before.
+        // The header has the revision of the store, also while the watch reports what was long
+        // before.
         let revision = changes.iter().map(KeyChange::at).max().unwrap_or(self.header.revision.0);
         WatchBatch { revision, changes }
     }

@@ -24,8 +24,8 @@ pub struct QueryLogSettings {
     pub format: QueryLogFormat,
     /// One in `sample` queries is logged.
     pub sample: u32,
-    /// Zones whose queries are logged, besides those with a query logging configuration. `None` means
-    /// all queries, also those outside all zones.
+    /// Zones whose queries are logged, besides those with a query logging configuration. `None`
+    /// means all queries, also those outside all zones.
     pub zones: Option<Vec<Name>>,
     /// Response codes that are logged. Empty means all.
     pub response_codes: Vec<ResponseCode>,

@@ -1,5 +1,5 @@
-//! The engine on files, with its loop and its loader, is tested as each engine is; what is in its files
-//! is tested with edits by hand between the changes.
+//! The engine on files, with its loop and its loader, is tested as each engine is; what is in its
+//! files is tested with edits by hand between the changes.
 
 use std::fs;
 use std::sync::Arc;

@@ -6,8 +6,8 @@
 //! shared, so a watcher costs a number, not a queue. A watcher that falls behind loses the oldest
 //! records and learns how many.
 //!
-//! Each record is also handed over to the history. At the start the list has the last records of the
-//! history, so that a time line goes on after a restart.
+//! Each record is also handed over to the history. At the start the list has the last records of
+//! the history, so that a time line goes on after a restart.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Any sequence of changes by programs and edits by hand ends in the zone that a naive merge gives, and
-//! no comment is lost that belongs to no removed record set.
+//! Any sequence of changes by programs and edits by hand ends in the zone that a naive merge gives,
+//! and no comment is lost that belongs to no removed record set.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -20,8 +20,8 @@ const NAMES: u32 = 6;
 /// What breaks a file while it is in it.
 const BROKEN: &str = "broken = [";
 
-/// What the naive merge knows: the record sets, and the comments with the record set that each belongs
-/// to.
+/// What the naive merge knows: the record sets, and the comments with the record set that each
+/// belongs to.
 #[derive(Clone, Default)]
 struct Merge {
     sets: BTreeMap<String, (u32, u32)>,
@@ -146,8 +146,8 @@ impl Sequence {
         }
     }
 
-    /// Changes the comment of the zone, with the revision that was read; an edit in between makes it a
-    /// conflict.
+    /// Changes the comment of the zone, with the revision that was read; an edit in between makes
+    /// it a conflict.
     async fn change_comment(&mut self, engine: &FilesEngine) {
         if self.is_broken {
             return;

@@ -1,13 +1,13 @@
 //! The state that is saved across restarts, as lines of the journal.
 //!
 //! ```text
-//!  {"clock":1790000000000}                                    the time from which the lines after it hold
-//!  {"check":{"id":…,"question":…,"state":{…},"runs":[…],"transitions":[…]}}      the whole state of one check
-//!  {"seen":{"id":…,"question":…,"state":{…},"run":{…}}}                          a result
-//!  {"turned":{"id":…,"transition":{…}}}                                          a change of status
-//!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}                     an override
-//!  {"cleared":[1]}                                                               cleared or expired overrides
-//!  {"returning":{"zone":…,"name":…,"type":…,"set":…,"since":…}}                  a record that is recovering
+//!  {"clock":1790000000000}                                the time of the lines after it
+//!  {"check":{"id":…,"question":…,"state":{…},"runs":[…],"transitions":[…]}}    a check as a whole
+//!  {"seen":{"id":…,"question":…,"state":{…},"run":{…}}}       a result
+//!  {"turned":{"id":…,"transition":{…}}}                       a change of status
+//!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}  an override
+//!  {"cleared":[1]}                                            cleared or expired overrides
+//!  {"returning":{"zone":…,"name":…,"type":…,"set":…,"since":…}}    a record that is recovering
 //! ```
 //!
 //! Lines are read in order. A line states everything that it changes and leaves the rest as it was.

@@ -78,8 +78,8 @@ impl WhatIf {
     }
 }
 
-/// Sets hypothetical statuses over the observed ones and those that overrides set. The last one for a check
-/// counts.
+/// Sets hypothetical statuses over the observed ones and those that overrides set. The last one for
+/// a check counts.
 pub(crate) fn suppose(
     tracker: &mut Tracker,
     hypothetical: &[HypotheticalHealth],

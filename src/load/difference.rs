@@ -238,8 +238,8 @@ pub(crate) fn differences(before: &LoadedConfig, after: &LoadedConfig) -> Vec<Ob
 type Pair = (Option<Object>, Option<Object>);
 
 impl LoadedConfig {
-    /// The health checks, CIDR collections and delegation sets of two configurations, if any of them
-    /// differs.
+    /// The health checks, CIDR collections and delegation sets of two configurations, if any of
+    /// them differs.
     fn definitions_beside(&self, after: &LoadedConfig) -> Vec<Pair> {
         let before = self;
         let mut pairs = Vec::new();

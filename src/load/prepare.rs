@@ -183,8 +183,8 @@ impl LoadedConfig {
         }
     }
 
-    /// The file of a health check, CIDR collection or delegation set, its text, and its text after the
-    /// change.
+    /// The file of a health check, CIDR collection or delegation set, its text, and its text after
+    /// the change.
     fn definition_text(
         &self,
         id: &ObjectId,

@@ -22,8 +22,8 @@ use super::commit::{CommitOutcome, CommitRequest, commit};
 use super::thread::{Ended, Worker, on_a_thread};
 use super::{InMemorySources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load};
 
-/// How long a load or a change may yield, in addition to four times its CPU time. Edits take effect within
-/// seconds even on a busy machine.
+/// How long a load or a change may yield, in addition to four times its CPU time. Edits take effect
+/// within seconds even on a busy machine.
 const YIELD_BUDGET: Duration = Duration::from_millis(100);
 /// How often files that changes replaced are looked at, while there are any.
 const LOOK_AT_REPLACED: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@
 //!
 //! A log that is not read or cannot be written must not block the server. A thread that logs puts
 //! the message into the queue and continues. A message is dropped and counted if the queue is full
-//! or the write fails; a line reports the count once the log can be written again. Panics are logged
-//! the same way. There is one log in a process, because there is one `tracing` subscriber.
+//! or the write fails; a line reports the count once the log can be written again. Panics are
+//! logged the same way. There is one log in a process, because there is one `tracing` subscriber.
 
 mod format;
 mod journald;

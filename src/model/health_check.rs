@@ -170,7 +170,7 @@ pub struct EndpointCheck {
     /// Timeouts that replace the defaults.
     pub timeouts: Timeouts,
     /// Route 53's checkers, at least three of [`CHECKER_REGIONS`]; empty for all (API Regions).
-    /// This server is the only checker: they are kept for the API.
+    /// The checkers are this server, or the nodes of its cluster: they are kept for the API.
     pub regions: Vec<Region>,
 }
 

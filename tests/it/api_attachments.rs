@@ -1,5 +1,5 @@
-//! What the Route 53 API attaches to zones: it is in files, survives a restart, and has the effect that
-//! it says.
+//! What the Route 53 API attaches to zones: it is in files, survives a restart, and has the effect
+//! that it says.
 #![cfg(unix)]
 
 use std::fs;

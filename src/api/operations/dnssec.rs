@@ -52,8 +52,8 @@ pub(super) fn create_key(context: &Context, request: &Request) -> Outcome {
     Err(ApiError::new(Code::InvalidKMSArn, message))
 }
 
-/// ActivateKeySigningKey, DeactivateKeySigningKey and DeleteKeySigningKey. The model has no error for
-/// a zone that does not exist: it has no such key either.
+/// ActivateKeySigningKey, DeactivateKeySigningKey and DeleteKeySigningKey. The model has no error
+/// for a zone that does not exist: it has no such key either.
 pub(super) fn of_key(request: &Request) -> Outcome {
     let (zone, name) = (request.id("HostedZoneId"), request.id("Name"));
     let message = format!("The hosted zone {zone} has no key-signing key (KSK) with the name {name}.");

@@ -130,8 +130,8 @@ pub(super) async fn delete(context: &Context, request: &Request) -> Outcome {
     Ok(request.response(|_| {}))
 }
 
-/// GetCheckerIpRanges: probes come from this server. It cannot know with which address they arrive at
-/// an endpoint, so it lists none.
+/// GetCheckerIpRanges: probes come from this server. It cannot know with which address they arrive
+/// at an endpoint, so it lists none.
 pub(super) fn checker_ip_ranges(request: &Request) -> Outcome {
     Ok(request.response(|xml| xml.parent("CheckerIpRanges", |_| ())))
 }

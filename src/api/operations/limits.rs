@@ -1,5 +1,5 @@
-//! GetAccountLimit, GetHostedZoneLimit and GetReusableDelegationSetLimit: Route 53's default quotas,
-//! and how much of them is used.
+//! GetAccountLimit, GetHostedZoneLimit and GetReusableDelegationSetLimit: Route 53's default
+//! quotas, and how much of them is used.
 
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::model::MAX_RECORD_SETS;

@@ -177,8 +177,8 @@ pub(super) async fn update_comment(context: &Context, request: &Request) -> Outc
     Ok(request.response(|xml| write(xml, &ZoneOutline::of(&zone))))
 }
 
-/// UpdateHostedZoneFeatures. Accelerated recovery is enabled and disabled at once and has no effect:
-/// this server is in no AWS Region.
+/// UpdateHostedZoneFeatures. Accelerated recovery is enabled and disabled at once and has no
+/// effect: this server is in no AWS Region.
 pub(super) async fn update_features(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["EnableAcceleratedRecovery"])?;
     let Some(enable) = members.boolean("EnableAcceleratedRecovery")? else {
