@@ -74,6 +74,19 @@ pub(crate) fn read_with(
     })
 }
 
+/// Whether users other than the owner of a file can read or write it.
+#[cfg(unix)]
+pub(crate) fn others_may_read(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o077 != 0
+}
+
+/// Where files have no modes, no other user is assumed to read them.
+#[cfg(not(unix))]
+pub(crate) fn others_may_read(_: &Metadata) -> bool {
+    false
+}
+
 /// An error if the path leads to a directory, a pipe or a device.
 pub(crate) fn expect_regular(path: &Path) -> io::Result<()> {
     is_regular(&metadata(path)?)

@@ -47,8 +47,8 @@ pub(super) struct CheckArguments {
 /// The result.
 struct Checked {
     diagnostics: Arc<LoadDiagnostics>,
-    /// What is wrong with the keys or the certificate of the API.
-    api: Option<String>,
+    /// What is wrong with keys, certificates and secrets, which only a start reads.
+    secret_files: Vec<String>,
     /// How much can be served.
     error_free: ErrorFree,
 }
@@ -64,14 +64,14 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let scope = if arguments.files.is_empty() { Scope::Everything } else { Scope::Zones };
     let mut checked = Checked::of(load_offline(&source, &arguments.files, scope))?;
     if scope == Scope::Everything {
-        checked.api = api_problem(&source);
+        checked.secret_files = problems_of_secret_files(&source);
     }
     if arguments.json {
         print_json(&checked.json())?;
     } else {
         let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
         print_error(&checked.diagnostics.render(style));
-        if let Some(problem) = &checked.api {
+        for problem in &checked.secret_files {
             print_error(&format!("error: {problem}\n"));
         }
         print(&format!("{}\n", checked.summary()))?;
@@ -84,15 +84,17 @@ impl Checked {
         match outcome {
             Ok(Loaded { summary, .. }) => {
                 let error_free = ErrorFree { zones: summary.zones, records: summary.records };
-                Ok(Checked { diagnostics: summary.diagnostics, api: None, error_free })
+                Ok(Checked { diagnostics: summary.diagnostics, secret_files: Vec::new(), error_free })
             }
-            Err(Refused::Diagnostics { diagnostics, error_free }) => Ok(Checked { diagnostics, api: None, error_free }),
+            Err(Refused::Diagnostics { diagnostics, error_free }) => {
+                Ok(Checked { diagnostics, secret_files: Vec::new(), error_free })
+            }
             Err(refused) => Err(refused.into()),
         }
     }
 
     fn errors(&self) -> usize {
-        self.diagnostics.errors() + usize::from(self.api.is_some())
+        self.diagnostics.errors() + self.secret_files.len()
     }
 
     fn warnings(&self) -> usize {
@@ -128,22 +130,25 @@ impl Checked {
                 "hint": diagnostic.hint,
             })
         };
-        let api = self.api.iter().map(|problem| json!({ "severity": "error", "message": problem }));
+        let secret_files = self.secret_files.iter().map(|problem| json!({ "severity": "error", "message": problem }));
         json!({
             "errors": self.errors(),
             "warnings": self.warnings(),
             "zones": self.error_free.zones,
             "records": self.error_free.records,
-            "diagnostics": self.diagnostics.iter().map(diagnostic).chain(api).collect::<Vec<_>>(),
+            "diagnostics": self.diagnostics.iter().map(diagnostic).chain(secret_files).collect::<Vec<_>>(),
         })
     }
 }
 
-/// What is wrong with the keys or the certificate of the API, as far as the settings can be read.
-fn api_problem(source: &SettingsSource) -> Option<String> {
-    let settings = source.read().settings?.api?;
-    let error = daemon::check_api_files(&settings).err()?;
-    Some(with_causes(error.as_ref()))
+/// What is wrong with the keys and certificates of the API and of the cluster, as far as the settings
+/// can be read.
+fn problems_of_secret_files(source: &SettingsSource) -> Vec<String> {
+    let Some(settings) = source.read().settings else { return Vec::new() };
+    let api = settings.api.iter().map(daemon::check_api_files);
+    let cluster = settings.cluster.iter().map(daemon::check_cluster_files);
+    let errors = api.chain(cluster).filter_map(Result::err);
+    errors.map(|error| with_causes(error.as_ref())).collect()
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -7,11 +7,15 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
+use tokio::runtime::Runtime;
 
+use crate::cluster::{ClusterFiles, DocumentVersion, SealedDocument};
+use crate::config::CLUSTER;
 use crate::cookie_secrets::{CookieSecret, CookieSecrets};
 use crate::store::CookieSecretFile;
 
-use super::{print, print_json, settings};
+use super::settings::{self, CookieSecretPlace};
+use super::{print, print_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +24,8 @@ Examples:
   fiftythree cookie-secret activate     on each server
   fiftythree cookie-secret drop         on each server, an hour later
 
-Servers that share an address need the same secrets. A running server reads the file within two seconds.
+Servers that share an address need the same secrets. A running server reads the file within two seconds. Nodes of a cluster \
+with a `secret_file` have the same secrets: each step on one of them holds on all.
 
 Exit code: 0 on success; 1 on failure; 2 for a wrong command line.";
 
@@ -36,19 +41,19 @@ Examples:
   fiftythree cookie-secret add
   fiftythree cookie-secret add 445536bcd2513298075a5d379663c962
 
-Exit code: 0 when the file is written; 1 when nothing is written; 2 for a wrong command line.";
+Exit code: 0 when the secrets are changed; 1 when nothing is changed; 2 for a wrong command line.";
 
 const ACTIVATE_EXAMPLES: &str = "\
 Examples:
   fiftythree cookie-secret activate
 
-Exit code: 0 when the file is written; 1 when nothing is written; 2 for a wrong command line.";
+Exit code: 0 when the secrets are changed; 1 when nothing is changed; 2 for a wrong command line.";
 
 const DROP_EXAMPLES: &str = "\
 Examples:
   fiftythree cookie-secret drop
 
-Exit code: 0 when the file is written; 1 when nothing is written; 2 for a wrong command line.";
+Exit code: 0 when the secrets are changed; 1 when nothing is changed; 2 for a wrong command line.";
 
 /// List and replace the secrets of DNS cookies
 #[derive(Debug, clap::Args)]
@@ -122,33 +127,100 @@ pub(super) fn run(arguments: &CookieSecretArguments) -> anyhow::Result<ExitCode>
 const NONE: &str = "there are no secrets; add one, or start the server";
 
 impl FileArguments {
-    fn file(&self) -> anyhow::Result<CookieSecretFile> {
-        settings::cookie_secret_file(self.config.as_deref(), self.state.as_deref())
+    fn secrets(&self) -> anyhow::Result<Secrets> {
+        Secrets::open(settings::cookie_secrets(self.config.as_deref(), self.state.as_deref())?)
     }
 
     fn list(&self) -> anyhow::Result<()> {
-        let file = self.file()?;
-        self.print(&file, &read(&file)?.context(NONE)?)
+        let secrets = self.secrets()?;
+        self.print(&secrets, &secrets.read()?.context(NONE)?)
     }
 
-    fn change(
-        &self,
-        change: impl FnOnce(Option<CookieSecrets>) -> anyhow::Result<CookieSecrets>,
-    ) -> anyhow::Result<()> {
-        let file = self.file()?;
-        let secrets = change(read(&file)?)?;
-        file.write(&secrets).with_context(|| format!("cannot write {}", file.path().display()))?;
-        self.print(&file, &secrets)
+    fn change(&self, change: impl Fn(Option<CookieSecrets>) -> anyhow::Result<CookieSecrets>) -> anyhow::Result<()> {
+        let secrets = self.secrets()?;
+        self.print(&secrets, &secrets.change(change)?)
     }
 
-    fn print(&self, file: &CookieSecretFile, secrets: &CookieSecrets) -> anyhow::Result<()> {
+    fn print(&self, place: &Secrets, secrets: &CookieSecrets) -> anyhow::Result<()> {
         let digits: Vec<String> = secrets.all().map(CookieSecret::digits).collect();
         if self.json {
-            return print_json(&json!({ "file": file.path(), "active": digits[0], "second": digits.get(1) }));
+            return print_json(&json!({ "file": place.path(), "active": digits[0], "second": digits.get(1) }));
         }
         let lines = ["active", "second"].iter().zip(&digits).map(|(what, digits)| format!("{what}  {digits}\n"));
         Ok(print(&lines.collect::<String>())?)
     }
+}
+
+/// The secrets, where they are.
+enum Secrets {
+    /// In a file of this server.
+    File(CookieSecretFile),
+    /// In etcd, for all nodes.
+    Cluster { runtime: Runtime, sealed: SealedDocument },
+}
+
+impl Secrets {
+    fn open(place: CookieSecretPlace) -> anyhow::Result<Secrets> {
+        let cluster = match place {
+            CookieSecretPlace::File(file) => return Ok(Secrets::File(file)),
+            CookieSecretPlace::Cluster(cluster) => cluster,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let sealed = ClusterFiles::open(&cluster, Vec::new())?.cookie_secrets();
+        Ok(Secrets::Cluster { runtime, sealed: sealed.expect("the cluster has a secret file") })
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Secrets::File(file) => file.path(),
+            Secrets::Cluster { sealed, .. } => PathBuf::from(format!("{CLUSTER}{}", sealed.document().key())),
+        }
+    }
+
+    /// The secrets; `None` if there are none.
+    fn read(&self) -> anyhow::Result<Option<CookieSecrets>> {
+        match self {
+            Secrets::File(file) => read(file),
+            Secrets::Cluster { runtime, sealed } => {
+                let version = runtime.block_on(sealed.document().read()).context(ETCD)?;
+                opened(sealed, &version)
+            }
+        }
+    }
+
+    /// Changes the secrets. Those in etcd may be changed by another node meanwhile; then the change is
+    /// decided again.
+    fn change(
+        &self,
+        change: impl Fn(Option<CookieSecrets>) -> anyhow::Result<CookieSecrets>,
+    ) -> anyhow::Result<CookieSecrets> {
+        match self {
+            Secrets::File(file) => {
+                let secrets = change(read(file)?)?;
+                file.write(&secrets).with_context(|| format!("cannot write {}", file.path().display()))?;
+                Ok(secrets)
+            }
+            Secrets::Cluster { runtime, sealed } => runtime.block_on(async {
+                let mut version = sealed.document().read().await.context(ETCD)?;
+                loop {
+                    let secrets = change(opened(sealed, &version)?)?;
+                    let text = sealed.seal(secrets.to_text().as_bytes()).map_err(anyhow::Error::msg)?;
+                    match sealed.document().replace(&version, text).await.context(ETCD)? {
+                        Ok(_) => return Ok(secrets),
+                        Err(found) => version = found,
+                    }
+                }
+            }),
+        }
+    }
+}
+
+const ETCD: &str = "cannot reach etcd, which has the secrets of all nodes";
+
+/// The secrets in a version of the document; `None` if there is none.
+fn opened(sealed: &SealedDocument, version: &DocumentVersion) -> anyhow::Result<Option<CookieSecrets>> {
+    let Some(text) = sealed.open(version).map_err(anyhow::Error::msg)? else { return Ok(None) };
+    Ok(Some(CookieSecrets::parse(&String::from_utf8_lossy(&text))?))
 }
 
 /// The secrets in the file; `None` if there is no file.

@@ -6,8 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::api::KEY_ID_VARIABLE;
-use crate::config::{self, EnvironmentKey, Settings, Style};
+use crate::config::{self, ClusterSettings, EnvironmentKey, Settings, Style};
 use crate::store::{self, CookieSecretFile, Overrides, SettingsSource};
+
+/// Where the secrets of DNS cookies are.
+pub(super) enum CookieSecretPlace {
+    /// In a file of this server.
+    File(CookieSecretFile),
+    /// In etcd, for all nodes.
+    Cluster(Box<ClusterSettings>),
+}
 
 /// The variable that names the settings file.
 const VARIABLE: &str = "FIFTYTHREE_CONFIG";
@@ -79,12 +87,17 @@ pub(super) fn made_token_file(flag: Option<&Path>) -> Option<PathBuf> {
     Some(store::made_token_path(&settings.state.directory))
 }
 
-/// The file with the secrets of DNS cookies.
-pub(super) fn cookie_secret_file(flag: Option<&Path>, state: Option<&Path>) -> anyhow::Result<CookieSecretFile> {
+/// Where the secrets of DNS cookies are.
+pub(super) fn cookie_secrets(flag: Option<&Path>, state: Option<&Path>) -> anyhow::Result<CookieSecretPlace> {
     let settings = read(flag, "others with --config")?.unwrap_or_else(Settings::built_in);
-    Ok(match settings.cookies.secrets_file {
-        Some(path) => CookieSecretFile::Named(path),
-        None => CookieSecretFile::Made { state: state.map_or(settings.state.directory, Path::to_path_buf) },
+    let shared = settings.cluster.filter(|cluster| cluster.secret_file.is_some());
+    Ok(match (settings.cookies.secrets_file, shared) {
+        (Some(path), _) => CookieSecretPlace::File(CookieSecretFile::Named(path)),
+        (None, Some(cluster)) => CookieSecretPlace::Cluster(Box::new(cluster)),
+        (None, None) => {
+            let state = state.map_or(settings.state.directory, Path::to_path_buf);
+            CookieSecretPlace::File(CookieSecretFile::Made { state })
+        }
     })
 }
 

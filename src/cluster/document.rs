@@ -39,6 +39,16 @@ impl Document {
         Document { etcd, key }
     }
 
+    /// The key in etcd.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The current version.
+    pub(crate) async fn read(&self) -> Result<DocumentVersion, EtcdError> {
+        Ok(self.read_at().await?.0)
+    }
+
     /// The current version, and the revision of the store at which it was read.
     async fn read_at(&self) -> Result<(DocumentVersion, StoreRevision), EtcdError> {
         let page = self.etcd.range(Range::key(self.key.clone())).await?;

@@ -14,10 +14,12 @@ use crate::objects::{ChangeProgress, ChangeTracker};
 
 use super::document::Document;
 use super::etcd::{Etcd, LeaseId, StoreRevision};
+use super::gateway::{BadCluster, Gateway};
 use super::keys::Keys;
 use super::mirror::Mirror;
 use super::node_state::Nodes;
 use super::progress::Changes;
+use super::seal::{ClusterSecret, SealedDocument};
 
 /// The files of the cluster.
 pub(crate) struct ClusterFiles {
@@ -25,6 +27,8 @@ pub(crate) struct ClusterFiles {
     pub(super) keys: Keys,
     /// The name of this node.
     pub(super) node: String,
+    /// What all nodes have, if they share secrets.
+    secret: Option<Arc<ClusterSecret>>,
     directory: PathBuf,
     mirror: Mutex<Mirror>,
     followed: watch::Sender<StoreRevision>,
@@ -65,6 +69,17 @@ pub(crate) struct Reading {
 }
 
 impl ClusterFiles {
+    /// The cluster of these settings, with the copies of the last run. Reads the files that the
+    /// settings name, but does not connect.
+    pub(crate) fn open(
+        settings: &ClusterSettings,
+        copies: Vec<(PathBuf, Option<SourceFile>)>,
+    ) -> Result<ClusterFiles, BadCluster> {
+        let etcd = Arc::new(Gateway::new(settings)?);
+        let secret = settings.secret_file.as_deref().map(ClusterSecret::read).transpose()?;
+        Ok(ClusterFiles { secret: secret.map(Arc::new), ..ClusterFiles::new(etcd, settings, copies) })
+    }
+
     /// The copies of the last run, until etcd says what is current.
     pub(crate) fn new(
         etcd: Arc<dyn Etcd>,
@@ -75,6 +90,7 @@ impl ClusterFiles {
             etcd,
             keys: Keys::new(&settings.prefix),
             node: settings.node.clone(),
+            secret: None,
             directory: settings.directory(),
             mirror: Mutex::new(Mirror::of_copies(copies)),
             followed: watch::Sender::new(0),
@@ -100,6 +116,17 @@ impl ClusterFiles {
     /// The overrides of all nodes.
     pub(crate) fn overrides(&self) -> Document {
         Document::new(Arc::clone(&self.etcd), self.keys.overrides())
+    }
+
+    /// The secrets of DNS cookies; `None` if the nodes share no secrets.
+    pub(crate) fn cookie_secrets(&self) -> Option<SealedDocument> {
+        let document = Document::new(Arc::clone(&self.etcd), self.keys.cookie_secrets());
+        Some(SealedDocument::new(document, Arc::clone(self.secret.as_ref()?)))
+    }
+
+    /// Another one if the secrets of two nodes differ.
+    pub(crate) fn secret_id(&self) -> &str {
+        self.secret.as_ref().map_or("none", |secret| secret.id())
     }
 
     /// Whether this node follows etcd.

@@ -72,6 +72,21 @@ pub(crate) enum BadCluster {
         /// The reason.
         error: std::io::Error,
     },
+    /// Others may read the secret.
+    #[error(
+        "{} must not be readable by other users: it has the secret of the cluster; restrict it with chmod 600",
+        path.display()
+    )]
+    OpenSecret {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The secret is none.
+    #[error("{} must have at least 32 random octets in Base64, as `openssl rand -base64 32` prints them", path.display())]
+    BadSecret {
+        /// The file.
+        path: PathBuf,
+    },
     /// A certificate or key cannot be used.
     #[error("cannot connect to etcd with these certificates: {0}")]
     Tls(String),

@@ -11,6 +11,7 @@
 //! PREFIX/overrides                     the overrides, in the order in which they were set
 //! PREFIX/opinions/NODE/list/CHUNK      the checks of a node, with its lease
 //! PREFIX/opinions/NODE/value           what it says about them, with its lease
+//! PREFIX/secrets/cookies               the secrets of DNS cookies, sealed
 //! ```
 
 use ring::digest;
@@ -139,6 +140,10 @@ impl Keys {
 
     pub(crate) fn node(&self, name: &str) -> String {
         format!("{}/nodes/{name}", self.prefix)
+    }
+
+    pub(crate) fn cookie_secrets(&self) -> String {
+        format!("{}/secrets/cookies", self.prefix)
     }
 
     pub(crate) fn overrides(&self) -> String {

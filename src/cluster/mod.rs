@@ -24,6 +24,7 @@ mod nodes;
 mod opinion_tests;
 mod opinions;
 mod progress;
+mod seal;
 mod sources;
 mod store;
 #[cfg(test)]
@@ -36,8 +37,8 @@ pub(crate) use document::{DocumentFollower, DocumentVersion};
 pub(crate) use etcd::EtcdError;
 pub(crate) use files::{ClusterFiles, Reading};
 pub(crate) use follow::{connect, follow};
-pub(crate) use gateway::{BadCluster, Gateway};
 pub(crate) use node_state::{NodeState, milliseconds, settings_hashes};
 pub(crate) use nodes::{follow_nodes, leave, register};
 pub(crate) use opinions::{Opinions, read_opinions};
+pub(crate) use seal::SealedDocument;
 pub(crate) use sources::ClusterSources;

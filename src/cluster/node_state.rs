@@ -41,9 +41,10 @@ pub(crate) fn node(pair: &KeyValue, prefix: &str) -> Option<(String, NodeState)>
 }
 
 /// The hash of each group of settings that changes answers and is not shared.
-pub(crate) fn settings_hashes(settings: &Settings) -> BTreeMap<String, String> {
+pub(crate) fn settings_hashes(settings: &Settings, secret_id: &str) -> BTreeMap<String, String> {
     let Settings { dns, location, vpcs, api, cluster, .. } = settings;
     let groups = [
+        ("cluster.secret_file", secret_id.to_owned()),
         ("dns.name_servers", format!("{:?}", dns.name_servers)),
         ("dns.udp_payload_max", format!("{:?}", dns.udp_payload_max)),
         ("location.client_subnet", format!("{:?}", location.use_client_subnet)),

@@ -39,6 +39,7 @@ fn settings(node: &str) -> ClusterSettings {
         certificate_authorities: Vec::new(),
         tls: None,
         user: None,
+        secret_file: None,
     }
 }
 

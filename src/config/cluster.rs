@@ -35,6 +35,8 @@ pub struct ClusterSettings {
     pub tls: Option<TlsFiles>,
     /// The user of etcd, and the file with its password.
     pub user: Option<(String, PathBuf)>,
+    /// The file with the secret that all nodes have.
+    pub secret_file: Option<PathBuf>,
 }
 
 impl ClusterSettings {
@@ -57,6 +59,7 @@ pub(super) fn read_cluster(
     let (prefix, user) = (read_prefix(table, diagnostics), read_user(table, directory, diagnostics));
     let agreement = table.agreement("agreement", diagnostics).map(|agreement| agreement.value).unwrap_or_default();
     let tls = read_tls(table, directory, diagnostics);
+    let secret_file = path(table, "secret_file", directory, diagnostics);
     Some(ClusterSettings {
         endpoints: endpoints?,
         prefix,
@@ -66,6 +69,7 @@ pub(super) fn read_cluster(
         certificate_authorities: authorities.iter().map(|file| resolve(directory, file.value)).collect(),
         tls,
         user,
+        secret_file,
     })
 }
 
@@ -150,15 +154,17 @@ mod tests {
         let cluster = read("endpoints = ['http://127.0.0.1:2379', 'https://etcd-2.test/']\nnode = 'a'\n").unwrap();
         assert_eq!(cluster.endpoints, ["http://127.0.0.1:2379", "https://etcd-2.test"]);
         assert_eq!(cluster.directory(), Path::new("etcd:/fiftythree"));
-        assert_eq!((cluster.region, cluster.tls, cluster.user), (None, None, None));
+        assert_eq!((cluster.region, cluster.tls, cluster.user, cluster.secret_file), (None, None, None, None));
         assert_eq!(cluster.agreement, Agreement::ROUTE_53);
         let more = "endpoints = ['http://[::1]:2379']\nnode = 'a'\nprefix = '/dns/lab'\nregion = 'eu-central-1'\n\
                     agreement = 'majority'\n\
-                    certificate_authorities = ['ca.pem']\nuser = 'dns'\npassword_file = 'password'\n";
+                    certificate_authorities = ['ca.pem']\nuser = 'dns'\npassword_file = 'password'\n\
+                    secret_file = 'cluster.secret'\n";
         let cluster = read(more).unwrap();
         assert_eq!(cluster.directory(), Path::new("etcd:/dns/lab"));
         assert_eq!(cluster.agreement, Agreement::Majority);
         assert_eq!(cluster.user, Some(("dns".to_owned(), "/etc/fiftythree/password".into())));
+        assert_eq!(cluster.secret_file.as_deref(), Some(Path::new("/etc/fiftythree/cluster.secret")));
         assert_eq!(cluster.certificate_authorities, [Path::new("/etc/fiftythree/ca.pem")]);
     }
 

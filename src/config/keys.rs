@@ -701,6 +701,11 @@ pub(super) const CLUSTER: Keys = Keys {
         optional("tls_key", Shape::String, "Its private key, in PEM format."),
         optional("user", Shape::String, "The user of etcd. Default: no authentication."),
         optional("password_file", Shape::String, "The file with the password of the user, relative to this file."),
+        optional(
+            "secret_file",
+            Shape::String,
+            "A file with a secret that all nodes have, as `openssl rand -base64 32` prints it. With it they share the secrets of DNS cookies. Only the server's user may read it. Relative to this file. Default: none.",
+        ),
     ],
 };
 

@@ -185,7 +185,8 @@ fn merge(before: &Overrides, document: Option<Overrides>, at: Timestamp) -> Merg
 /// beginning by the clock of this node.
 fn is_same(known: &Override, new: &Override) -> bool {
     let from = known.request.from;
-    (known.id == new.id || known.origin.is_none()) && known.request == OverrideRequest { from, ..new.request.clone() }
+    (known.id == new.id || known.origin.is_none() || known.origin == new.origin)
+        && known.request == OverrideRequest { from, ..new.request.clone() }
 }
 
 fn is_at_once(new: &Override) -> bool {
@@ -355,6 +356,7 @@ mod tests {
         let mut document = Overrides::default();
         decide_overrides(&mut document, &RequestedOverrides::Adopt(missing), "one", at(20)).unwrap().unwrap();
         assert_eq!(document.all()[0].origin.as_ref().unwrap().node, "two");
+        assert!(is_same(&before.all()[0], &document.all()[0]), "it is not reported again");
         // One that the document does not have any more is gone here too.
         assert_eq!(merge(&before, Some(Overrides::default()), at(30)).overrides, Overrides::default());
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
-use crate::cluster::{self, BadCluster, ClusterFiles, ClusterSources, Gateway, NodeState, Opinions};
-use crate::config::Settings;
+use crate::cluster::{self, ClusterFiles, ClusterSources, NodeState, Opinions};
+use crate::config::{ClusterSettings, Settings};
 use crate::control::{Event, HealthReader, OwnOpinions};
 use crate::load::{FileSources, LoadedConfig, Sources, Trigger, with_files};
 use crate::store::SourceCache;
@@ -30,8 +30,7 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Option<Arc<Clust
         let cache = SourceCache::new(&state);
         let served = cache.served_before(std::slice::from_ref(&directory));
         let copies = served.into_iter().map(|file| (file.path.clone(), cache.copy_of(&file.path))).collect();
-        let etcd = Arc::new(Gateway::new(&cluster)?);
-        Ok::<_, BadCluster>(ClusterFiles::new(etcd, &cluster, copies))
+        ClusterFiles::open(&cluster, copies)
     };
     let files = with_files(open).await?.context("cannot use `[cluster]`")?;
     if !cluster::connect(&files, CONNECT).await {
@@ -43,6 +42,11 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Option<Arc<Clust
         }
     }
     Ok(Some(Arc::new(files)))
+}
+
+/// What would stop the start because of the certificates and the secret of the cluster.
+pub(crate) fn check_cluster_files(settings: &ClusterSettings) -> anyhow::Result<()> {
+    ClusterFiles::open(settings, Vec::new()).map(drop).context("cannot use `[cluster]`")
 }
 
 /// The sources of a load.
@@ -113,7 +117,7 @@ pub(super) async fn register(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: cluster::milliseconds(),
         revision: 0,
-        settings: cluster::settings_hashes(&settings),
+        settings: cluster::settings_hashes(&settings, files.secret_id()),
     };
     let (applied_in, applied) = watch::channel(0);
     let watched = Arc::clone(&files);

@@ -11,6 +11,7 @@ use crate::load::with_files;
 use crate::serve::Cookies;
 use crate::store::CookieSecretFile;
 
+use super::shared_cookies::SharedCookies;
 use super::wiring::Wiring;
 
 /// How often the file is read: a new secret is active within seconds, and cookies of the previous
@@ -36,8 +37,13 @@ pub(super) async fn start(wiring: &mut Wiring, settings: &Settings) -> anyhow::R
         );
         CookieSecret::generate().map(CookieSecrets::of).context("cannot make DNS cookies")
     })?;
-    let cookies = Cookies::new(secrets);
-    wiring.spawn(follow(cookies.clone(), file, found));
+    let cookies = Cookies::new(secrets.clone());
+    // A file that the operator names has the secrets that the operator wants.
+    let is_made = matches!(file, CookieSecretFile::Made { .. });
+    match wiring.shared_cookie_secrets().filter(|_| is_made) {
+        Some(sealed) => wiring.spawn(SharedCookies { sealed, cookies: cookies.clone(), secrets, file }.run()),
+        None => wiring.spawn(follow(cookies.clone(), file, found)),
+    }
     Ok(Some(cookies))
 }
 

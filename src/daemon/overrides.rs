@@ -16,6 +16,11 @@ use crate::control::{
 
 /// How long a change may take.
 const WITHIN: Duration = Duration::from_secs(4);
+/// How long changes wait while no endpoint does anything: an etcd without one of its members has
+/// another leader after one or two seconds.
+const ELECTION: Duration = Duration::from_secs(3);
+/// The pause before a transaction is sent again.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -35,6 +40,12 @@ enum NotMade {
     Lost(String),
 }
 
+/// The connection to etcd is lost, or what etcd has cannot be used.
+struct Lost {
+    why: String,
+    since: Instant,
+}
+
 /// Follows the overrides in etcd, and changes them there, until the server stops.
 pub(super) async fn run(
     files: Arc<ClusterFiles>,
@@ -45,24 +56,28 @@ pub(super) async fn run(
     let (mut pause, mut lost) = (FIRST_PAUSE, None);
     loop {
         let began = Instant::now();
-        let Err(why) = shared.follow(lost.as_deref()).await;
-        if lost.as_ref() != Some(&why) {
+        let Err(Lost { why, since }) = shared.follow(&mut lost).await;
+        let before: Option<Lost> = lost.take();
+        if before.as_ref().is_none_or(|before| before.why != why) {
             tracing::warn!("{why}; the overrides stay as they are, and cannot be changed");
         }
         pause = if began.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-        refusing(&mut shared.changes, Some(&why), sleep(pause)).await;
-        lost = Some(why);
+        let lost = lost.insert(Lost { why, since: before.map_or(since, |before| before.since) });
+        refusing(&mut shared.changes, Some(lost), sleep(pause)).await;
     }
 }
 
-/// Refuses changes while the work is not done, if there is a reason to.
+/// Refuses changes while the work is not done, if the connection is lost for long enough.
 async fn refusing<T>(
     changes: &mut mpsc::Receiver<OverrideChange>,
-    why: Option<&str>,
+    lost: Option<&Lost>,
     work: impl Future<Output = T>,
 ) -> T {
-    let Some(why) = why else { return work.await };
+    let Some(Lost { why, since }) = lost else { return work.await };
     let mut work = pin!(work);
+    if let Ok(done) = timeout_at(*since + ELECTION, &mut work).await {
+        return done;
+    }
     loop {
         tokio::select! {
             done = &mut work => return done,
@@ -72,23 +87,25 @@ async fn refusing<T>(
 }
 
 impl SharedOverrides {
-    /// Returns when the connection is lost. Until there is one, changes are refused if `lost` says
-    /// why.
-    async fn follow(&mut self, lost: Option<&str>) -> Result<Infallible, String> {
+    /// Returns when the connection is lost. Until there is one, changes are refused if it was `lost`.
+    async fn follow(&mut self, lost: &mut Option<Lost>) -> Result<Infallible, Lost> {
         let document = self.files.overrides();
-        let mut follower =
-            refusing(&mut self.changes, lost, document.follow()).await.map_err(|error| of_etcd(&error))?;
-        self.tell(follower.current(), None).await?;
-        if lost.is_some() {
+        let following = refusing(&mut self.changes, lost.as_ref(), document.follow()).await;
+        let mut follower = following.map_err(|error| Lost::now(of_etcd(&error)))?;
+        self.tell(follower.current(), None).await.map_err(Lost::now)?;
+        if lost.take().is_some() {
             tracing::info!("etcd answers again: the overrides are followed");
         }
         loop {
             tokio::select! {
                 changed = follower.changed() => {
-                    changed.map_err(|error| of_etcd(&error))?;
-                    self.tell(follower.current(), None).await?;
+                    changed.map_err(|error| Lost::now(of_etcd(&error)))?;
+                    self.tell(follower.current(), None).await.map_err(Lost::now)?;
                 }
-                Some(change) = self.changes.recv() => self.change(&mut follower, change).await?,
+                Some(change) = self.changes.recv() => {
+                    let since = Instant::now();
+                    self.change(&mut follower, change).await.map_err(|why| Lost { why, since })?;
+                }
             }
         }
     }
@@ -106,9 +123,8 @@ impl SharedOverrides {
     /// more.
     async fn change(&self, follower: &mut DocumentFollower, change: OverrideChange) -> Result<(), String> {
         let made = timeout_at(Instant::now() + WITHIN, self.make(follower, &change)).await;
-        let made =
-            made.unwrap_or_else(|_| Err(NotMade::Lost(format!("etcd: no answer within {} s", WITHIN.as_secs()))));
-        match made {
+        let late = |_| Err(NotMade::Lost("etcd: it does not answer in time".to_owned()));
+        match made.unwrap_or_else(late) {
             Ok(Some(changed)) => self.tell(follower.current(), change.answer.map(|answer| (changed, answer))).await,
             Ok(None) => Ok(()),
             Err(NotMade::Refused(error)) => {
@@ -116,7 +132,7 @@ impl SharedOverrides {
                 Ok(())
             }
             Err(NotMade::Lost(why)) => {
-                change.refuse(&format!("the change is not confirmed: {why}"));
+                change.refuse(&format!("the change may have been made; {why}"));
                 Err(why)
             }
         }
@@ -134,12 +150,30 @@ impl SharedOverrides {
             let mut overrides = overrides.map_err(NotMade::Lost)?.unwrap_or_default();
             let decided = decide_overrides(&mut overrides, &change.requested, self.files.node(), change.at);
             let Some(changed) = decided.map_err(NotMade::Refused)? else { return Ok(None) };
-            let is_done = follower.replace(write_overrides(&overrides)).await;
-            if is_done.map_err(|error| NotMade::Lost(of_etcd(&error)))? {
+            if replace(follower, &write_overrides(&overrides)).await? {
                 return Ok(Some(changed));
             }
             self.tell(follower.current(), None).await.map_err(NotMade::Lost)?;
         }
+    }
+}
+
+/// Replaces the document, also if no endpoint does it at first. It may be sent several times.
+async fn replace(follower: &mut DocumentFollower, text: &[u8]) -> Result<bool, NotMade> {
+    let until = Instant::now() + ELECTION;
+    loop {
+        match follower.replace(text.to_vec()).await {
+            Err(EtcdError::Unreachable(_)) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
+            Err(EtcdError::Unreachable(why)) => return Err(NotMade::Lost(format!("etcd: {why}"))),
+            Err(error) => return Err(NotMade::Refused(OverrideError::Unavailable(error.to_string()))),
+            Ok(is_done) => return Ok(is_done),
+        }
+    }
+}
+
+impl Lost {
+    fn now(why: String) -> Lost {
+        Lost { why, since: Instant::now() }
     }
 }
 

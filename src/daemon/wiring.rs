@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::admin::{AdminState, Changes, Readiness};
-use crate::cluster::ClusterFiles;
+use crate::cluster::{ClusterFiles, SealedDocument};
 use crate::config::Settings;
 use crate::control::{
     Event, EventLog, HealthReader, LastLoad, Observed, Outputs, OverrideChange, Reloads, ServedObjects,
@@ -293,6 +293,11 @@ impl Wiring {
         if let Some(files) = &self.cluster {
             crate::cluster::leave(files).await;
         }
+    }
+
+    /// The secrets of DNS cookies, if nodes share them.
+    pub(super) fn shared_cookie_secrets(&self) -> Option<SealedDocument> {
+        self.cluster.as_ref()?.cookie_secrets()
     }
 
     /// Knows when all nodes have a change.

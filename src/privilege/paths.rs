@@ -124,6 +124,7 @@ fn read_files<'s>(source: &'s SettingsSource, settings: &'s Settings) -> Vec<&'s
         files.extend(&cluster.certificate_authorities);
         files.extend(cluster.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]));
         files.extend(cluster.user.iter().map(|(_, password)| password));
+        files.extend(&cluster.secret_file);
     }
     if let Some(api) = &settings.api {
         files.extend(&api.keys_file);

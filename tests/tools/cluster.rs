@@ -326,6 +326,11 @@ pub(crate) fn an_etcd_that_hangs_delays_no_answer_and_one_that_lost_its_data_rem
 
 /// Sends a request to etcd's gateway.
 fn post(etcd: &Etcd, path: &str, body: &str) {
+    post_for(etcd, path, body);
+}
+
+/// The response of etcd's gateway.
+fn post_for(etcd: &Etcd, path: &str, body: &str) -> String {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", etcd.port)).unwrap();
     let length = body.len();
@@ -335,6 +340,7 @@ fn post(etcd: &Etcd, path: &str, body: &str) {
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     assert!(response.starts_with("HTTP/1.1 200"), "{path}: {response}");
+    response
 }
 
 pub(crate) fn a_user_of_etcd_who_may_use_the_prefix_alone() {
@@ -550,4 +556,129 @@ pub(crate) fn overrides_from_before_the_cluster_are_put_into_it() {
         let list = wait_for_overrides(lab, running, &["blue"]);
         assert!(list.contains("by ada on node one"), "{list}");
     }
+}
+
+const CLUSTER_SECRET: &str = "bQ7nJxq1mWc3vX0aT5kYHs2LwE9rPzUdGf8iOoKjBhM=\n";
+
+/// A node with this secret file.
+fn node_with_secret(name: &str, endpoint: &str, secret: &str) -> Lab {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lab = node(name, endpoint);
+    lab.write("cluster.secret", secret);
+    std::fs::set_permissions(lab.path("cluster.secret"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let settings = std::fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
+    let settings = settings.replace("[cluster]\n", "[cluster]\nsecret_file = 'cluster.secret'\n");
+    lab.write("fiftythree.toml", &settings);
+    lab
+}
+
+/// The cookie with which a server answers a query that has this one.
+fn cookie_from(running: &Running, cookie: &[u8]) -> Vec<u8> {
+    const COOKIE: u16 = 10;
+    // The query `app.lab.test. A`, with an OPT record that has the cookie (RFC 6891, RFC 7873).
+    let mut query =
+        b"\x53\x53\0\0\0\x01\0\0\0\0\0\x01\x03app\x03lab\x04test\0\0\x01\0\x01\0\0\x29\x04\xd0\0\0\0\0".to_vec();
+    let length = u16::try_from(cookie.len()).unwrap();
+    query.extend((length + 4).to_be_bytes());
+    query.extend(COOKIE.to_be_bytes());
+    query.extend(length.to_be_bytes());
+    query.extend(cookie);
+    let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.send_to(&query, running.address).unwrap();
+    let mut buffer = [0; 4096];
+    let octets = client.recv(&mut buffer).unwrap();
+    // The option of a cookie with 24 octets.
+    let option = [&COOKIE.to_be_bytes()[..], &24_u16.to_be_bytes()].concat();
+    let response = &buffer[..octets];
+    let at = response.windows(4).position(|octets| octets == option).expect("a cookie");
+    response[at + 4..at + 28].to_vec()
+}
+
+/// Whether a server takes this cookie as it is. It replaces one that is not of its active secret.
+fn takes(running: &Running, cookie: &[u8]) -> bool {
+    cookie_from(running, cookie) == cookie
+}
+
+pub(crate) fn a_cookie_of_one_node_is_valid_on_all() {
+    let mut etcd = Etcd::start();
+    let secret = |name: &str| node_with_secret(name, &etcd.endpoint(), CLUSTER_SECRET);
+    let (one, two) = (secret("one"), secret("two"));
+    let (first, second) = (one.serve(), two.serve());
+    let cookie = cookie_from(&first, &[7; 8]);
+    wait_for("the other node has the secrets", || takes(&second, &cookie).then_some(()));
+    // The steps on either node hold on both.
+    let steps = |lab: &Lab, verb: &str| {
+        let output = lab.run(&["cookie-secret", verb]);
+        assert!(output.status.success(), "{verb}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let added = steps(&one, "add");
+    assert_eq!((added.lines().count(), steps(&two, "list")), (2, added.clone()));
+    steps(&two, "activate");
+    let new =
+        wait_for("a cookie of the new secret", || Some(cookie_from(&first, &cookie)).filter(|new| *new != cookie));
+    wait_for("the other node has it too", || takes(&second, &new).then_some(()));
+    steps(&one, "drop");
+    assert_eq!(steps(&two, "list").lines().count(), 1);
+    let status = wait_for("both are registered", || {
+        Some(text(&one.run(&["cluster", "status"]).stdout)).filter(|status| status.lines().count() == 4)
+    });
+    assert!(status.contains("the nodes share the secrets of DNS cookies\n"), "{status}");
+    assert!(!status.contains("settings differ"), "{status}");
+    // Nothing in etcd shows them.
+    let digits = steps(&one, "list").split_whitespace().nth(1).unwrap().to_owned();
+    let stored =
+        post_for(&etcd, "/v3/kv/range", "{\"key\": \"L2ZpZnR5dGhyZWUv\", \"range_end\": \"L2ZpZnR5dGhyZWUw\"}");
+    assert!(stored.contains("L2ZpZnR5dGhyZWUvc2VjcmV0cy9jb29raWVz"), "the key /fiftythree/secrets/cookies");
+    let octets: Vec<u8> = digits.bytes().collect();
+    assert!(!base64_values(&stored).iter().any(|value| value.windows(32).any(|part| part == octets)));
+    // A restart without etcd goes on with the copy, and changes are refused.
+    etcd.stop();
+    assert!(second.stop().success());
+    let second = two.serve();
+    assert!(takes(&second, &new));
+    let refused = two.run(&["cookie-secret", "add"]);
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains("cannot reach etcd"), "{}", text(&refused.stderr));
+}
+
+pub(crate) fn a_node_with_another_secret_keeps_its_cookies_and_says_so() {
+    let etcd = Etcd::start();
+    let one = node_with_secret("one", &etcd.endpoint(), CLUSTER_SECRET);
+    let other = CLUSTER_SECRET.replace("bQ7", "aQ7");
+    let two = node_with_secret("two", &etcd.endpoint(), &other);
+    apply_failover(&one);
+    let first = one.serve();
+    let cookie = cookie_from(&first, &[7; 8]);
+    wait_for("the first node has shared its secrets", || {
+        text(&one.run(&["cluster", "status"]).stdout).contains("the nodes share").then_some(())
+    });
+    let second = two.serve();
+    second.wait_for_log("cluster.secret does not open /fiftythree/secrets/cookies in etcd");
+    assert_eq!(addresses(&second, "app.lab.test."), [BLUE], "it answers");
+    let own = cookie_from(&second, &[7; 8]);
+    assert!(takes(&second, &own) && takes(&first, &cookie) && !takes(&second, &cookie));
+    let status = wait_for("both are registered", || {
+        Some(two.run(&["cluster", "status"])).filter(|status| text(&status.stdout).contains("two  "))
+    });
+    let said = text(&status.stdout);
+    assert!(!status.status.success() && said.contains("does not open"), "{said}");
+    assert!(said.contains("its settings differ: cluster.secret_file"), "{said}");
+    // With the right one it takes part.
+    assert!(second.stop().success());
+    two.write("cluster.secret", CLUSTER_SECRET);
+    let refused = text(&two.run(&["check"]).stderr);
+    assert!(refused.contains("must not be readable by other users"), "{refused}");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(two.path("cluster.secret"), mode).unwrap();
+    let second = two.serve();
+    wait_for("the cookie of the first node is valid", || takes(&second, &cookie).then_some(()));
+}
+
+/// The values in a response of etcd.
+fn base64_values(response: &str) -> Vec<Vec<u8>> {
+    use base64::Engine as _;
+    let values = response.split("\"value\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    values.map(|value| base64::engine::general_purpose::STANDARD.decode(value).unwrap()).collect()
 }

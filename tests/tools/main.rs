@@ -115,6 +115,8 @@ const TESTS: &[Test] = &[
     test!(cluster::an_etcd_that_hangs_delays_no_answer_and_one_that_lost_its_data_removes_none, ETCD),
     test!(cluster::an_override_on_one_node_is_in_force_on_all, ETCD),
     test!(cluster::overrides_from_before_the_cluster_are_put_into_it, ETCD),
+    test!(cluster::a_cookie_of_one_node_is_valid_on_all, ETCD),
+    test!(cluster::a_node_with_another_secret_keeps_its_cookies_and_says_so, ETCD),
     #[cfg(target_os = "linux")]
     test!(cluster_failures::one_member_of_three_is_down, ETCD, NETWORKS),
     #[cfg(target_os = "linux")]

@@ -14,8 +14,8 @@ use clap::Subcommand;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::cluster::{ClusterFiles, Gateway, NodeState, connect, read_opinions};
-use crate::config::{SourceFile, Style};
+use crate::cluster::{ClusterFiles, NodeState, connect, read_opinions};
+use crate::config::{CookieSettings, SourceFile, Style};
 use crate::history::ObjectChange;
 use crate::load::{LoadedConfig, Refused, Scope, differences, load_offline};
 use crate::objects::Author;
@@ -52,7 +52,8 @@ Examples:
 A node is behind when it does not answer with the last change yet. Settings that change answers and are not shared are \
 compared with those of the first node. Health checks on which the nodes disagree follow, with the reasons.
 
-Exit code: 0 when every node has the last change and the same settings; 1 otherwise; 2 for a wrong command line.";
+Exit code: 0 when every node has the last change and the same settings, and this one can open what is sealed in etcd; 1 \
+otherwise; 2 for a wrong command line.";
 
 /// How long etcd may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -117,6 +118,17 @@ struct Cluster {
     runtime: Runtime,
     source: SettingsSource,
     files: Arc<ClusterFiles>,
+    cookies: CookieSettings,
+}
+
+/// Which secrets of DNS cookies the nodes have.
+enum CookieSecretsOfNodes {
+    /// The same.
+    Shared,
+    /// Those of each node, for this reason.
+    OfEachNode(&'static str),
+    /// What etcd has cannot be used.
+    Unusable(String),
 }
 
 /// A file that changes.
@@ -142,14 +154,14 @@ impl Cluster {
         let file = settings::locate(arguments.config.as_deref())?;
         let source = SettingsSource { file, overrides: Overrides::default() };
         let settings = source.read().settings.context("the settings are broken; `fiftythree check` reports how")?;
+        let cookies = settings.cookies;
         let Some(cluster) = settings.cluster else { bail!("the settings have no `[cluster]`") };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let gateway = Gateway::new(&cluster)?;
-        let files = Arc::new(ClusterFiles::new(Arc::new(gateway), &cluster, Vec::new()));
+        let files = Arc::new(ClusterFiles::open(&cluster, Vec::new())?);
         if !runtime.block_on(connect(&files, PATIENCE)) {
             bail!("{}", *files.link().borrow());
         }
-        Ok(Cluster { runtime, source, files })
+        Ok(Cluster { runtime, source, files, cookies })
     }
 
     fn apply(&self, arguments: &ApplyArguments) -> anyhow::Result<ExitCode> {
@@ -253,15 +265,23 @@ impl Cluster {
         let first = status.nodes.values().next();
         let is_good =
             |node: &NodeState| node.revision >= status.revision && differing(node, first.unwrap_or(node)).is_empty();
-        let disagreements = self.disagreements()?;
-        let is_all_good = status.nodes.values().all(is_good);
+        let (disagreements, cookies) = (self.disagreements()?, self.cookie_secrets()?);
+        let is_all_good = status.nodes.values().all(is_good) && !matches!(cookies, CookieSecretsOfNodes::Unusable(_));
         if is_json {
             print_json(&json!({
                 "files": self.files.count(), "revision": status.revision, "nodes": status.nodes,
+                "cookie_secrets_shared": matches!(cookies, CookieSecretsOfNodes::Shared),
                 "differing_opinions": disagreements,
             }))?;
         } else {
             let mut text = format!("{} files, last changed at revision {}\n", self.files.count(), status.revision);
+            text += &match &cookies {
+                CookieSecretsOfNodes::Shared => "the nodes share the secrets of DNS cookies\n".to_owned(),
+                CookieSecretsOfNodes::OfEachNode(why) => {
+                    format!("each node has its own secrets of DNS cookies: {why}\n")
+                }
+                CookieSecretsOfNodes::Unusable(why) => format!("{why}\n"),
+            };
             for (name, node) in &status.nodes {
                 text += &line(name, node, status.revision, first.unwrap_or(node));
             }
@@ -269,6 +289,24 @@ impl Cluster {
             print(&text)?;
         }
         Ok(if is_all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// As the settings of this node say, and as it can open what etcd has.
+    fn cookie_secrets(&self) -> anyhow::Result<CookieSecretsOfNodes> {
+        let why = match (&self.cookies, self.files.cookie_secrets()) {
+            (CookieSettings { enabled: false, .. }, _) => "`[cookies]` are not enabled here",
+            (CookieSettings { secrets_file: Some(_), .. }, _) => "`[cookies]` has a `secrets_file` here",
+            (_, None) => "`[cluster]` has no `secret_file` here",
+            (_, Some(sealed)) => {
+                let version = self.runtime.block_on(sealed.document().read())?;
+                return Ok(match sealed.open(&version) {
+                    Ok(Some(_)) => CookieSecretsOfNodes::Shared,
+                    Ok(None) => CookieSecretsOfNodes::OfEachNode("no node has shared any yet"),
+                    Err(why) => CookieSecretsOfNodes::Unusable(why),
+                });
+            }
+        };
+        Ok(CookieSecretsOfNodes::OfEachNode(why))
     }
 }
 
