@@ -31,6 +31,17 @@ pub(crate) struct MetricsSnapshot {
     pub(crate) reloads: ReloadMetrics,
     /// What is served.
     pub(crate) served: ServedCounts,
+    /// The opinions of nodes; `None` without a cluster.
+    pub(crate) opinions: Option<OpinionCounts>,
+}
+
+/// The opinions of the nodes of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OpinionCounts {
+    /// The nodes whose opinions count.
+    pub(crate) nodes: usize,
+    /// The checks on which they disagree.
+    pub(crate) disagreements: usize,
 }
 
 /// The metrics of one check.

@@ -84,7 +84,7 @@ pub(crate) use loads::LastLoad;
 use loads::Loading;
 use metrics::MetricsCounters;
 #[cfg(test)]
-pub(crate) use metrics::{CheckCounters, LatencyMetrics, ReloadMetrics, ServedCounts};
+pub(crate) use metrics::{CheckCounters, LatencyMetrics, OpinionCounts, ReloadMetrics, ServedCounts};
 pub(crate) use metrics::{CheckMetrics, LATENCY_BOUNDS, MetricsSnapshot, ReloadResult};
 pub(crate) use notices::{HealthNoticeKind, Notice, NoticeCheck};
 use opinions::Opinions;

@@ -15,11 +15,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::config::Settings;
-use crate::health::agreement::{AgreedStatus, CheckList, NodeNews, NodeOpinions, Opinion, OtherNodes};
+use crate::health::agreement::{AgreedStatus, CheckList, Checkers, NodeNews, NodeOpinions, Opinion, OtherNodes};
 use crate::health::{Cause, CheckSlot, Terms, Timestamp, Tracker, Transition};
 use crate::model::{Agreement, HealthCheck};
 
 use super::check_histories::CheckHistories;
+use super::metrics::OpinionCounts;
 use super::{CheckReport, Control, HealthView};
 
 /// What decides in a cluster, besides the results of this node. A clone is cheap.
@@ -225,6 +226,21 @@ impl HealthView {
     #[must_use]
     pub(crate) fn is_in_cluster(&self) -> bool {
         self.opinions.is_some()
+    }
+
+    /// Which nodes count, and on how many checks they disagree; `None` without a cluster.
+    pub(super) fn opinion_counts(&self) -> Option<OpinionCounts> {
+        let opinions = self.opinions.as_ref()?;
+        let is_isolated = self.isolated_since().is_some();
+        let terms = opinions.terms(is_isolated);
+        let is_disputed = |slot: &CheckSlot| {
+            let agreed = self.tracker.agreed(*slot, &terms).map(|agreed| agreed.checkers);
+            agreed.is_some_and(|Checkers { healthy, reporting }| 0 < healthy && healthy < reporting)
+        };
+        Some(OpinionCounts {
+            nodes: opinions.others.nodes().filter(|(_, node)| node.counts()).count() + usize::from(!is_isolated),
+            disagreements: self.tracker.slots().all().iter().filter(|slot| is_disputed(slot)).count(),
+        })
     }
 
     /// The region and the address of this node; `None` without a cluster, or if they are not known.

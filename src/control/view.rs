@@ -221,6 +221,7 @@ impl HealthView {
             latencies: self.counters.latencies,
             reloads: self.counters.reloads,
             served: self.counters.served,
+            opinions: self.opinion_counts(),
         }
     }
 

@@ -1,11 +1,13 @@
 //! Connects the server to the files that it shares with other nodes through etcd.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::net::{UdpSocket, lookup_host};
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use crate::cluster::{self, ClusterFiles, ClusterSources, NodeState, Opinions};
 use crate::config::{ClusterSettings, Settings};
@@ -17,6 +19,8 @@ use crate::store::SourceCache;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long it then waits for what other nodes say about health.
 const FIRST_OPINIONS: Duration = Duration::from_secs(1);
+/// How long the name of etcd may take to be resolved, to learn the own address.
+const RESOLVE: Duration = Duration::from_secs(1);
 /// How many reports of other nodes can be queued for the control loop.
 const NEWS: usize = 16;
 
@@ -104,6 +108,26 @@ pub(super) async fn exchange_opinions(
     }
 }
 
+/// The address that operators know this node by: the first on which it answers queries, or, if it does
+/// on all, the one from which it reaches etcd.
+pub(super) async fn own_address(settings: &Settings, listening: &[SocketAddr]) -> Option<IpAddr> {
+    let specified = listening.iter().map(SocketAddr::ip).find(|address| !address.is_unspecified());
+    if specified.is_some() {
+        return specified;
+    }
+    let endpoint = settings.cluster.as_ref()?.endpoints.first()?;
+    let (_, authority) = endpoint.split_once("://")?;
+    let authority = authority.trim_end_matches('/');
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let authority = if has_port { authority.to_owned() } else { format!("{authority}:443") };
+    let etcd = timeout(RESOLVE, lookup_host(authority)).await.ok()?.ok()?.next()?;
+    let any: IpAddr = if etcd.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    // This sends nothing: the system only chooses the address.
+    let socket = UdpSocket::bind((any, 0)).await.ok()?;
+    socket.connect(etcd).await.ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
 /// Tells the other nodes what this one serves, and knows what they do, until the server stops.
 pub(super) async fn register(
     files: Arc<ClusterFiles>,
@@ -137,4 +161,26 @@ pub(super) async fn register(
     };
     let nodes = files.nodes_sender();
     tokio::join!(cluster::register(Arc::clone(&files), state, applied), cluster::follow_nodes(files, nodes), watch);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn address(endpoint: &str, listening: &[&str]) -> Option<IpAddr> {
+        let text = format!("[cluster]\nendpoints = ['{endpoint}']\nnode = 'a'\n");
+        let (settings, _) = Settings::read(&crate::config::SourceFile::new("/fiftythree.toml", text));
+        let listening: Vec<SocketAddr> = listening.iter().map(|address| address.parse().unwrap()).collect();
+        own_address(&settings.unwrap(), &listening).await
+    }
+
+    #[tokio::test]
+    async fn the_own_address_is_one_that_it_listens_on_or_reaches_etcd_from() {
+        let of = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(address("http://127.0.0.1:2379", &["0.0.0.0:53", "192.0.2.1:53"]).await, of("192.0.2.1"));
+        for endpoint in ["http://127.0.0.1:2379", "https://127.0.0.1"] {
+            assert_eq!(address(endpoint, &["0.0.0.0:53", "[::]:53"]).await, of("127.0.0.1"), "{endpoint}");
+        }
+        assert_eq!(address("http://no.such.name.invalid", &["0.0.0.0:53"]).await, None);
+    }
 }

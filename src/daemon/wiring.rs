@@ -281,7 +281,8 @@ impl Wiring {
     /// Tells the other nodes of the cluster, if there is one, that this one answers queries.
     pub(super) async fn register(&mut self, addresses: &[SocketAddr]) {
         if let Some(files) = self.cluster.clone() {
-            if let Some(address) = addresses.iter().map(SocketAddr::ip).find(|address| !address.is_unspecified()) {
+            let settings = Arc::clone(&self.base.borrow().settings);
+            if let Some(address) = cluster::own_address(&settings, addresses).await {
                 self.send(Event::Address(address)).await;
             }
             self.tasks.spawn(cluster::register(files, addresses.to_vec(), self.base.clone()));

@@ -32,6 +32,10 @@ impl Collector for ScrapeData {
         if let Some(last) = &self.control {
             self.health(last, &mut exposition)?;
             configuration(last, &mut exposition)?;
+            if let Some(opinions) = last.opinions {
+                exposition.gauge(&families::CLUSTER_OPINIONS)?.sample(&[], &(opinions.nodes as u64))?;
+                exposition.gauge(&families::CLUSTER_DISAGREEMENTS)?.sample(&[], &(opinions.disagreements as u64))?;
+            }
         }
         if let Some(cluster) = &self.cluster {
             exposition.gauge(&families::CLUSTER_CONNECTED)?.sample(&[], &u32::from(cluster.is_connected))?;

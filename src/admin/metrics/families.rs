@@ -56,6 +56,8 @@ pub(super) const ALL: &[&Family] = &[
     &CLUSTER_FILES,
     &CLUSTER_NODES,
     &CLUSTER_REVISION,
+    &CLUSTER_OPINIONS,
+    &CLUSTER_DISAGREEMENTS,
     &PROCESS_CPU,
     &PROCESS_MEMORY,
     &PROCESS_VIRTUAL_MEMORY,
@@ -236,6 +238,16 @@ pub(super) const CLUSTER_REVISION: Family = gauge(
     "fiftythree_cluster_revision",
     &[],
     "The etcd revision up to which this node answers with every change; a node with a lower one is behind. Only with [cluster].",
+);
+pub(super) const CLUSTER_OPINIONS: Family = gauge(
+    "fiftythree_cluster_opinions",
+    &[],
+    "Nodes whose opinions of health count, with this one unless it is isolated. Only with [cluster].",
+);
+pub(super) const CLUSTER_DISAGREEMENTS: Family = gauge(
+    "fiftythree_cluster_disagreements",
+    &[],
+    "Health checks that some nodes consider healthy and others unhealthy. Only with [cluster].",
 );
 
 pub(super) const PROCESS_CPU: Family =

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::control::{CheckCounters, CheckMetrics, LatencyMetrics, ReloadMetrics, ReloadResult, ServedCounts};
+use crate::control::{
+    CheckCounters, CheckMetrics, LatencyMetrics, OpinionCounts, ReloadMetrics, ReloadResult, ServedCounts,
+};
 use crate::health::{Reason, Status, Timestamp};
 use crate::model::QueryType;
 use crate::requestor::{Requestor, Transport};
@@ -59,7 +61,9 @@ fn scrape_data() -> ScrapeData {
     let last = Some(ReloadResult::Failure);
     let reloads = ReloadMetrics { counts: [1, 0, 2], last, last_success, errors: 0, deferred: 2, unresponsive: 1 };
     let served = ServedCounts { zones: 1, unavailable: 0, records: 6, checks: 1 };
-    let figures = MetricsSnapshot { checks: vec![check], pending: 0, overrides: 1, latencies, reloads, served };
+    let opinions = Some(OpinionCounts { nodes: 3, disagreements: 1 });
+    let figures =
+        MetricsSnapshot { checks: vec![check], pending: 0, overrides: 1, latencies, reloads, served, opinions };
     let totals = query_logging::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
     let query_logging = query_logging::Reading { query_log: Some(totals), dnstap: Some(totals) };
     let log = logging::Lost { full: 3, write: 4 };

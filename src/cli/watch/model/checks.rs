@@ -118,10 +118,10 @@ impl Check {
 /// Such as `one more failure makes it unhealthy`.
 fn needed(next: &NextShape) -> String {
     let (one, many) = if next.passes { ("pass", "passes") } else { ("failure", "failures") };
-    let then = word(next.then);
+    let (then, it) = (word(next.then), if next.opinion_only { "this node consider it" } else { "it" });
     match next.results_needed {
-        1 => format!("one more {one} makes it {then}"),
-        count => format!("{count} {many} in a row make it {then}"),
+        1 => format!("one more {one} makes {it} {then}"),
+        count => format!("{count} {many} in a row make {it} {then}"),
     }
 }
 
