@@ -11,6 +11,8 @@ use crate::model::{Agreement, Region};
 
 /// The beginning of the paths of files that are in etcd and not on disk.
 pub const CLUSTER: &str = "etcd:";
+/// The variable with the name of this node, so that all nodes can have one settings file.
+pub const NODE_VARIABLE: &str = "FIFTYTHREE_CLUSTER_NODE";
 /// The longest name of a node: it is part of a key, and of metrics.
 const LONGEST_NODE: usize = 63;
 /// The longest prefix of keys.
@@ -49,13 +51,20 @@ impl ClusterSettings {
 pub(super) fn read_cluster(
     table: &Table<'_>,
     directory: &Path,
+    variable: Option<&str>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<ClusterSettings> {
     table.require("endpoints", "such as endpoints = [\"http://127.0.0.1:2379\"]", diagnostics);
-    table.require("node", "such as node = \"berlin-1\"", diagnostics);
+    if variable.is_none() {
+        table.require(
+            "node",
+            "such as node = \"berlin-1\", or FIFTYTHREE_CLUSTER_NODE in the environment",
+            diagnostics,
+        );
+    }
     let authorities = table.strings("certificate_authorities", diagnostics).unwrap_or_default();
     let region = table.string("region", diagnostics).and_then(|region| value::region(&region, diagnostics));
-    let (endpoints, node) = (read_endpoints(table, diagnostics), read_node(table, diagnostics));
+    let (endpoints, node) = (read_endpoints(table, diagnostics), read_node(table, variable, diagnostics));
     let (prefix, user) = (read_prefix(table, diagnostics), read_user(table, directory, diagnostics));
     let agreement = table.agreement("agreement", diagnostics).map(|agreement| agreement.value).unwrap_or_default();
     let tls = read_tls(table, directory, diagnostics);
@@ -114,15 +123,27 @@ fn read_prefix(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> String {
     prefix.to_owned()
 }
 
-fn read_node(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
-    let written = table.string("node", diagnostics)?;
-    let is_good = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-    if !(1..=LONGEST_NODE).contains(&written.value.len()) || !written.value.bytes().all(is_good) {
-        let diagnostic = diagnostics.error(written.span, format!("`{}` is not a name for a node", written.value));
-        diagnostic.label("the name of this node").hint("from 1 to 63 letters, digits, `-`, `_` and `.`");
-        return None;
+/// The variable comes before the file.
+fn read_node(table: &Table<'_>, variable: Option<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
+    let written = table.string("node", diagnostics);
+    if let Some(written) = written.as_ref().filter(|written| !is_node(written.value)) {
+        let diagnostic =
+            diagnostics.error(written.span.clone(), format!("`{}` is not a name for a node", written.value));
+        diagnostic.label("the name of this node").hint(NODE_HINT);
     }
-    Some(written.value.to_owned())
+    if let Some(node) = variable.filter(|node| !is_node(node)) {
+        let message = format!("`{node}` is not a name for a node");
+        let diagnostic = diagnostics.error(table.span_of("node"), message);
+        diagnostic.label(format!("the environment has another name: {NODE_VARIABLE}")).hint(NODE_HINT);
+    }
+    variable.or(written.map(|written| written.value)).filter(|node| is_node(node)).map(str::to_owned)
+}
+
+const NODE_HINT: &str = "from 1 to 63 letters, digits, `-`, `_` and `.`";
+
+fn is_node(name: &str) -> bool {
+    let is_good = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    (1..=LONGEST_NODE).contains(&name.len()) && name.bytes().all(is_good)
 }
 
 fn read_user(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<(String, PathBuf)> {

@@ -680,7 +680,11 @@ pub(super) const CLUSTER: Keys = Keys {
             Shape::Strings,
             "The URLs of etcd's members, such as [\"http://127.0.0.1:2379\"]. They are tried in turn.",
         ),
-        required("node", Shape::String, "The name of this node, such as \"berlin-1\". No other node has it."),
+        optional(
+            "node",
+            Shape::String,
+            "The name of this node, such as \"berlin-1\". No other node has it. $FIFTYTHREE_CLUSTER_NODE comes before it.",
+        ),
         optional(
             "prefix",
             Shape::String,

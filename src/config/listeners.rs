@@ -200,6 +200,23 @@ fn hint(first: &Listener, second: &Listener) -> String {
     format!("leave out `{}`: `{}` includes every {kind} address of this machine", narrow.address, wide.address)
 }
 
+/// The listen addresses of a service: from flags, else from the file, else the default.
+pub(super) fn of_service(
+    service: Service,
+    flags: &[SocketAddr],
+    file: Option<Vec<Listener>>,
+    default: &[SocketAddr],
+) -> Vec<Listener> {
+    let of = |addresses: &[SocketAddr], origin: Origin| {
+        addresses.iter().map(|&address| Listener { address, service, origin: origin.clone() }).collect()
+    };
+    match file {
+        _ if !flags.is_empty() => of(flags, Origin::Flag),
+        Some(listeners) => listeners,
+        None => of(default, Origin::Default),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

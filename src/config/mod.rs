@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 pub use admin::PublicUrl;
 pub use api::{ApiSettings, CacheSize, TlsFiles};
-pub use cluster::{CLUSTER, ClusterSettings};
+pub use cluster::{CLUSTER, ClusterSettings, NODE_VARIABLE};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, RelatedSpan, Severity};
 pub use edit::{

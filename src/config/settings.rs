@@ -236,16 +236,21 @@ impl Settings {
 
     /// Reads a settings file. Returns the settings when there is no error, and all diagnostics.
     pub fn read(file: &SourceFile) -> (Option<Settings>, Vec<Diagnostic>) {
-        Settings::read_under(file, &ListenFlags::default())
+        Settings::read_under(file, &ListenFlags::default(), None)
     }
 
-    /// Reads a settings file, overridden by flags.
-    pub fn read_under(file: &SourceFile, flags: &ListenFlags) -> (Option<Settings>, Vec<Diagnostic>) {
+    /// Reads a settings file, overridden by flags and by the name that the environment has for this
+    /// node.
+    pub fn read_under(
+        file: &SourceFile,
+        flags: &ListenFlags,
+        node: Option<&str>,
+    ) -> (Option<Settings>, Vec<Diagnostic>) {
         let (root, mut diagnostics) = document::parse(file);
         let end = diagnostics.text().len().min(1);
         let root = Table::open(&root, &keys::SETTINGS, 0..end, &mut diagnostics);
         let directory = file.path.parent().unwrap_or(Path::new(""));
-        let (mut settings, listening) = read_settings(&root, directory, &mut diagnostics);
+        let (mut settings, listening) = read_settings(&root, directory, node, &mut diagnostics);
         diagnostics.extend(settings.listen_on(listening, flags));
         let diagnostics = diagnostics.into_diagnostics();
         let broken = diagnostics.iter().any(Diagnostic::is_error);
@@ -255,12 +260,12 @@ impl Settings {
     /// Sets the listen addresses: flags override the file, the file overrides the defaults.
     /// Conflicting addresses are errors.
     fn listen_on(&mut self, file: Listening, flags: &ListenFlags) -> Vec<Diagnostic> {
-        let dns = listeners(Service::Dns, &flags.listen, file.dns, &self.dns.listen);
+        let dns = listeners::of_service(Service::Dns, &flags.listen, file.dns, &self.dns.listen);
         let default = self.admin.listen.filter(|_| !file.is_admin_off);
         let admin = match flags.admin {
             Some(AddressFlag::Off) => Vec::new(),
-            Some(AddressFlag::Listen(address)) => listeners(Service::Admin, &[address], None, &[]),
-            None => listeners(Service::Admin, &[], file.admin, default.as_slice()),
+            Some(AddressFlag::Listen(address)) => listeners::of_service(Service::Admin, &[address], None, &[]),
+            None => listeners::of_service(Service::Admin, &[], file.admin, default.as_slice()),
         };
         let has_keys = self.api.as_ref().is_some_and(|api| api.has_keys(flags.environment_key));
         let api = if has_keys && !file.api_with_keys.is_empty() { file.api_with_keys } else { file.api };
@@ -283,7 +288,7 @@ impl Settings {
                 self.api = None;
                 Vec::new()
             }
-            Some(AddressFlag::Listen(address)) => listeners(Service::Api, &[address], None, &[]),
+            Some(AddressFlag::Listen(address)) => listeners::of_service(Service::Api, &[address], None, &[]),
             None => file,
         };
         if !listeners.is_empty() {
@@ -356,23 +361,6 @@ struct Listening {
     lab: Vec<Listener>,
 }
 
-/// The listen addresses of a service: from flags, else from the file, else the default.
-fn listeners(
-    service: Service,
-    flags: &[SocketAddr],
-    file: Option<Vec<Listener>>,
-    default: &[SocketAddr],
-) -> Vec<Listener> {
-    let of = |addresses: &[SocketAddr], origin: Origin| {
-        addresses.iter().map(|&address| Listener { address, service, origin: origin.clone() }).collect()
-    };
-    match file {
-        _ if !flags.is_empty() => of(flags, Origin::Flag),
-        Some(listeners) => listeners,
-        None => of(default, Origin::Default),
-    }
-}
-
 /// The address at which this machine reaches a server that listens on `listen`: loopback in place
 /// of the unspecified address.
 pub fn reachable(listen: SocketAddr) -> SocketAddr {
@@ -384,7 +372,28 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(address, listen.port())
 }
 
-fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> (Settings, Listening) {
+fn read_api(
+    table: &Table<'_>,
+    directory: &Path,
+    listening: &mut Listening,
+    diagnostics: &mut Diagnostics<'_>,
+) -> ApiSettings {
+    let listen = api::read_listen(table, diagnostics);
+    let with_keys = api::read_listen_with_keys(table, diagnostics);
+    let mut api = api::read_api(table, directory, diagnostics);
+    api.listen_with_keys = with_keys.iter().map(|(address, _)| *address).collect();
+    let placed = |(address, span)| listener(address, Service::Api, span, diagnostics);
+    listening.api = listen.into_iter().map(placed).collect();
+    listening.api_with_keys = with_keys.into_iter().map(placed).collect();
+    api
+}
+
+fn read_settings(
+    root: &Table<'_>,
+    directory: &Path,
+    node: Option<&str>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> (Settings, Listening) {
     let (mut settings, mut listening) = (Settings::defaults_for(directory), Listening::default());
     root.integer("version", diagnostics);
     if let Some(table) = root.table("dns", diagnostics) {
@@ -419,17 +428,10 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
         settings.admin.public_url = admin::read_public_url(&table, diagnostics);
     }
     if let Some(table) = root.table("api", diagnostics) {
-        let listen = api::read_listen(&table, diagnostics);
-        let with_keys = api::read_listen_with_keys(&table, diagnostics);
-        let mut api = api::read_api(&table, directory, diagnostics);
-        api.listen_with_keys = with_keys.iter().map(|(address, _)| *address).collect();
-        let placed = |(address, span)| listener(address, Service::Api, span, diagnostics);
-        listening.api = listen.into_iter().map(placed).collect();
-        listening.api_with_keys = with_keys.into_iter().map(placed).collect();
-        settings.api = Some(api);
+        settings.api = Some(read_api(&table, directory, &mut listening, diagnostics));
     }
     if let Some(table) = root.table("cluster", diagnostics) {
-        settings.cluster = read_cluster(&table, directory, diagnostics);
+        settings.cluster = read_cluster(&table, directory, node, diagnostics);
     }
     if let Some(table) = root.table("webhook", diagnostics) {
         settings.webhook.url = read_webhook(&table, diagnostics);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Diagnostic, ListenFlags, LogFormat, Settings, SourceFile};
+use crate::config::{Diagnostic, ListenFlags, LogFormat, NODE_VARIABLE, Settings, SourceFile};
 
 use super::read::read_source;
 use super::watched_files::Targets;
@@ -72,7 +72,8 @@ impl SettingsSource {
 
     /// The settings in this text of the file.
     pub(crate) fn interpret(&self, source: SourceFile) -> SettingsReading {
-        let (settings, diagnostics) = Settings::read_under(&source, &self.overrides.listen);
+        let node = std::env::var(NODE_VARIABLE).ok().filter(|node| !node.is_empty());
+        let (settings, diagnostics) = Settings::read_under(&source, &self.overrides.listen, node.as_deref());
         let settings = settings.map(|settings| self.overrides.apply(settings));
         SettingsReading { settings, diagnostics, source: Some(source) }
     }

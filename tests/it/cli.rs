@@ -125,6 +125,21 @@ fn check_takes_single_files() {
 }
 
 #[test]
+fn the_environment_may_name_the_node_of_a_cluster() {
+    let lab = Lab::new(&[]);
+    lab.add_settings("[cluster]\nendpoints = ['http://127.0.0.1:2379']\n");
+    let check = |node: &str| lab.command(&["check"]).env("FIFTYTHREE_CLUSTER_NODE", node).output().unwrap();
+    let good = check("fiftythree-0");
+    assert!(good.status.success(), "{}", text(&good.stderr));
+    for (node, error) in [("", "`[cluster]` needs `node`"), ("a/b", "`a/b` is not a name for a node")] {
+        let bad = check(node);
+        assert_eq!(bad.status.code(), Some(1), "{node}");
+        let said = format!("{}{}", text(&bad.stdout), text(&bad.stderr));
+        assert!(said.contains(error) && said.contains("FIFTYTHREE_CLUSTER_NODE"), "{said}");
+    }
+}
+
+#[test]
 fn check_finds_the_geo_database_that_serve_would_refuse() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
     lab.write("broken.mmdb", "no database");
