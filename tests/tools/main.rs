@@ -27,6 +27,8 @@ mod edns_options;
 mod geo_databases;
 /// IPv4 and IPv6 on one port.
 mod ipv6;
+/// Manifests for Kubernetes.
+mod kubernetes;
 /// Manual pages and completions.
 mod manual;
 /// Metric checks with a real Prometheus.
@@ -148,6 +150,9 @@ const TESTS: &[Test] = &[
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
     test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),
+    test!(kubernetes::the_schemas_find_no_fault_in_the_manifests, KUBERNETES_SCHEMAS),
+    test!(kubernetes::what_the_manifests_name_is_there, KUBERNETES_SCHEMAS),
+    test!(kubernetes::the_settings_and_commands_of_the_manifests_are_good, KUBERNETES_SCHEMAS),
     test!(manual::every_command_has_a_page),
     test!(manual::groff_renders_every_page_without_a_warning, GROFF),
     test!(manual::mandoc_renders_every_page_without_an_error, MANDOC),

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 const MAY_LACK: &str = "FIFTYTHREE_TESTS_MAY_LACK";
 /// The variable with the Python that has selenium.
 pub(crate) const PYTHON: &str = "FIFTYTHREE_BROWSER_PYTHON";
+/// The variable with the Python that has the schemas of Kubernetes.
+const KUBERNETES_PYTHON: &str = "FIFTYTHREE_KUBERNETES_PYTHON";
 /// The variable with the directory of clients of the Route 53 API.
 const CLIENTS: &str = "FIFTYTHREE_CLIENTS";
 /// The variable with the etcd to test with.
@@ -97,6 +99,14 @@ pub(crate) const SELENIUM: Need = Need {
         succeeds(&python(), &["-c", check, "selenium", "axe_playwright_python"])
     },
 };
+pub(crate) const KUBERNETES_SCHEMAS: Need = Need {
+    name: "schemas of Kubernetes",
+    hint: "Python package kubernetes-validate; FIFTYTHREE_KUBERNETES_PYTHON names the Python that has it",
+    is_met: || {
+        let check = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))";
+        succeeds(&kubernetes_python(), &["-c", check, "kubernetes_validate", "yaml"])
+    },
+};
 #[cfg(target_os = "linux")]
 pub(crate) const NAMESPACES: Need = Need {
     name: "network namespaces",
@@ -157,6 +167,11 @@ pub(crate) fn etcdctl() -> PathBuf {
 /// The Python of the browser test.
 pub(crate) fn python() -> String {
     std::env::var(PYTHON).unwrap_or_else(|_| "python3".to_owned())
+}
+
+/// The Python that has the schemas of Kubernetes.
+pub(crate) fn kubernetes_python() -> String {
+    std::env::var(KUBERNETES_PYTHON).unwrap_or_else(|_| "python3".to_owned())
 }
 
 /// A program of the clients of the Route 53 API.
