@@ -154,6 +154,7 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
         attachments: Default::default(),
+        policy_sets: Default::default(),
     };
     ServedZone {
         zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &CidrTables::default())),

@@ -143,6 +143,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
         attachments: Default::default(),
+        policy_sets: Default::default(),
     };
     Arc::new(Zone::compile(&zone, &|id: &HealthCheckId| id.0.parse().ok().map(CheckSlot), &CidrTables::default()))
 }

@@ -122,6 +122,7 @@ pub(super) async fn create_zone(State(admin): State<AdminState>, body: Bytes) ->
             record_groups: Vec::new(),
             default_addresses: Vec::new(),
             attachments: Default::default(),
+            policy_sets: Default::default(),
         };
         admin.commit(id, Change::Create(Object::HostedZone(zone.into())), &author, "CreateHostedZone").await
     };

@@ -174,6 +174,7 @@ fn changed(at: String, change: &ObjectChange) -> ChangedShape {
         ObjectId::HealthCheck(_) => "health_check",
         ObjectId::CidrCollection(_) => "cidr_collection",
         ObjectId::DelegationSet(_) => "reusable_delegation_set",
+        ObjectId::TrafficPolicy(_) => "traffic_policy",
     };
     let part = |part: &Part| ChangedPartShape {
         did: part.did().to_owned(),

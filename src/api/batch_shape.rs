@@ -224,7 +224,8 @@ impl RecordSetShape {
         let expected = "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or \
                         TrafficPolicyInstanceId]";
         if self.traffic_policy_instance_id.is_some() {
-            errors.input.push("traffic policy instances are not supported yet".to_owned());
+            let message = "a record set of a traffic policy instance is changed by the operations of instances";
+            errors.input.push(message.to_owned());
             return None;
         }
         match (&self.alias_target, self.ttl, &self.resource_records) {

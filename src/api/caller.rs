@@ -10,7 +10,8 @@ pub(super) const ACCOUNT: &str = "000000000000";
 
 /// The beginnings of the paths of what belongs to one zone. Its operation looks whether the caller
 /// sees that zone.
-const OF_ZONES: [&str; 4] = ["/hostedzone", "/tags/hostedzone", "/change", "/queryloggingconfig"];
+const OF_ZONES: [&str; 5] =
+    ["/hostedzone", "/tags/hostedzone", "/change", "/queryloggingconfig", "/trafficpolicyinstance"];
 
 /// Whether a key may change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +105,9 @@ mod tests {
         assert!(may(Operation::ChangeResourceRecordSets, "/hostedzone/Z1/rrset"));
         assert!(may(Operation::CreateHostedZone, "/hostedzone"));
         assert!(may(Operation::CreateQueryLoggingConfig, "/queryloggingconfig"));
+        assert!(may(Operation::CreateTrafficPolicyInstance, "/trafficpolicyinstance"));
         assert!(!may(Operation::CreateReusableDelegationSet, "/delegationset"));
+        assert!(!may(Operation::CreateTrafficPolicy, "/trafficpolicy"));
         assert!(may(Operation::ChangeTagsForResource, "/tags/hostedzone/Z1"));
         assert!(may(Operation::ListHealthChecks, "/healthcheck"));
         assert!(!may(Operation::ChangeTagsForResource, "/tags/healthcheck/h"));

@@ -37,7 +37,6 @@ codes! {
     InvalidClientTokenId 403,
     MalformedInput 400,
     MissingAuthenticationToken 403,
-    NotImplemented 501,
     RequestEntityTooLarge 413,
     RequestTimeout 408,
     ServiceUnavailable 503,

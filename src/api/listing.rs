@@ -10,7 +10,8 @@ use crate::objects::Revision;
 /// The zones whose order is cached. Clients read a zone page after page.
 const CACHED: usize = 8;
 
-/// The record sets of a zone in order: keys, and indexes into the zone's record sets.
+/// The record sets of a zone in order, and the names of its traffic policy instances: keys, and indexes
+/// into the one followed by the other.
 #[derive(Debug)]
 pub(super) struct Listing {
     keys: Vec<Box<[u8]>>,
@@ -46,9 +47,10 @@ impl Listings {
 
 impl Listing {
     fn of(zone: &HostedZone) -> Listing {
-        let keyed = zone.record_sets.iter().zip(0..).map(|(set, at)| {
-            let key = start_of(&set.name, Some(set.record_type), set.set_identifier.as_deref());
-            (key.into_boxed_slice(), at)
+        let sets = zone.record_sets.iter().map(|set| (&set.name, set.record_type, set.set_identifier.as_deref()));
+        let roots = zone.attachments.policy_instances.iter().map(|one| (&one.name, one.record_type, None));
+        let keyed = sets.chain(roots).zip(0..).map(|((name, record_type, identifier), at)| {
+            (start_of(name, Some(record_type), identifier).into_boxed_slice(), at)
         });
         let mut keyed: Vec<(Box<[u8]>, u32)> = keyed.collect();
         keyed.sort_unstable();

@@ -62,6 +62,8 @@ pub(super) enum Reference {
     HealthCheck(String),
     /// A `[[cidr_collection]]`, or one of its locations.
     Collection(String),
+    /// A `[[traffic_policy]]`, by its id.
+    TrafficPolicy(String),
 }
 
 impl Diagnostic {

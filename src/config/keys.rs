@@ -161,7 +161,6 @@ impl Keys {
     pub(super) fn unsupported(&self, name: &str) -> Option<&'static str> {
         let reserved: &[(&str, &str)] = &[
             ("alias_target", "`[[alias_target]]` is not supported"),
-            ("traffic_policy", "`[[traffic_policy]]` is not supported"),
             (
                 "alarm_identifier",
                 "a metric check queries Prometheus: write `prometheus`, `query`, `comparison` and `threshold`",
@@ -837,6 +836,11 @@ pub(super) const ZONE_FILE: Keys = Keys {
             "Whether the API shows accelerated recovery as enabled. It has no effect here.",
         ),
         optional("protections", Shape::Tables(&PROTECTION), "Record sets that programs must not change."),
+        optional(
+            "traffic_policy_instances",
+            Shape::Tables(&POLICY_INSTANCE),
+            "Names whose records come from a [[traffic_policy]].",
+        ),
         optional("record", Shape::Tables(&RECORD), "Resource record sets."),
         optional("record_group", Shape::Tables(&RECORD_GROUP), "Settings for all records of one name and type."),
         optional("health_check", Shape::Tables(&HEALTH_CHECK), "Health checks; records in any file can use them."),
@@ -849,6 +853,11 @@ pub(super) const ZONE_FILE: Keys = Keys {
             "reusable_delegation_set",
             Shape::Tables(&DELEGATION_SET),
             "Name servers of several zones, as the API creates them.",
+        ),
+        optional(
+            "traffic_policy",
+            Shape::Tables(&TRAFFIC_POLICY),
+            "Traffic policies, as the API creates them; zones in any file can use them.",
         ),
     ],
 };
@@ -867,6 +876,37 @@ pub(super) const PROTECTION: Keys = Keys {
         required("name", Shape::String, "The name of the record sets, relative or absolute."),
         required("type", Shape::String, "The type of the record sets."),
         optional("comment", Shape::String, "Why they must not change. A refused change shows it."),
+    ],
+};
+
+pub(super) const POLICY_INSTANCE: Keys = Keys {
+    what: "a traffic policy instance",
+    keys: &[
+        required("id", Shape::String, "The id in the API, a UUID in lower case."),
+        required("name", Shape::String, "The name, relative or absolute."),
+        required("type", Shape::String, "The type of the records: that of the policy's document."),
+        required("ttl", Shape::Integer { least: 0, most: MAX_TTL as i64 }, "The TTL of the records."),
+        required("policy", Shape::String, "The id of the traffic policy."),
+        required("version", Shape::Integer { least: 1, most: 1000 }, "The version of the policy."),
+    ],
+};
+
+pub(super) const TRAFFIC_POLICY: Keys = Keys {
+    what: "`[[traffic_policy]]`",
+    keys: &[
+        required("id", Shape::String, "The id in the API, a UUID in lower case."),
+        required("name", Shape::String, "The name; unique in all files."),
+        required("versions", Shape::Tables(&POLICY_VERSION), "The versions of the policy."),
+    ],
+};
+
+pub(super) const POLICY_VERSION: Keys = Keys {
+    what: "a version of a traffic policy",
+    keys: &[
+        required("number", Shape::Integer { least: 1, most: 1000 }, "Its number: 1 for the first."),
+        optional("comment", Shape::String, "A comment."),
+        required("document", Shape::String, "The document: JSON, as the API takes it."),
+        optional("deleted", Shape::Boolean, "Whether it was deleted. It can still be read. Default: false."),
     ],
 };
 

@@ -49,9 +49,9 @@ pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, RelatedSpan, Severity};
 pub use edit::{
     EditError, IndexedEdit, IndexedFile, RecordIndex, References, cidr_collection_text, delegation_set_text,
-    edit_cidr_collection, edit_delegation_set, edit_health_check, edit_record_sets, edit_zone_members,
-    health_check_text, new_zone_text, pin_health_check, record_group_text, record_set_text, without_zone,
-    zone_file_name, zone_members_text, zone_with_index,
+    edit_cidr_collection, edit_delegation_set, edit_health_check, edit_record_sets, edit_traffic_policy,
+    edit_zone_members, health_check_text, new_zone_text, pin_health_check, record_group_text, record_set_text,
+    traffic_policy_text, without_zone, zone_file_name, zone_members_text, zone_with_index,
 };
 pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
@@ -71,8 +71,9 @@ pub use settings::{
 };
 pub use zones::{
     Configuration, Reading, SharedDefinitions, SourceOrigin, ZoneReading, ZoneSource, default_addresses,
-    default_record_sets, defines_cidr_collection, defines_delegation_set, defines_health_check, loopback_name_server,
-    may_define_for_others, read_zones, record_names, warn_of_loopback_name_servers, zone_identity,
+    default_record_sets, defines_cidr_collection, defines_delegation_set, defines_health_check, defines_traffic_policy,
+    loopback_name_server, may_define_for_others, read_zones, record_names, warn_of_loopback_name_servers,
+    zone_identity,
 };
 
 /// A file that has been read.

@@ -12,7 +12,7 @@ use crate::health::Timestamp;
 use crate::history::{EventKind, ObjectChange};
 use crate::load::queue::Job;
 use crate::load::{CommitOutcome, CommitRequest, CommittedConfig, LoadedConfig, Trigger, with_files};
-use crate::model::{CidrCollection, DelegationSet, HealthCheck};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, TrafficPolicy};
 use crate::objects::{
     Commit, CommitError, Committed, Object, ObjectEventKind, ObjectEvents, ObjectId, ObjectStore, ObjectWatcher,
     Position, Revision, ZoneSummary,
@@ -194,6 +194,10 @@ impl ObjectStore for ServedObjects {
 
     fn delegation_sets(&self) -> Vec<DelegationSet> {
         self.base.borrow().delegation_sets().to_vec()
+    }
+
+    fn traffic_policies(&self) -> Vec<TrafficPolicy> {
+        self.base.borrow().traffic_policies().to_vec()
     }
 
     async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError> {

@@ -67,6 +67,7 @@ impl<'t> GroupExplainer<'t> {
             record_type: self.owner.1.to_string(),
             policy: self.policy().name().to_owned(),
             rule: rule(self.policy()).to_owned(),
+            traffic_policy: self.names.origin(self.owner).map(str::to_owned),
             candidates,
             why: self.why(),
             draw: self.draw(),

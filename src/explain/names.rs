@@ -19,6 +19,12 @@ impl<'m> Names<'m> {
         self.0.answered_sets().filter(is_member).collect()
     }
 
+    /// The traffic policy that the record sets of a group come from.
+    pub(crate) fn origin(&self, owner: &Owner) -> Option<&'m str> {
+        let is_of = |set: &ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
+        self.0.policy_sets.iter().find(|policy| is_of(&policy.set)).map(|policy| policy.origin.as_str())
+    }
+
     /// The group that an alias points to.
     pub(crate) fn alias_target(&self, owner: &Owner, member: MemberIndex) -> Option<Owner> {
         match &self.sets(owner).get(usize::from(member))?.content {

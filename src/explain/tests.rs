@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::json::{CandidateOutcome, GroupShape, LookupResult, MessageShape, RecordShape, StepShape};
 use super::*;
 use crate::answer::fixture::{lab, member, name, primary, record_group, secondary, set, with_unavailable, world};
-use crate::model::{RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy, ZoneIdentity};
+use crate::model::{PolicySet, RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy, ZoneIdentity};
 
 /// The explanation in a world of this zone, where these checks are unhealthy.
 fn explained(zone: &HostedZone, down: &[u32], asked: &str, resolver: &str) -> Explanation {
@@ -37,6 +37,24 @@ fn asked_with(zone: &HostedZone, down: &[u32], (asked, asked_type): (&str, &str)
         source: "a test",
     };
     explain(&question, &context).unwrap()
+}
+
+#[test]
+fn records_of_a_traffic_policy_say_from_which_policy_and_rule_they_are() {
+    let mut zone = lab([]);
+    let of = |set: ResourceRecordSet, rule: &str| PolicySet {
+        set,
+        instance: "i".to_owned(),
+        origin: format!("traffic policy canary, version 2, rule {rule}"),
+    };
+    zone.policy_sets = [of(set("www ALIAS A nested"), "top"), of(set("nested 60 A 192.0.2.1"), "split")].into();
+    let explanation = explained(&zone, &[], "www", "192.0.2.1");
+    let origin = |step: &StepShape| match step {
+        StepShape::Group(group) => group.traffic_policy.clone(),
+        _ => None,
+    };
+    let origins: Vec<String> = explanation.steps.iter().filter_map(origin).collect();
+    assert_eq!(origins, ["top", "split"].map(|rule| format!("traffic policy canary, version 2, rule {rule}")));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::event::{EventKind, EventRecord, ObjectChange, Part};
 use super::override_line::OverrideLine;
 use super::past::{ObjectKind, Past, PastChange};
 use crate::health::{Status, Timestamp};
-use crate::model::{CidrCollectionId, DelegationSetId, HealthCheckId, HostedZoneId};
+use crate::model::{CidrCollectionId, DelegationSetId, HealthCheckId, HostedZoneId, TrafficPolicyId};
 use crate::objects::{Author, ObjectId, Submission};
 
 /// A line.
@@ -99,6 +99,7 @@ enum ObjectKindLine {
     HealthCheck,
     CidrCollection,
     DelegationSet,
+    TrafficPolicy,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -178,6 +179,7 @@ impl From<ObjectKind> for ObjectKindLine {
             ObjectKind::HealthCheck => ObjectKindLine::HealthCheck,
             ObjectKind::CidrCollection => ObjectKindLine::CidrCollection,
             ObjectKind::DelegationSet => ObjectKindLine::DelegationSet,
+            ObjectKind::TrafficPolicy => ObjectKindLine::TrafficPolicy,
         }
     }
 }
@@ -189,6 +191,7 @@ impl From<ObjectKindLine> for ObjectKind {
             ObjectKindLine::HealthCheck => ObjectKind::HealthCheck,
             ObjectKindLine::CidrCollection => ObjectKind::CidrCollection,
             ObjectKindLine::DelegationSet => ObjectKind::DelegationSet,
+            ObjectKindLine::TrafficPolicy => ObjectKind::TrafficPolicy,
         }
     }
 }
@@ -278,6 +281,7 @@ impl From<ObjectChangeLine> for ObjectChange {
             ObjectKindLine::HealthCheck => ObjectId::HealthCheck(HealthCheckId(id)),
             ObjectKindLine::CidrCollection => ObjectId::CidrCollection(CidrCollectionId(id)),
             ObjectKindLine::DelegationSet => ObjectId::DelegationSet(DelegationSetId(id)),
+            ObjectKindLine::TrafficPolicy => ObjectId::TrafficPolicy(TrafficPolicyId(id)),
         };
         let part = |PartLine { what, before, after }| Part { what, before, after };
         ObjectChange {

@@ -25,6 +25,7 @@ pub(crate) enum ObjectKind {
     HealthCheck,
     CidrCollection,
     DelegationSet,
+    TrafficPolicy,
 }
 
 /// What is known.
@@ -43,6 +44,7 @@ impl ObjectKind {
             ObjectId::HealthCheck(_) => ObjectKind::HealthCheck,
             ObjectId::CidrCollection(_) => ObjectKind::CidrCollection,
             ObjectId::DelegationSet(_) => ObjectKind::DelegationSet,
+            ObjectId::TrafficPolicy(_) => ObjectKind::TrafficPolicy,
         }
     }
 }

@@ -71,6 +71,9 @@ impl LoadedConfig {
             let [old, new] =
                 [before, self].map(|base| base.delegation_sets().iter().map(|one| (&one.id, one)).collect());
             compare(&mut events, &old, &new, PartialEq::eq, |id| ObjectId::DelegationSet(id.clone()));
+            let [old, new] =
+                [before, self].map(|base| base.traffic_policies().iter().map(|one| (&one.id, one)).collect());
+            compare(&mut events, &old, &new, PartialEq::eq, |id| ObjectId::TrafficPolicy(id.clone()));
         }
         events
     }

@@ -308,7 +308,10 @@ impl LoadedConfig {
     fn file_of(&self, id: &ObjectId) -> Option<&Arc<LoadedFile>> {
         match id {
             ObjectId::HostedZone(id) => self.files.iter().find(|file| file.id() == Some(id)),
-            ObjectId::HealthCheck(_) | ObjectId::CidrCollection(_) | ObjectId::DelegationSet(_) => {
+            ObjectId::HealthCheck(_)
+            | ObjectId::CidrCollection(_)
+            | ObjectId::DelegationSet(_)
+            | ObjectId::TrafficPolicy(_) => {
                 let path = self.defining_file(id)?.path;
                 self.file(&path)
             }

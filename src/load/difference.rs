@@ -91,6 +91,7 @@ fn compare(
                 Object::HealthCheck(check) => config::health_check_text(check, references),
                 Object::CidrCollection(collection) => config::cidr_collection_text(collection),
                 Object::DelegationSet(set) => config::delegation_set_text(set),
+                Object::TrafficPolicy(policy) => config::traffic_policy_text(policy),
                 Object::HostedZone(zone) => config::zone_members_text(zone),
             };
             parts.add(&name, before.map(|one| text(one, old_references)), after.map(|one| text(one, references)));
@@ -194,7 +195,9 @@ impl LoadedConfig {
         let collections = self.cidr_collections().iter();
         let collections = collections.map(|collection| Object::CidrCollection(Arc::new(collection.clone())));
         let sets = self.delegation_sets().iter().map(|set| Object::DelegationSet(Arc::new(set.clone())));
-        checks.chain(collections).chain(sets).map(|object| (object.id(), object)).collect()
+        let policies = self.traffic_policies().iter();
+        let policies = policies.map(|policy| Object::TrafficPolicy(Arc::new(policy.clone())));
+        checks.chain(collections).chain(sets).chain(policies).map(|object| (object.id(), object)).collect()
     }
 }
 
@@ -246,6 +249,7 @@ impl LoadedConfig {
         if before.checks != after.checks
             || before.cidr_collections() != after.cidr_collections()
             || before.delegation_sets() != after.delegation_sets()
+            || before.traffic_policies() != after.traffic_policies()
         {
             let (old, mut new) = (before.checks_and_collections(), after.checks_and_collections());
             for (id, object) in old {

@@ -7,7 +7,9 @@ use crate::config::{RecordIndex, Settings, SharedDefinitions, SourceFile, Source
 use crate::geo::GeoLookup;
 use crate::health::CheckSlot;
 use crate::history::History;
-use crate::model::{CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
+use crate::model::{
+    CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, TrafficPolicy, VpcId,
+};
 use crate::objects::ZoneSummary;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
@@ -209,6 +211,11 @@ impl LoadedConfig {
     /// All reusable delegation sets.
     pub(crate) fn delegation_sets(&self) -> &[DelegationSet] {
         &self.common.delegation_sets
+    }
+
+    /// All traffic policies.
+    pub(crate) fn traffic_policies(&self) -> &[TrafficPolicy] {
+        &self.common.traffic_policies
     }
 
     /// All zones that are served, without their records.

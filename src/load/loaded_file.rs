@@ -166,8 +166,7 @@ impl ZoneCompiler<'_> {
             attachments: Arc::clone(&zone.attachments),
             records: zone.record_sets.len(),
             refers: zone
-                .record_sets
-                .iter()
+                .answered_sets()
                 .any(|set| set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. })),
             records_by_check: records_by_check::of_zone(zone, self.slot_of),
             loopback_name_server: config::loopback_name_server(zone, &self.settings.dns),

@@ -16,7 +16,7 @@ use crate::config::{
 };
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone,
-    ResourceRecordSet, RoutingPolicy,
+    ResourceRecordSet, RoutingPolicy, TrafficPolicy,
 };
 use crate::objects::{Change, Commit, CommitError, ErrorCode, Object, ObjectId, Refusal, Transition, decide};
 use crate::store::ReplaceError;
@@ -24,10 +24,11 @@ use crate::store::ReplaceError;
 use super::loaded_file::LoadedFile;
 use super::{FileWrite, LoadedConfig, Reach, Sources};
 
-/// The files of health checks, CIDR collections and delegation sets that programs create.
+/// The files of what programs create besides zones.
 const HEALTH_CHECKS: &str = "health_checks.toml";
 const CIDR_COLLECTIONS: &str = "cidr_collections.toml";
 const DELEGATION_SETS: &str = "reusable_delegation_sets.toml";
+const TRAFFIC_POLICIES: &str = "traffic_policies.toml";
 
 /// A change that can be written.
 #[derive(Debug)]
@@ -199,6 +200,7 @@ impl LoadedConfig {
         let name = match id {
             ObjectId::HealthCheck(_) => HEALTH_CHECKS,
             ObjectId::DelegationSet(_) => DELEGATION_SETS,
+            ObjectId::TrafficPolicy(_) => TRAFFIC_POLICIES,
             _ => CIDR_COLLECTIONS,
         };
         let path = defining.map_or_else(|| self.settings.new_zones_directory().join(name), |read| read.path);
@@ -213,6 +215,9 @@ impl LoadedConfig {
             }
             (Some(Object::DelegationSet(set)), _) => config::edit_delegation_set(&source, Some(&set.id), None),
             (None, Some(Object::DelegationSet(set))) => config::edit_delegation_set(&source, None, Some(set)),
+            (Some(Object::TrafficPolicy(_)), _) | (None, Some(Object::TrafficPolicy(_))) => {
+                config::edit_traffic_policy(&source, policy(before), policy(after))
+            }
             _ => config::edit_cidr_collection(&source, collection(before), collection(after)),
         };
         let text = edited.map_err(|why| not_editable(&path, &why))?;
@@ -226,6 +231,7 @@ impl LoadedConfig {
             ObjectId::HealthCheck(id) => config::defines_health_check(source, id),
             ObjectId::CidrCollection(id) => config::defines_cidr_collection(source, id),
             ObjectId::DelegationSet(id) => config::defines_delegation_set(source, id),
+            ObjectId::TrafficPolicy(id) => config::defines_traffic_policy(source, id),
             ObjectId::HostedZone(_) => false,
         };
         sources.into_iter().find(defines)
@@ -258,6 +264,9 @@ impl LoadedConfig {
             }
             Some(Object::DelegationSet(set)) => {
                 self.definitions_with(source).is_some_and(|all| all.delegation_sets.contains(set))
+            }
+            Some(Object::TrafficPolicy(policy)) => {
+                self.definitions_with(source).is_some_and(|all| all.traffic_policies.contains(policy))
             }
             None => true,
         };
@@ -313,8 +322,16 @@ impl Prepared {
             let sets = sets.iter().filter(refers);
             sets.map(|set| (set.key(), set.health_check.clone(), set.routing_policy.clone())).collect::<Vec<_>>()
         };
-        let is_own = before.identity() == after.identity() && references(old) == references(new);
+        let has_same_instances = before.attachments.policy_instances == after.attachments.policy_instances;
+        let is_own = before.identity() == after.identity() && has_same_instances && references(old) == references(new);
         if is_own { Reach::File } else { Reach::Others }
+    }
+}
+
+fn policy(object: Option<&Object>) -> Option<&TrafficPolicy> {
+    match object {
+        Some(Object::TrafficPolicy(policy)) => Some(policy),
+        _ => None,
     }
 }
 

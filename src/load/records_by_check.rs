@@ -24,7 +24,7 @@ pub(super) fn of_zone(
     slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
 ) -> Vec<(CheckSlot, String)> {
     let moved = |set: &ResourceRecordSet| Some((set.health_check.as_ref().and_then(slot_of)?, describe(set)));
-    zone.record_sets.iter().filter_map(|set| moved(set)).collect()
+    zone.answered_sets().filter_map(moved).collect()
 }
 
 impl RecordsByCheck {

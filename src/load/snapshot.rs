@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config;
 use crate::model::{
     CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, ResourceRecordSet,
-    RoutingPolicy,
+    RoutingPolicy, TrafficPolicy,
 };
 use crate::objects::{CommitError, ErrorCode, ObjectId, Refusal, Snapshot, ZoneSummary};
 
@@ -30,6 +30,10 @@ impl Snapshot for LoadedConfig {
 
     fn delegation_sets(&self) -> &[DelegationSet] {
         &self.common.delegation_sets
+    }
+
+    fn traffic_policies(&self) -> &[TrafficPolicy] {
+        &self.common.traffic_policies
     }
 
     fn shared_name_servers(&self) -> Vec<Name> {

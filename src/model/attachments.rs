@@ -1,7 +1,7 @@
 //! What programs attach to a hosted zone, besides its members and record sets; and reusable
 //! delegation sets.
 
-use super::{HostedZoneId, Name, RecordType, Region, VpcId};
+use super::{HostedZoneId, Name, RecordType, Region, TrafficPolicyInstance, VpcId};
 
 /// What is attached to a hosted zone. Most zones have nothing of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +17,8 @@ pub struct ZoneAttachments {
     pub accelerated_recovery: Option<bool>,
     /// The names and types whose record sets must not change (API ResourceRecordSetProtection).
     pub protections: Vec<RecordSetProtection>,
+    /// The names whose record sets come from traffic policies.
+    pub policy_instances: Vec<TrafficPolicyInstance>,
 }
 
 /// A query logging configuration (API QueryLoggingConfig).

@@ -18,6 +18,7 @@ mod routing;
 mod rules;
 mod secret;
 mod tags;
+mod traffic_policy;
 mod zone;
 mod zone_id;
 
@@ -46,8 +47,12 @@ pub use record::{
     UnknownRecordType,
 };
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
-pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, violations, violations_near};
+pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, policy_problems, violations, violations_near};
 pub use secret::Secret;
 pub use tags::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character};
+pub use traffic_policy::{
+    InstanceError, InvalidDocument, MAX_DOCUMENT_CHARACTERS, MAX_POLICY_VERSIONS, PolicyDocument, PolicySet,
+    PolicyVersion, TrafficPolicy, TrafficPolicyId, TrafficPolicyInstance, policy_sets,
+};
 pub use zone::{HostedZone, RecordGroup, WhenAllUnhealthy, ZoneClaims, ZoneConflict, ZoneIdentity};
 pub use zone_id::HostedZoneId;

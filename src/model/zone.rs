@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Content, HostedZoneId, Name, RecordData, RecordType, Region, ResourceRecordSet, Tags, VpcId, ZoneAttachments,
+    Content, HostedZoneId, Name, PolicySet, RecordData, RecordType, Region, ResourceRecordSet, Tags, VpcId,
+    ZoneAttachments,
 };
 
 /// A hosted zone with all its record sets, SOA and apex NS included.
@@ -35,6 +36,9 @@ pub struct HostedZone {
     pub default_addresses: Vec<ResourceRecordSet>,
     /// What programs attached to it.
     pub attachments: Arc<ZoneAttachments>,
+    /// The record sets of its traffic policy instances. They are in answers, but they are no record sets
+    /// of the zone.
+    pub policy_sets: Arc<[PolicySet]>,
 }
 
 /// The properties that identify a hosted zone.
@@ -182,7 +186,7 @@ impl HostedZone {
     /// The zone with other record sets.
     pub fn with_record_sets(&self, record_sets: Vec<Arc<ResourceRecordSet>>) -> HostedZone {
         let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = self;
-        let HostedZone { record_sets: _, record_groups, default_addresses, attachments, .. } = self;
+        let HostedZone { record_sets: _, record_groups, default_addresses, attachments, policy_sets, .. } = self;
         HostedZone {
             id: id.clone(),
             name: name.clone(),
@@ -195,6 +199,7 @@ impl HostedZone {
             record_groups: record_groups.clone(),
             default_addresses: default_addresses.clone(),
             attachments: Arc::clone(attachments),
+            policy_sets: Arc::clone(policy_sets),
         }
     }
 
@@ -203,9 +208,11 @@ impl HostedZone {
         !self.vpcs.is_empty()
     }
 
-    /// Everything that is answered: the record sets and the default addresses.
+    /// Everything that is answered: the record sets, the default addresses and the record sets of
+    /// traffic policy instances.
     pub fn answered_sets(&self) -> impl Iterator<Item = &ResourceRecordSet> {
-        self.record_sets.iter().map(|set| &**set).chain(&self.default_addresses)
+        let policy_sets = self.policy_sets.iter().map(|policy| &policy.set);
+        self.record_sets.iter().map(|set| &**set).chain(&self.default_addresses).chain(policy_sets)
     }
 
     /// The targets of the zone's own NS set.

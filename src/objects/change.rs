@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{
     ChangeBatch, CidrCollection, CidrCollectionId, DelegationSet, DelegationSetId, HealthCheck, HealthCheckId,
-    HostedZone, HostedZoneId, Name, Tags, VpcId, ZoneAttachments, ZoneIdentity,
+    HostedZone, HostedZoneId, Name, Tags, TrafficPolicy, TrafficPolicyId, VpcId, ZoneAttachments, ZoneIdentity,
 };
 
 /// What identifies an object.
@@ -18,6 +18,8 @@ pub(crate) enum ObjectId {
     CidrCollection(CidrCollectionId),
     /// A reusable delegation set.
     DelegationSet(DelegationSetId),
+    /// A traffic policy.
+    TrafficPolicy(TrafficPolicyId),
 }
 
 /// An object.
@@ -31,6 +33,8 @@ pub(crate) enum Object {
     CidrCollection(Arc<CidrCollection>),
     /// A reusable delegation set.
     DelegationSet(Arc<DelegationSet>),
+    /// A traffic policy with its versions.
+    TrafficPolicy(Arc<TrafficPolicy>),
 }
 
 /// A state of an object. Another state has another revision; the order of revisions means nothing.
@@ -79,6 +83,7 @@ impl ObjectId {
             ObjectId::HealthCheck(id) => &id.0,
             ObjectId::CidrCollection(id) => &id.0,
             ObjectId::DelegationSet(id) => &id.0,
+            ObjectId::TrafficPolicy(id) => &id.0,
         }
     }
 }
@@ -91,6 +96,7 @@ impl Object {
             Object::HealthCheck(check) => ObjectId::HealthCheck(check.id.clone()),
             Object::CidrCollection(collection) => ObjectId::CidrCollection(collection.id.clone()),
             Object::DelegationSet(set) => ObjectId::DelegationSet(set.id.clone()),
+            Object::TrafficPolicy(policy) => ObjectId::TrafficPolicy(policy.id.clone()),
         }
     }
 
@@ -101,6 +107,7 @@ impl Object {
             Object::HealthCheck(check) => check.name.clone(),
             Object::CidrCollection(collection) => collection.name.clone(),
             Object::DelegationSet(set) => set.id.0.clone(),
+            Object::TrafficPolicy(policy) => policy.name.clone(),
         }
     }
 
@@ -111,6 +118,7 @@ impl Object {
             Object::HealthCheck(check) => check.caller_reference.as_ref(),
             Object::CidrCollection(collection) => collection.caller_reference.as_ref(),
             Object::DelegationSet(set) => set.caller_reference.as_ref(),
+            Object::TrafficPolicy(_) => None,
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::refusal::refusal;
-use super::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Snapshot, ZoneSummary, delegation_sets};
+use super::{
+    Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Snapshot, ZoneSummary, delegation_sets, traffic_policies,
+};
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HostedZone, Name, RecordType,
-    ResourceRecordSet, RoutingPolicy,
+    ResourceRecordSet, RoutingPolicy, policy_problems,
 };
 
 /// An object before and after a change.
@@ -63,6 +65,9 @@ pub(crate) fn current(objects: &dyn Snapshot, id: &ObjectId) -> Result<Object, C
         ObjectId::DelegationSet(id) => {
             delegation_sets::find(objects, id).map(|set| Object::DelegationSet(set.clone().into()))
         }
+        ObjectId::TrafficPolicy(id) => {
+            traffic_policies::find(objects, id).map(|policy| Object::TrafficPolicy(policy.clone().into()))
+        }
     }
 }
 
@@ -84,6 +89,10 @@ fn created(objects: &dyn Snapshot, object: &Object) -> Result<Object, CommitErro
         }
         Object::DelegationSet(set) => {
             delegation_sets::created(objects, set).map(|set| Object::DelegationSet(set.into()))
+        }
+        Object::TrafficPolicy(policy) => {
+            traffic_policies::check_new(objects, policy)?;
+            Ok(object.clone())
         }
     }
 }
@@ -154,7 +163,7 @@ fn updated(objects: &dyn Snapshot, before: &Object, after: &Object) -> Result<Ob
             let zone = HostedZone { record_sets, record_groups, ..(**after).clone() };
             check_vpcs(before, &zone)?;
             check_conflicts(&objects.zones(), &zone)?;
-            Ok(Object::HostedZone(zone.into()))
+            Ok(Object::HostedZone(traffic_policies::with_instances(objects, before, zone)?.into()))
         }
         (Object::CidrCollection(before), Object::CidrCollection(after)) => {
             let gone = |name: &String| !after.locations.iter().any(|(location, _)| location == name);
@@ -167,6 +176,10 @@ fn updated(objects: &dyn Snapshot, before: &Object, after: &Object) -> Result<Ob
                 )),
                 None => Ok(Object::CidrCollection(Arc::clone(after))),
             }
+        }
+        (Object::TrafficPolicy(before), Object::TrafficPolicy(policy)) => {
+            traffic_policies::check_versions(objects, before, policy)?;
+            Ok(after.clone())
         }
         // A delegation set never changes.
         (Object::HealthCheck(_), Object::HealthCheck(_)) => Ok(after.clone()),
@@ -204,7 +217,7 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
         return Err(Refusal { code: ErrorCode::InvalidChangeBatch, messages: protected }.into());
     }
     let (collections, limit) = (objects.cidr_collections(), objects.udp_payload_max());
-    let applied = if objects.is_sound(&zone.id) {
+    let applied = if objects.is_sound(&zone.id) && zone.policy_sets.is_empty() {
         zone.apply_to_sound(batch, collections, limit)
     } else {
         zone.apply(batch, collections, limit)
@@ -214,6 +227,10 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
         Refusal { code: ErrorCode::InvalidChangeBatch, messages }
     })?;
     zone.default_addresses = objects.default_addresses(&zone);
+    let messages = policy_problems(&zone, collections, limit);
+    if !messages.is_empty() {
+        return Err(Refusal { code: ErrorCode::InvalidChangeBatch, messages }.into());
+    }
     Ok(zone)
 }
 
@@ -253,6 +270,7 @@ fn may_be_removed(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitE
             Err(refusal(ErrorCode::CidrCollectionInUseException, message))
         }
         Object::DelegationSet(set) => delegation_sets::may_be_removed(objects, set),
+        Object::TrafficPolicy(policy) => traffic_policies::may_be_removed(objects, policy),
     }
 }
 
@@ -260,6 +278,10 @@ fn may_be_removed(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitE
 fn zone_may_be_removed(zone: &HostedZone) -> Result<(), CommitError> {
     if !zone.attachments.protections.is_empty() {
         let message = "The hosted zone has resource record set protections and so cannot be deleted.";
+        return Err(refusal(ErrorCode::HostedZoneNotEmpty, message));
+    }
+    if !zone.attachments.policy_instances.is_empty() {
+        let message = "The hosted zone has traffic policy instances and so cannot be deleted.";
         return Err(refusal(ErrorCode::HostedZoneNotEmpty, message));
     }
     if zone.attachments.accelerated_recovery == Some(true) {

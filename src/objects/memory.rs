@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, RecordData,
-    RecordType, ResourceRecordSet, RoutingPolicy,
+    RecordType, ResourceRecordSet, RoutingPolicy, TrafficPolicy,
 };
 
 /// Objects in memory.
@@ -28,6 +28,7 @@ struct State {
     checks: Vec<HealthCheck>,
     collections: Vec<CidrCollection>,
     delegation_sets: Vec<DelegationSet>,
+    policies: Vec<TrafficPolicy>,
     revisions: HashMap<ObjectId, Revision>,
     last_revision: u128,
     /// The caller references of removed objects.
@@ -56,6 +57,10 @@ impl ObjectStore for MemoryObjects {
 
     fn delegation_sets(&self) -> Vec<DelegationSet> {
         self.state().delegation_sets.clone()
+    }
+
+    fn traffic_policies(&self) -> Vec<TrafficPolicy> {
+        self.state().policies.clone()
     }
 
     async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError> {
@@ -96,6 +101,7 @@ impl State {
             ObjectId::HealthCheck(id) => self.checks.retain(|check| check.id != *id),
             ObjectId::CidrCollection(id) => self.collections.retain(|collection| collection.id != *id),
             ObjectId::DelegationSet(id) => self.delegation_sets.retain(|set| set.id != *id),
+            ObjectId::TrafficPolicy(id) => self.policies.retain(|policy| policy.id != *id),
         }
         self.revisions.remove(&id);
         match object? {
@@ -103,6 +109,7 @@ impl State {
             Object::HealthCheck(check) => self.checks.push((*check).clone()),
             Object::CidrCollection(collection) => self.collections.push((*collection).clone()),
             Object::DelegationSet(set) => self.delegation_sets.push((*set).clone()),
+            Object::TrafficPolicy(policy) => self.policies.push((*policy).clone()),
         }
         self.last_revision += 1;
         let revision = Revision(self.last_revision);
@@ -132,6 +139,10 @@ impl Snapshot for State {
 
     fn delegation_sets(&self) -> &[DelegationSet] {
         &self.delegation_sets
+    }
+
+    fn traffic_policies(&self) -> &[TrafficPolicy] {
+        &self.policies
     }
 
     fn shared_name_servers(&self) -> Vec<Name> {

@@ -1,11 +1,12 @@
-//! Hosted zones, health checks, CIDR collections and reusable delegation sets as objects that
-//! programs change.
+//! Hosted zones, health checks, CIDR collections, reusable delegation sets and traffic policies as
+//! objects that programs change.
 //!
 //! An object is what must change together: a hosted zone with its record sets, a health check, a
-//! CIDR collection, or a delegation set. A [`Change`] is data. [`decide()`] says by Route 53's
-//! rules what an object is after a change, or why the change is refused. An engine keeps the
-//! objects ([`ObjectStore`]): zone files (`load`), or memory (`MemoryObjects`, in tests). Who keeps
-//! copies of objects watches what happens to them ([`ObjectStore::watch`]).
+//! CIDR collection, a delegation set, or a traffic policy with its versions. A [`Change`] is data.
+//! [`decide()`] says by Route 53's rules what an object is after a change, or why the change is
+//! refused. An engine keeps the objects ([`ObjectStore`]): zone files (`load`), or memory
+//! (`MemoryObjects`, in tests). Who keeps copies of objects watches what happens to them
+//! ([`ObjectStore::watch`]).
 
 mod change;
 mod decide;
@@ -17,6 +18,7 @@ mod snapshot;
 mod store;
 #[cfg(test)]
 pub(crate) mod suite;
+mod traffic_policies;
 mod watch;
 
 pub(crate) use change::{Change, Object, ObjectId, Revision, ZoneSummary};

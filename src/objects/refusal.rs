@@ -26,7 +26,10 @@ pub(crate) enum ErrorCode {
     NoSuchDelegationSet,
     NoSuchHealthCheck,
     NoSuchHostedZone,
+    NoSuchTrafficPolicy,
     PublicZoneVPCAssociation,
+    TrafficPolicyAlreadyExists,
+    TrafficPolicyInUse,
 }
 
 /// A change that the rules of Route 53 do not allow.

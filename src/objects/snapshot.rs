@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{CommitError, ObjectId, ZoneSummary};
 use crate::model::{
     CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, ResourceRecordSet,
+    TrafficPolicy,
 };
 
 /// All objects at one moment.
@@ -23,6 +24,9 @@ pub(crate) trait Snapshot {
 
     /// All reusable delegation sets.
     fn delegation_sets(&self) -> &[DelegationSet];
+
+    /// All traffic policies.
+    fn traffic_policies(&self) -> &[TrafficPolicy];
 
     /// The name servers of zones that have none of their own; empty if each zone has other ones.
     fn shared_name_servers(&self) -> Vec<Name>;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 
 use super::{Change, CommitError, Object, ObjectId, ObjectWatcher, Position, Revision, ZoneSummary};
-use crate::model::{CidrCollection, DelegationSet, HealthCheck};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, TrafficPolicy};
 
 /// Keeps objects and changes them. A change that is acknowledged is durable, and is in the answers
 /// to queries that are sent after the acknowledgement.
@@ -23,6 +23,9 @@ pub(crate) trait ObjectStore: Send + Sync {
 
     /// All reusable delegation sets.
     fn delegation_sets(&self) -> Vec<DelegationSet>;
+
+    /// All traffic policies, deleted ones too.
+    fn traffic_policies(&self) -> Vec<TrafficPolicy>;
 
     /// An object and its revision.
     async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError>;

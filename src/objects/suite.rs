@@ -65,6 +65,7 @@ fn zone(id: &str, name: &str) -> HostedZone {
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
         attachments: Default::default(),
+        policy_sets: Default::default(),
     }
 }
 

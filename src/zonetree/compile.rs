@@ -73,6 +73,7 @@ impl Zone {
             record_groups: Vec::new(),
             default_addresses: Vec::new(),
             attachments: Default::default(),
+            policy_sets: Default::default(),
         };
         Zone { unavailable: true, ..Zone::compile(&zone, &|_| None, &CidrTables::default()) }
     }

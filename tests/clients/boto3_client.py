@@ -4,6 +4,7 @@ The calls of programs that do not run here are replayed in their order.
 Each response is compared with the API model of botocore (model.py). python3 boto3_client.py [unittest arguments]
 """
 
+import json
 import re
 import unittest
 
@@ -172,7 +173,11 @@ class Boto3(unittest.TestCase):
         self.assertEqual(len(self.client.get_hosted_zone(Id=zone_id)["VPCs"]), 2)
         for vpc in (OTHER_VPC, {**OTHER_VPC, "VPCId": "vpc-0123456789abcdef2"}):
             self.client.create_vpc_association_authorization(HostedZoneId=zone_id, VPC=vpc)
-        self.assertIn(OTHER_VPC, self.pages("list_vpc_association_authorizations", "VPCs", 1, HostedZoneId=zone_id))
+        # Its paginator has no page size.
+        first = self.client.list_vpc_association_authorizations(HostedZoneId=zone_id, MaxResults="1")
+        rest = self.client.list_vpc_association_authorizations(HostedZoneId=zone_id, NextToken=first["NextToken"])
+        pages = self.client.get_paginator("list_vpc_association_authorizations").paginate(HostedZoneId=zone_id)
+        self.assertEqual(first["VPCs"] + rest["VPCs"], [vpc for page in pages for vpc in page["VPCs"]])
         self.client.delete_vpc_association_authorization(HostedZoneId=zone_id, VPC=OTHER_VPC)
         self.refused("VPCAssociationAuthorizationNotFound", self.client.delete_vpc_association_authorization,
                      HostedZoneId=zone_id, VPC=OTHER_VPC)
@@ -263,6 +268,68 @@ class Boto3(unittest.TestCase):
         for one in (child, other, zone_id):
             self.client.delete_hosted_zone(Id=one)
         self.client.delete_reusable_delegation_set(Id=set_id)
+
+    def test_traffic_policies(self):
+        zone_id = self.zone("flow.test.")
+        rules = {"where": {"RuleType": "geo", "Locations": [
+                     {"Country": "JP", "RuleReference": "japan", "EvaluateTargetHealth": True},
+                     {"IsDefault": True, "EndpointReference": "rest"}]},
+                 "japan": {"RuleType": "weighted", "Items": [{"EndpointReference": "tokyo", "Weight": "1"},
+                                                             {"EndpointReference": "rest", "Weight": "0"}]}}
+        document = {"AWSPolicyFormatVersion": "2023-05-09", "RecordType": "A", "StartRule": "where", "Rules": rules, "Endpoints": {
+            "tokyo": {"Type": "value", "Value": "192.0.2.1"}, "rest": {"Type": "value", "Value": "192.0.2.2"}}}
+        created = self.client.create_traffic_policy(Name="where", Document=json.dumps(document), Comment="first")["TrafficPolicy"]
+        policy = created["Id"]
+        self.assertEqual(self.client.get_traffic_policy(Id=policy, Version=1)["TrafficPolicy"], created)
+        self.refused("TrafficPolicyAlreadyExists", self.client.create_traffic_policy, Name="where", Document=json.dumps(document))
+        self.refused("InvalidTrafficPolicyDocument", self.client.create_traffic_policy, Name="bad", Document="{}")
+        document["Endpoints"]["tokyo"]["Value"] = "192.0.2.3"
+        second = self.client.create_traffic_policy_version(Id=policy, Document=json.dumps(document))["TrafficPolicy"]
+        self.assertEqual((second["Version"], second["Type"]), (2, "A"))
+        commented = self.client.update_traffic_policy_comment(Id=policy, Version=2, Comment="second")["TrafficPolicy"]
+        self.assertEqual(commented, {**second, "Comment": "second"})
+        summary = self.client.list_traffic_policies()["TrafficPolicySummaries"]
+        self.assertEqual([(one["Id"], one["LatestVersion"], one["TrafficPolicyCount"]) for one in summary], [(policy, 2, 2)])
+        versions = self.client.list_traffic_policy_versions(Id=policy, MaxItems="1")
+        self.assertEqual((versions["IsTruncated"], versions["TrafficPolicyVersionMarker"]), (True, "2"))
+
+        instance = self.client.create_traffic_policy_instance(HostedZoneId=zone_id, Name="www.flow.test", TTL=60, TrafficPolicyId=policy,
+                                                              TrafficPolicyVersion=1)["TrafficPolicyInstance"]
+        other = self.client.create_traffic_policy_instance(HostedZoneId=zone_id, Name="other.flow.test", TTL=60, TrafficPolicyId=policy,
+                                                           TrafficPolicyVersion=1)["TrafficPolicyInstance"]
+        self.assertEqual((instance["Name"], instance["State"]), ("www.flow.test.", "Applied"))
+        self.assertEqual(self.client.get_traffic_policy_instance(Id=instance["Id"])["TrafficPolicyInstance"], instance)
+        self.assertEqual(common.dig("www.flow.test", "A", "203.0.113.0/24"), "192.0.2.1")
+        self.assertEqual(common.dig("www.flow.test", "A", "198.51.100.0/24"), "192.0.2.2")
+        listed = self.client.list_resource_record_sets(HostedZoneId=zone_id, StartRecordName="www.flow.test", MaxItems="1")
+        self.assertEqual(listed["ResourceRecordSets"],
+                         [{"Name": "www.flow.test.", "Type": "A", "TrafficPolicyInstanceId": instance["Id"]}])
+        self.assertEqual(self.client.get_traffic_policy_instance_count()["TrafficPolicyInstanceCount"], 2)
+        first = self.client.list_traffic_policy_instances(MaxItems="1")
+        rest = self.client.list_traffic_policy_instances(
+            HostedZoneIdMarker=first["HostedZoneIdMarker"], TrafficPolicyInstanceNameMarker=first["TrafficPolicyInstanceNameMarker"],
+            TrafficPolicyInstanceTypeMarker=first["TrafficPolicyInstanceTypeMarker"])
+        self.assertEqual(first["TrafficPolicyInstances"] + rest["TrafficPolicyInstances"], [other, instance])
+        by_zone = self.client.list_traffic_policy_instances_by_hosted_zone(HostedZoneId=zone_id)
+        self.assertEqual(by_zone["TrafficPolicyInstances"], [other, instance])
+        by_policy = self.client.list_traffic_policy_instances_by_policy(TrafficPolicyId=policy, TrafficPolicyVersion=1)
+        self.assertEqual(by_policy["TrafficPolicyInstances"], [other, instance])
+        updated = self.client.update_traffic_policy_instance(Id=instance["Id"], TTL=5, TrafficPolicyId=policy, TrafficPolicyVersion=2)
+        self.assertEqual(updated["TrafficPolicyInstance"], {**instance, "TTL": 5, "TrafficPolicyVersion": 2})
+        self.assertEqual(common.dig("www.flow.test", "A", "203.0.113.0/24"), "192.0.2.3")
+        self.refused("TrafficPolicyInUse", self.client.delete_traffic_policy, Id=policy, Version=1)
+        self.refused("TrafficPolicyInstanceAlreadyExists", self.client.create_traffic_policy_instance, HostedZoneId=zone_id,
+                     Name="www.flow.test", TTL=60, TrafficPolicyId=policy, TrafficPolicyVersion=1)
+        self.refused("HostedZoneNotEmpty", self.client.delete_hosted_zone, Id=zone_id)
+        for one in (instance, other):
+            self.client.delete_traffic_policy_instance(Id=one["Id"])
+        self.refused("NoSuchTrafficPolicyInstance", self.client.get_traffic_policy_instance, Id=instance["Id"])
+        self.assertEqual(common.code("www.flow.test", "A"), "NXDOMAIN")
+        for version in (1, 2):
+            self.client.delete_traffic_policy(Id=policy, Version=version)
+        again = self.client.create_traffic_policy(Name="where", Document=json.dumps(document))["TrafficPolicy"]
+        self.client.delete_traffic_policy(Id=again["Id"], Version=1)
+        self.client.delete_hosted_zone(Id=zone_id)
 
     def test_cidr_collections(self):
         ids = [self.client.create_cidr_collection(Name=name, CallerReference=name)["Collection"]["Id"] for name in ("x", "y", "z")]
@@ -403,7 +470,7 @@ class Boto3(unittest.TestCase):
         paginators = botocore.session.get_session().get_paginator_model("route53")._paginator_config
         called = {"ListCidrBlocks", "ListCidrCollections", "ListCidrLocations", "ListHealthChecks", "ListHostedZones",
                   "ListQueryLoggingConfigs", "ListResourceRecordSetProtections", "ListResourceRecordSets", "ListVPCAssociationAuthorizations"}
-        self.assertEqual(set(paginators) & table, called, "each goes through self.pages")
+        self.assertEqual(set(paginators) & table, called, "each is paged through above")
         waiters = botocore.session.get_session().get_waiter_model("route53")
         of_table = [name for name in waiters.waiter_names if waiters.get_waiter(name).operation in table]
         self.assertEqual(of_table, ["ResourceRecordSetsChanged"], "a test above waits by it")

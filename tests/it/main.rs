@@ -32,6 +32,8 @@ mod api_attachments;
 mod api_checks;
 /// The front of the Route 53 API: signatures, trust, hostile requests.
 mod api_front;
+/// Traffic policies over the Route 53 API.
+mod api_policies;
 /// Hosted zones and record sets over the Route 53 API.
 mod api_zones;
 /// A client that signs requests for the Route 53 API.

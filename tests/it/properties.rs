@@ -65,6 +65,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
         attachments: Default::default(),
+        policy_sets: Default::default(),
     }
 }
 

@@ -131,7 +131,8 @@ pub(crate) struct ChangedShape {
     pub(crate) author: String,
     /// Such as `ChangeResourceRecordSets`.
     pub(crate) operation: String,
-    /// `hosted_zone`, `health_check`, `cidr_collection` or `reusable_delegation_set`.
+    /// `hosted_zone`, `health_check`, `cidr_collection`, `reusable_delegation_set` or
+    /// `traffic_policy`.
     pub(crate) kind: String,
     /// The id of the object.
     pub(crate) id: String,

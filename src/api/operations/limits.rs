@@ -4,15 +4,16 @@
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::model::MAX_RECORD_SETS;
 
-/// Developer Guide, "Quotas". Traffic policies are not here yet.
+/// Developer Guide, "Quotas".
 pub(super) fn of_account(context: &Context, request: &Request) -> Outcome {
     let kind = request.id("Type");
+    let policies = || context.objects.traffic_policies().iter().filter(|policy| policy.latest().is_some()).count();
     let (limit, count) = match kind {
         "MAX_HEALTH_CHECKS_BY_OWNER" => (200, context.objects.health_checks().len()),
         "MAX_HOSTED_ZONES_BY_OWNER" => (500, context.zones(request).len()),
-        "MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER" => (5, 0),
+        "MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER" => (5, context.policy_instances(request).len()),
         "MAX_REUSABLE_DELEGATION_SETS_BY_OWNER" => (100, context.objects.delegation_sets().len()),
-        "MAX_TRAFFIC_POLICIES_BY_OWNER" => (50, 0),
+        "MAX_TRAFFIC_POLICIES_BY_OWNER" => (50, policies()),
         _ => return Err(unknown(kind)),
     };
     Ok(response(request, kind, limit, count))

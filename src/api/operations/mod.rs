@@ -1,7 +1,6 @@
 //! The operations, one file for each area.
 //!
-//! An operation is a function from a request to a response. To add one, write it in the file of its
-//! area and name it in [`handler`].
+//! An operation is a function from a request to a response. [`handler`] names all of them.
 
 mod change_log;
 mod cidr_collections;
@@ -13,12 +12,14 @@ mod geo_locations;
 mod health_check_status;
 mod health_checks;
 mod limits;
+mod policy_instances;
 mod protections;
 mod query_logging;
 mod record_sets;
 mod store;
 mod tags;
 mod test_dns_answer;
+mod traffic_policies;
 mod vpcs;
 mod zones;
 
@@ -37,7 +38,7 @@ use crate::objects::{ChangeTracker, ObjectStore, Submission};
 
 /// What operations use besides the request.
 pub(crate) struct Context {
-    /// The hosted zones, health checks, CIDR collections and delegation sets.
+    /// The hosted zones, health checks and other objects.
     objects: Arc<dyn ObjectStore>,
     /// The last changes, for GetChange.
     change_log: ChangeLog,
@@ -70,9 +71,10 @@ type OperationFuture<'r> = Pin<Box<dyn Future<Output = Outcome> + Send + 'r>>;
 /// An operation.
 type Handler = for<'r> fn(&'r Context, &'r Request) -> OperationFuture<'r>;
 
-/// The function of an operation; `None` if this server does not have it yet.
-fn handler(operation: Operation) -> Option<Handler> {
-    reader(operation).or_else(|| writer(operation))
+/// The function of an operation.
+fn handler(operation: Operation) -> Handler {
+    // A test has all of them.
+    reader(operation).or_else(|| writer(operation)).expect("an operation reads or changes something")
 }
 
 /// Those that read.
@@ -95,6 +97,9 @@ fn reader(operation: Operation) -> Option<Handler> {
         Operation::GetQueryLoggingConfig => |context, request| now(query_logging::get(context, request)),
         Operation::GetReusableDelegationSet => |context, request| now(delegation_sets::get(context, request)),
         Operation::GetReusableDelegationSetLimit => |context, request| now(limits::of_delegation_set(context, request)),
+        Operation::GetTrafficPolicy => |context, request| now(traffic_policies::get(context, request)),
+        Operation::GetTrafficPolicyInstance => |context, request| now(policy_instances::get(context, request)),
+        Operation::GetTrafficPolicyInstanceCount => |context, request| now(policy_instances::count(context, request)),
         Operation::ListCidrBlocks => |context, request| now(cidr_collections::list_blocks(context, request)),
         Operation::ListCidrCollections => |context, request| now(cidr_collections::list(context, request)),
         Operation::ListCidrLocations => |context, request| now(cidr_collections::list_locations(context, request)),
@@ -109,6 +114,17 @@ fn reader(operation: Operation) -> Option<Handler> {
         Operation::ListReusableDelegationSets => |context, request| now(delegation_sets::list(context, request)),
         Operation::ListTagsForResource => |context, request| now(tags::list(context, request)),
         Operation::ListTagsForResources => |context, request| now(tags::list_several(context, request)),
+        Operation::ListTrafficPolicies => |context, request| now(traffic_policies::list(context, request)),
+        Operation::ListTrafficPolicyInstances => |context, request| now(policy_instances::list(context, request)),
+        Operation::ListTrafficPolicyInstancesByHostedZone => {
+            |context, request| now(policy_instances::list_by_zone(context, request))
+        }
+        Operation::ListTrafficPolicyInstancesByPolicy => {
+            |context, request| now(policy_instances::list_by_policy(context, request))
+        }
+        Operation::ListTrafficPolicyVersions => {
+            |context, request| now(traffic_policies::list_versions(context, request))
+        }
         Operation::ListVPCAssociationAuthorizations => {
             |context, request| now(vpcs::list_authorizations(context, request))
         }
@@ -136,6 +152,13 @@ fn writer(operation: Operation) -> Option<Handler> {
         Operation::CreateReusableDelegationSet => {
             |context, request| Box::pin(delegation_sets::create(context, request))
         }
+        Operation::CreateTrafficPolicy => |context, request| Box::pin(traffic_policies::create(context, request)),
+        Operation::CreateTrafficPolicyInstance => {
+            |context, request| Box::pin(policy_instances::create(context, request))
+        }
+        Operation::CreateTrafficPolicyVersion => {
+            |context, request| Box::pin(traffic_policies::create_version(context, request))
+        }
         Operation::CreateVPCAssociationAuthorization => |context, request| Box::pin(vpcs::authorize(context, request)),
         Operation::DeactivateKeySigningKey => |_, request| now(dnssec::of_key(request)),
         Operation::DeleteCidrCollection => |context, request| Box::pin(cidr_collections::delete(context, request)),
@@ -149,6 +172,10 @@ fn writer(operation: Operation) -> Option<Handler> {
         Operation::DeleteReusableDelegationSet => {
             |context, request| Box::pin(delegation_sets::delete(context, request))
         }
+        Operation::DeleteTrafficPolicy => |context, request| Box::pin(traffic_policies::delete(context, request)),
+        Operation::DeleteTrafficPolicyInstance => {
+            |context, request| Box::pin(policy_instances::delete(context, request))
+        }
         Operation::DeleteVPCAssociationAuthorization => {
             |context, request| Box::pin(vpcs::deauthorize(context, request))
         }
@@ -158,6 +185,12 @@ fn writer(operation: Operation) -> Option<Handler> {
         Operation::UpdateHealthCheck => |context, request| Box::pin(health_checks::update(context, request)),
         Operation::UpdateHostedZoneComment => |context, request| Box::pin(zones::update_comment(context, request)),
         Operation::UpdateHostedZoneFeatures => |context, request| Box::pin(zones::update_features(context, request)),
+        Operation::UpdateTrafficPolicyComment => {
+            |context, request| Box::pin(traffic_policies::update_comment(context, request))
+        }
+        Operation::UpdateTrafficPolicyInstance => {
+            |context, request| Box::pin(policy_instances::update(context, request))
+        }
         _ => return None,
     })
 }
@@ -175,11 +208,7 @@ fn now<'r>(outcome: Outcome) -> OperationFuture<'r> {
 /// Runs the operation of a request.
 pub(super) async fn run(context: &Context, request: &Request) -> Outcome {
     let operation = request.operation;
-    let Some(handler) = handler(operation) else {
-        let message = format!("fiftythree does not have {} yet", operation.name());
-        return Err(ApiError::new(Code::NotImplemented, message));
-    };
-    let outcome = handler(context, request).await;
+    let outcome = handler(operation)(context, request).await;
     if let Err(error) = &outcome {
         debug_assert!(
             operation.has_error(error.code()) || error.code().is_common(),

@@ -5,7 +5,7 @@ use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::batch_shape::BadChanges;
 use crate::api::listing::start_of;
 use crate::api::{record_set_xml, value_problem};
-use crate::model::{HostedZoneId, Name, RecordType};
+use crate::model::{HostedZone, HostedZoneId, Name, RecordType, ResourceRecordSet, TrafficPolicyInstance};
 use crate::objects::Change;
 
 /// The default and the largest page.
@@ -46,19 +46,47 @@ pub(super) async fn list(context: &Context, request: &Request) -> Outcome {
     let first = listing.position(&start);
     let page = listing.page(first, size.get());
     let next = listing.page(first + page.len(), 1).first();
-    let set = |at: &u32| &zone.record_sets[usize::try_from(*at).expect("a zone has fewer record sets")];
+    let listed = |at: &u32| Listed::at(&zone, usize::try_from(*at).expect("a zone has fewer record sets"));
     Ok(request.response(|xml| {
-        xml.list("ResourceRecordSets", "ResourceRecordSet", page, |xml, at| {
-            record_set_xml::write(xml, set(at), &zone.id);
+        xml.list("ResourceRecordSets", "ResourceRecordSet", page, |xml, at| match listed(at) {
+            Listed::Set(set) => record_set_xml::write(xml, set, &zone.id),
+            Listed::Instance(instance) => {
+                xml.element("Name", &instance.name);
+                xml.element("Type", instance.record_type);
+                xml.element("TrafficPolicyInstanceId", &instance.id);
+            }
         });
         xml.element("IsTruncated", next.is_some());
-        if let Some(next) = next.map(set) {
-            xml.element("NextRecordName", &next.name);
-            xml.element("NextRecordType", next.record_type);
-            xml.optional("NextRecordIdentifier", next.set_identifier.as_ref());
+        if let Some(next) = next.map(listed) {
+            let (name, record_type, identifier) = next.key();
+            xml.element("NextRecordName", name);
+            xml.element("NextRecordType", record_type);
+            xml.optional("NextRecordIdentifier", identifier);
         }
         xml.element("MaxItems", size);
     }))
+}
+
+/// What is listed: a record set, or the name of a traffic policy instance, whose record sets are not.
+enum Listed<'z> {
+    Set(&'z ResourceRecordSet),
+    Instance(&'z TrafficPolicyInstance),
+}
+
+impl Listed<'_> {
+    fn at(zone: &HostedZone, at: usize) -> Listed<'_> {
+        match zone.record_sets.get(at) {
+            Some(set) => Listed::Set(set),
+            None => Listed::Instance(&zone.attachments.policy_instances[at - zone.record_sets.len()]),
+        }
+    }
+
+    fn key(&self) -> (&Name, RecordType, Option<&str>) {
+        match self {
+            Listed::Set(set) => (&set.name, set.record_type, set.set_identifier.as_deref()),
+            Listed::Instance(instance) => (&instance.name, instance.record_type, None),
+        }
+    }
 }
 
 /// Where a page starts. A type needs a name, and an identifier needs both.

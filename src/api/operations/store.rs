@@ -182,6 +182,9 @@ fn code_of(code: ErrorCode) -> Code {
         ErrorCode::NoSuchDelegationSet => Code::NoSuchDelegationSet,
         ErrorCode::NoSuchHealthCheck => Code::NoSuchHealthCheck,
         ErrorCode::NoSuchHostedZone => Code::NoSuchHostedZone,
+        ErrorCode::NoSuchTrafficPolicy => Code::NoSuchTrafficPolicy,
         ErrorCode::PublicZoneVPCAssociation => Code::PublicZoneVPCAssociation,
+        ErrorCode::TrafficPolicyAlreadyExists => Code::TrafficPolicyAlreadyExists,
+        ErrorCode::TrafficPolicyInUse => Code::TrafficPolicyInUse,
     }
 }

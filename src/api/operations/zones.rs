@@ -83,6 +83,7 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
         attachments: Arc::new(ZoneAttachments { delegation_set, ..ZoneAttachments::default() }),
+        policy_sets: Arc::default(),
     })
 }
 
@@ -246,7 +247,8 @@ impl ZoneOutline<'_> {
             caller_reference: zone.caller_reference.as_deref(),
             comment: zone.comment.as_deref(),
             is_private: zone.is_private(),
-            record_sets: zone.record_sets.len(),
+            // Those of traffic policies count as one for each instance.
+            record_sets: zone.record_sets.len() + zone.attachments.policy_instances.len(),
             accelerated_recovery: zone.attachments.accelerated_recovery,
         }
     }
@@ -260,7 +262,7 @@ impl<'z> From<&'z ZoneSummary> for ZoneOutline<'z> {
             caller_reference: zone.caller_reference.as_deref(),
             comment: zone.comment.as_deref(),
             is_private: !zone.vpcs.is_empty(),
-            record_sets: zone.record_sets,
+            record_sets: zone.record_sets + zone.attachments.policy_instances.len(),
             accelerated_recovery: zone.attachments.accelerated_recovery,
         }
     }

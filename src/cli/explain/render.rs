@@ -74,7 +74,13 @@ fn policy(group: &GroupShape) -> Branch {
     let more = (more > 0).then(|| Branch::text(format!("and {more} more; --json has them all")).coloured(Colour::Dim));
     let policy = format!("{} {}, {}: {}", group.name, group.record_type, group.policy, group.rule);
     let draw = group.draw.as_ref().map(|draw| line("rng", draw.clone()));
-    line("policy", policy).with_all(shown).with_all(more).with_all(draw).with(line("so", group.why.clone()))
+    let origin = group.traffic_policy.as_ref().map(|origin| line("from", origin.clone()));
+    line("policy", policy)
+        .with_all(origin)
+        .with_all(shown)
+        .with_all(more)
+        .with_all(draw)
+        .with(line("so", group.why.clone()))
 }
 
 /// The widths of the columns of candidates.

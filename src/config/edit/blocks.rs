@@ -30,10 +30,11 @@ pub(super) fn start_of_tables(root: &Entries<'_>, text: &str) -> Option<usize> {
     let is_header = |at: &usize| text[*at..].starts_with("[[");
     let first = |key: &str| root.get(key)?.node.value.as_list()?.first().map(|table| table.span().start);
     let is_table = |key: &str| first(key).as_ref().is_some_and(is_header);
-    if ["vpcs", "authorized_vpcs", "protections"].into_iter().any(is_table) {
+    if ["vpcs", "authorized_vpcs", "protections", "traffic_policy_instances"].into_iter().any(is_table) {
         return None;
     }
-    let lists = ["record", "record_group", "health_check", "cidr_collection", "reusable_delegation_set"];
+    let lists =
+        ["record", "record_group", "health_check", "cidr_collection", "reusable_delegation_set", "traffic_policy"];
     lists.into_iter().filter_map(first).filter(is_header).min()
 }
 

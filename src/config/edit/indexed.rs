@@ -96,6 +96,10 @@ impl IndexedFile<'_> {
     /// edited and read as a whole: if other members, default records, delegations or groups
     /// with settings may change, or if anything were worth a diagnostic.
     pub fn edit(&self, after: &HostedZone, references: &References<'_>) -> Option<IndexedEdit> {
+        // What an instance of a traffic policy allows beside it depends on the whole zone.
+        if !self.zone.policy_sets.is_empty() {
+            return None;
+        }
         let change = IndexedChange::between(self, after)?;
         // What is added would end the last line first, which may be that of a block.
         if !change.added.is_empty() && !self.text.ends_with('\n') {

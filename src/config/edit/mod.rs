@@ -20,6 +20,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod toml_text;
+mod traffic_policy;
 mod without_zone;
 mod zone;
 
@@ -41,8 +42,10 @@ pub use health_check::edit_health_check;
 pub use indexed::{IndexedEdit, IndexedFile, RecordIndex, zone_with_index};
 pub use pin::pin_health_check;
 pub use toml_text::{
-    cidr_collection_text, delegation_set_text, health_check_text, record_group_text, record_set_text, zone_members_text,
+    cidr_collection_text, delegation_set_text, health_check_text, record_group_text, record_set_text,
+    traffic_policy_text, zone_members_text,
 };
+pub use traffic_policy::edit_traffic_policy;
 pub use without_zone::without_zone;
 pub use zone::{edit_zone_members, new_zone_text};
 

@@ -1,9 +1,11 @@
 //! Objects as text, as a new file has them: for the history, from which a user can paste them back.
 
 use super::members::lines;
-use super::{References, collection, delegation_set, health_check, record, zone};
+use super::{References, collection, delegation_set, health_check, record, traffic_policy, zone};
 use crate::config::secrecy::Covered;
-use crate::model::{CidrCollection, DelegationSet, HealthCheck, HostedZone, Name, RecordGroup, ResourceRecordSet};
+use crate::model::{
+    CidrCollection, DelegationSet, HealthCheck, HostedZone, Name, RecordGroup, ResourceRecordSet, TrafficPolicy,
+};
 
 /// The `[[record]]` of a record set.
 pub fn record_set_text(set: &ResourceRecordSet, zone: &Name, references: &References<'_>) -> String {
@@ -34,4 +36,9 @@ pub fn cidr_collection_text(collection: &CidrCollection) -> String {
 /// The `[[reusable_delegation_set]]` of a set.
 pub fn delegation_set_text(set: &DelegationSet) -> String {
     format!("[[reusable_delegation_set]]\n{}", lines(&delegation_set::members(set)))
+}
+
+/// The `[[traffic_policy]]` of a policy.
+pub fn traffic_policy_text(policy: &TrafficPolicy) -> String {
+    format!("[[traffic_policy]]\n{}", lines(&traffic_policy::members(policy)))
 }

@@ -7,7 +7,7 @@ use super::EditError;
 use super::document::parse;
 
 /// The keys that define a zone and its record sets.
-const ZONE_KEYS: [&str; 13] = [
+const ZONE_KEYS: [&str; 14] = [
     "name",
     "id",
     "comment",
@@ -19,6 +19,7 @@ const ZONE_KEYS: [&str; 13] = [
     "query_logging",
     "accelerated_recovery",
     "protections",
+    "traffic_policy_instances",
     "record",
     "record_group",
 ];

@@ -8,7 +8,9 @@ use super::members::{self, Member, Members, list, string};
 use super::{EditError, References, blocks, document, record};
 use crate::config::zones::{default_record_sets, written_keys};
 use crate::config::{DnsSettings, SourceFile, id, tree};
-use crate::model::{HostedZone, Name, RecordSetProtection, Region, ResourceRecordSet, VpcId, ZoneAttachments};
+use crate::model::{
+    HostedZone, Name, RecordSetProtection, Region, ResourceRecordSet, TrafficPolicyInstance, VpcId, ZoneAttachments,
+};
 
 /// The text of `file`, which defines `before`, changed so that its zone has the id, comment, VPCs,
 /// caller reference, tags and attachments of `after`. The record sets stay.
@@ -81,21 +83,37 @@ fn members(zone: &HostedZone) -> Members {
 }
 
 fn attachments(zone: &HostedZone) -> Members {
-    let ZoneAttachments { authorized_vpcs, delegation_set, query_logging, accelerated_recovery, protections } =
+    let ZoneAttachments { authorized_vpcs, delegation_set, query_logging, accelerated_recovery, .. } =
         &*zone.attachments;
+    let ZoneAttachments { protections, policy_instances, .. } = &*zone.attachments;
     let authorized: Array = list(authorized_vpcs.iter().map(|(vpc, region)| element(&vpc.0, *region)));
     let query_logging = query_logging.as_ref().map(|config| {
         let members = [("id", string(&config.id)), ("log_group", string(&config.log_group))];
         members.into_iter().collect::<InlineTable>()
     });
     let protected = list(protections.iter().map(|protection| self::protection(protection, &zone.name).into()));
+    let instances = list(policy_instances.iter().map(|instance| self::instance(instance, &zone.name).into()));
     vec![
         ("authorized_vpcs", Member::optional((!authorized_vpcs.is_empty()).then_some(authorized))),
         ("delegation_set", Member::optional(delegation_set.as_ref().map(|id| string(&id.0)))),
         ("query_logging", Member::optional(query_logging)),
         ("accelerated_recovery", Member::optional(*accelerated_recovery)),
         ("protections", Member::optional((!protections.is_empty()).then_some(protected))),
+        ("traffic_policy_instances", Member::optional((!policy_instances.is_empty()).then_some(instances))),
     ]
+}
+
+fn instance(instance: &TrafficPolicyInstance, zone: &Name) -> InlineTable {
+    let TrafficPolicyInstance { id, name, ttl, policy, version, record_type } = instance;
+    let members = [
+        ("id", string(id)),
+        ("name", string(&record::relative(name, zone))),
+        ("type", record_type.as_str().into()),
+        ("ttl", i64::from(*ttl).into()),
+        ("policy", string(&policy.0)),
+        ("version", i64::from(*version).into()),
+    ];
+    members.into_iter().collect()
 }
 
 fn protection(protection: &RecordSetProtection, zone: &Name) -> InlineTable {
@@ -399,6 +417,7 @@ mod tests {
                 query_logging,
                 accelerated_recovery,
                 protections,
+                policy_instances: Vec::new(),
             })
     }
 

@@ -1,7 +1,8 @@
-//! Reads what is attached to a zone: authorizations, protections, query logging, features; and
-//! `[[reusable_delegation_set]]`.
+//! Reads what is attached to a zone: authorizations, protections, query logging, features, traffic
+//! policy instances; and `[[reusable_delegation_set]]`.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::super::document::Diagnostics;
 use super::super::id;
@@ -9,22 +10,32 @@ use super::super::table::{At, Table};
 use super::definition::{
     Defined, MAX_CALLER_REFERENCE_CHARACTERS, MAX_COMMENT_CHARACTERS, read_caller_reference, read_uuid,
 };
-use super::record;
 use super::vpc::read_vpc;
+use super::{record, traffic_policy};
 use crate::model::{
     DelegationSet, DelegationSetId, HostedZoneId, Name, QueryLoggingConfig, RecordSetProtection, Region, VpcId,
     ZoneAttachments,
 };
 
-/// What is attached to the zone `zone`.
-pub(super) fn read(root: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> ZoneAttachments {
-    ZoneAttachments {
+/// What is attached to a zone, with positions.
+#[derive(Default)]
+pub(super) struct AttachmentsDraft {
+    pub(super) attachments: ZoneAttachments,
+    pub(super) instance_spans: Vec<Range<usize>>,
+}
+
+/// What is attached to the zone `zone`, and where its traffic policy instances are written.
+pub(super) fn read(root: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> AttachmentsDraft {
+    let (policy_instances, instance_spans) = traffic_policy::read_instances(root, zone, diagnostics);
+    let attachments = ZoneAttachments {
         authorized_vpcs: read_authorized_vpcs(root, diagnostics),
         delegation_set: read_delegation_set_id(root, "delegation_set", diagnostics).map(|id| DelegationSetId(id.value)),
         query_logging: read_query_logging(root, diagnostics),
         accelerated_recovery: root.boolean("accelerated_recovery", diagnostics).map(|flag| flag.value),
         protections: read_protections(root, zone, diagnostics),
-    }
+        policy_instances,
+    };
+    AttachmentsDraft { attachments, instance_spans }
 }
 
 fn read_authorized_vpcs(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(VpcId, Option<Region>)> {

@@ -8,15 +8,15 @@ use super::definition::{
 };
 use super::group::GroupDraft;
 use super::vpc::{WrittenVpc, read_vpc};
-use super::{ReferenceKind, attachments, collection, group, health_check, name, record};
+use super::{ReferenceKind, attachments, collection, group, health_check, name, record, traffic_policy};
 use crate::background;
-use crate::model::{CidrCollection, DelegationSet, Name, Tags, ZoneAttachments};
+use crate::model::{CidrCollection, DelegationSet, Name, Tags, TrafficPolicy};
 
 use super::super::id;
 use super::super::tree::Entries;
 
 /// What only a file with a zone can have, besides records.
-const NEEDS_ZONE: [&str; 11] = [
+const NEEDS_ZONE: [&str; 12] = [
     "id",
     "comment",
     "vpcs",
@@ -28,6 +28,7 @@ const NEEDS_ZONE: [&str; 11] = [
     "query_logging",
     "accelerated_recovery",
     "protections",
+    "traffic_policy_instances",
 ];
 
 /// A placeholder for a missing zone name (RFC 6761 section 6.4). It is never shown.
@@ -43,6 +44,7 @@ pub(super) struct Draft {
     pub(super) unread_references: Vec<(ReferenceKind, At<String>)>,
     pub(super) collections: Vec<Defined<CidrCollection>>,
     pub(super) delegation_sets: Vec<Defined<DelegationSet>>,
+    pub(super) traffic_policies: Vec<Defined<TrafficPolicy>>,
 }
 
 /// A hosted zone with unresolved references.
@@ -54,7 +56,7 @@ pub(super) struct ZoneDraft {
     pub(super) vpcs: Option<Vec<WrittenVpc>>,
     pub(super) caller_reference: Option<String>,
     pub(super) tags: Tags,
-    pub(super) attachments: ZoneAttachments,
+    pub(super) attachments: attachments::AttachmentsDraft,
     pub(super) records: Vec<record::RecordDraft>,
     pub(super) record_groups: Vec<GroupDraft>,
     /// True when some records could not be read and are missing here.
@@ -81,8 +83,18 @@ pub(super) fn read(root: &Entries<'_>, diagnostics: &mut Diagnostics<'_>) -> Dra
     let sets = root.tables("reusable_delegation_set", diagnostics);
     let delegation_sets =
         sets.iter().filter_map(|table| attachments::read_delegation_set(table, diagnostics)).collect();
+    let policies = root.tables("traffic_policy", diagnostics);
+    let traffic_policies = policies.iter().filter_map(|table| traffic_policy::read(table, diagnostics)).collect();
     let zone = read_zone(&root, &mut unread_references, diagnostics);
-    Draft { zone, health_checks, child_health_checks, unread_references, collections, delegation_sets }
+    Draft {
+        zone,
+        health_checks,
+        child_health_checks,
+        unread_references,
+        collections,
+        delegation_sets,
+        traffic_policies,
+    }
 }
 
 /// Reads only the records of a zone with this name; `None` if one of them is unreadable.

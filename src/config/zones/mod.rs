@@ -20,6 +20,7 @@ mod registries;
 mod resolve_references;
 #[cfg(test)]
 mod tests;
+mod traffic_policy;
 mod vpc;
 
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use super::diagnostic::Diagnostic;
 use super::{Settings, SourceFile, document};
-use crate::model::{CidrCollection, DelegationSet, HealthCheck, HostedZone};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, HostedZone, TrafficPolicy};
 
 pub use default_records::{
     default_addresses, default_record_sets, loopback_name_server, warn_of_loopback_name_servers,
@@ -35,7 +36,7 @@ pub use default_records::{
 pub(super) use resolve_references::{Definitions, WrittenKeys, definitions, written_keys};
 pub use resolve_references::{
     SharedDefinitions, ZoneReading, defines_cidr_collection, defines_delegation_set, defines_health_check,
-    may_define_for_others, record_names, zone_identity,
+    defines_traffic_policy, may_define_for_others, record_names, zone_identity,
 };
 
 /// Everything that zone files define.
@@ -49,6 +50,8 @@ pub struct Configuration {
     pub cidr_collections: Vec<CidrCollection>,
     /// The reusable delegation sets of all files.
     pub delegation_sets: Vec<DelegationSet>,
+    /// The traffic policies of all files.
+    pub traffic_policies: Vec<TrafficPolicy>,
 }
 
 /// A hosted zone and its file.

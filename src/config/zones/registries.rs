@@ -12,7 +12,7 @@ use super::ReferenceKind;
 use super::definition::Defined;
 use super::file::Draft;
 use super::health_check::Draft as CheckDraft;
-use crate::model::{CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HealthCheckKind};
+use crate::model::{CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HealthCheckKind, TrafficPolicy};
 
 /// The definitions that records can refer to.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ pub(super) struct Registries {
     pub(super) checks: Registry,
     pub(super) collections: Registry,
     delegation_sets: Registry,
+    traffic_policies: Registry,
 }
 
 /// The definitions by their names and ids.
@@ -88,6 +89,16 @@ impl Registries {
         let what = "reusable delegation set";
         let registry = &mut self.delegation_sets;
         drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, diagnostics)).collect()
+    }
+
+    pub(super) fn register_traffic_policies(
+        &mut self,
+        at: usize,
+        drafts: Vec<Defined<TrafficPolicy>>,
+        diagnostics: &mut [Diagnostics<'_>],
+    ) -> Vec<TrafficPolicy> {
+        let registry = &mut self.traffic_policies;
+        drafts.into_iter().filter_map(|draft| register(at, draft, "traffic policy", registry, diagnostics)).collect()
     }
 
     /// Resolves the children's names to ids. Returns only checks whose children are all valid.
@@ -254,16 +265,21 @@ fn register<T>(
         refuse_second(&SpanInFile { file: at, span }, first, message, diagnostics);
     };
     if let Some(first) = registry.names.get(&name.value).cloned() {
-        refuse(first, name.span, format!("two {what}s are called `{}`", name.value));
+        refuse(first, name.span, format!("two {} are called `{}`", plural(what), name.value));
         return None;
     }
     if let Some(first) = registry.ids.get(&id.value).cloned() {
-        refuse(first, id.span, format!("two {what}s have the id `{}`", id.value));
+        refuse(first, id.span, format!("two {} have the id `{}`", plural(what), id.value));
         return None;
     }
     registry.names.insert(name.value.clone(), entry(&name.span));
     registry.ids.insert(id.value.clone(), entry(&id.span));
     value
+}
+
+/// `health checks`, `traffic policies`.
+fn plural(what: &str) -> String {
+    what.strip_suffix('y').map_or_else(|| format!("{what}s"), |stem| format!("{stem}ies"))
 }
 
 /// Reports the second of two definitions of which there can be only one.

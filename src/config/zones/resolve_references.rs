@@ -21,13 +21,15 @@ use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
 use super::registries::{Registries, SpanInFile, refuse_second};
 use super::vpc::WrittenVpc;
-use super::{Configuration, Reading, ReferenceKind, SourceOrigin, ZoneSource, default_records, file, group};
+use super::{
+    Configuration, Reading, ReferenceKind, SourceOrigin, ZoneSource, default_records, file, group, traffic_policy,
+};
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, DelegationSet, DelegationSetId, HealthCheck, HealthCheckId, HostedZone,
-    HostedZoneId, Name, RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims,
-    ZoneConflict, ZoneIdentity,
+    HostedZoneId, Name, PolicyVersion, RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy,
+    TrafficPolicy, TrafficPolicyId, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -57,6 +59,11 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
         found.refers.extend(check.chain(cidr));
     }
     let children = draft.child_health_checks.into_iter();
+    found.defines.extend(draft.traffic_policies.iter().map(|policy| Reference::TrafficPolicy(policy.id.value.clone())));
+    for attached in draft.zone.iter().map(|zone| &zone.attachments) {
+        let instances = traffic_policy::references(&attached.attachments.policy_instances, &attached.instance_spans);
+        found.refers.extend(instances.map(|policy| (Reference::TrafficPolicy(policy.value), policy.span)));
+    }
     found.refers.extend(children.map(|child| (Reference::HealthCheck(child.value), child.span)));
     found
 }
@@ -76,6 +83,11 @@ pub fn defines_delegation_set(source: &SourceFile, id: &DelegationSetId) -> bool
     written_keys(source).delegation_sets.contains(&id.0)
 }
 
+/// Whether a file defines the traffic policy with this id.
+pub fn defines_traffic_policy(source: &SourceFile, id: &TrafficPolicyId) -> bool {
+    written_keys(source).traffic_policies.contains(&id.0)
+}
+
 /// What identifies the contents of a file, each list in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct WrittenKeys {
@@ -87,6 +99,7 @@ pub(in super::super) struct WrittenKeys {
     pub(in super::super) health_checks: Vec<String>,
     pub(in super::super) collections: Vec<String>,
     pub(in super::super) delegation_sets: Vec<String>,
+    pub(in super::super) traffic_policies: Vec<String>,
 }
 
 /// Reads only the keys of a file that has no errors.
@@ -97,6 +110,7 @@ pub(in super::super) fn written_keys(source: &SourceFile) -> WrittenKeys {
         health_checks: draft.health_checks.into_iter().map(|check| check.id.value).collect(),
         collections: draft.collections.into_iter().map(|collection| collection.id.value).collect(),
         delegation_sets: draft.delegation_sets.into_iter().map(|set| set.id.value).collect(),
+        traffic_policies: draft.traffic_policies.into_iter().map(|policy| policy.id.value).collect(),
         ..WrittenKeys::default()
     };
     if let Some(zone) = draft.zone {
@@ -124,6 +138,8 @@ pub struct SharedDefinitions {
     pub cidr_collections: Vec<CidrCollection>,
     /// The reusable delegation sets of all files.
     pub delegation_sets: Vec<DelegationSet>,
+    /// The traffic policies of all files.
+    pub traffic_policies: Vec<TrafficPolicy>,
 }
 
 /// A file's zone, read alone.
@@ -154,7 +170,19 @@ impl SharedDefinitions {
     /// health checks may have other members.
     pub fn extends(&self, before: &SharedDefinitions) -> bool {
         let known = |collection: &CidrCollection| self.cidr_collections.contains(collection);
-        self.known.extend(&before.known) && before.cidr_collections.iter().all(known)
+        self.known.extend(&before.known)
+            && before.cidr_collections.iter().all(known)
+            && before.traffic_policies.iter().all(|policy| self.keeps(policy))
+    }
+
+    /// Whether every version of a policy can be used as before.
+    fn keeps(&self, before: &TrafficPolicy) -> bool {
+        let now = self.traffic_policies.iter().find(|policy| policy.id == before.id);
+        let is_same = |version: &PolicyVersion| {
+            let now = now.and_then(|policy| policy.version(version.number));
+            version.is_deleted || now.is_some_and(|now| now.document == version.document)
+        };
+        now.is_some_and(|now| now.name == before.name) && before.versions.iter().all(is_same)
     }
 
     /// Reads a file's zone; `None` when the file has an error, which
@@ -176,7 +204,8 @@ impl SharedDefinitions {
         let draft = file::read(&root, &mut diagnostics);
         drop(root);
         let mut link = Link { diagnostics: vec![diagnostics], settings, known: &self.known };
-        let read = |draft| link.zone((0, origin), draft, &self.cidr_collections, &mut ZoneClaims::default());
+        let shared = (&*self.traffic_policies, &*self.cidr_collections);
+        let read = |draft| link.zone((0, origin), draft, shared, &mut ZoneClaims::default());
         let zone = draft.zone.map(read).map(Arc::new);
         let diagnostics = link.diagnostics.pop().expect("there is one file");
         (!diagnostics.has_error_since(0)).then(|| ZoneReading { zone, warnings: diagnostics.into_diagnostics() })
@@ -208,7 +237,7 @@ pub fn may_define_for_others(file: &SourceFile) -> bool {
     let text = file.text.as_bytes();
     let holds = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
     memchr::memchr(b'\\', text).is_some()
-        || ["health_check", "cidr_collection", "reusable_delegation_set"].into_iter().any(holds)
+        || ["health_check", "cidr_collection", "reusable_delegation_set", "traffic_policy"].into_iter().any(holds)
 }
 
 /// The zone of a file, as far as a text with errors shows it. Also `None` when its VPCs are
@@ -237,6 +266,8 @@ fn take_definitions(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -
         shared.cidr_collections.extend(shared.known.register_collections(at, collections, diagnostics));
         let sets = std::mem::take(&mut draft.delegation_sets);
         shared.delegation_sets.extend(shared.known.register_delegation_sets(at, sets, diagnostics));
+        let policies = std::mem::take(&mut draft.traffic_policies);
+        shared.traffic_policies.extend(shared.known.register_traffic_policies(at, policies, diagnostics));
     }
     shared.health_checks = shared.known.resolve_children(checks, diagnostics);
     shared
@@ -251,15 +282,16 @@ pub(super) fn link(
     settings: &Settings,
 ) -> Reading {
     let shared = take_definitions(&mut drafts, &mut diagnostics);
-    let SharedDefinitions { known, health_checks, cidr_collections, delegation_sets } = shared;
+    let SharedDefinitions { known, health_checks, cidr_collections, delegation_sets, traffic_policies } = shared;
     known.report_unread(&drafts, &mut diagnostics);
     let mut link = Link { diagnostics, settings, known: &known };
     let zones = Vec::new();
-    let mut configuration = Configuration { zones, health_checks, cidr_collections, delegation_sets };
+    let mut configuration = Configuration { zones, health_checks, cidr_collections, delegation_sets, traffic_policies };
     let mut claims = ZoneClaims::default();
     for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
         let Some(zone) = draft.zone else { continue };
-        let zone = link.zone((at, origin), zone, &configuration.cidr_collections, &mut claims);
+        let shared = (&*configuration.traffic_policies, &*configuration.cidr_collections);
+        let zone = link.zone((at, origin), zone, shared, &mut claims);
         // A zone is never partly applied: one error in its file leaves out the whole zone.
         if !link.diagnostics[at].has_error_since(0) {
             let file = link.diagnostics[at].path().to_owned();
@@ -284,7 +316,7 @@ impl Link<'_, '_> {
         &mut self,
         (at, origin): (usize, SourceOrigin),
         draft: ZoneDraft,
-        collections: &[CidrCollection],
+        (policies, collections): (&[TrafficPolicy], &[CidrCollection]),
         claims: &mut ZoneClaims<SpanInFile>,
     ) -> HostedZone {
         let (vpcs, vpc_regions) = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
@@ -316,7 +348,8 @@ impl Link<'_, '_> {
             record_sets,
             record_groups,
             default_addresses: Vec::new(),
-            attachments: Arc::new(draft.attachments),
+            attachments: Arc::new(draft.attachments.attachments),
+            policy_sets: Arc::default(),
         };
         let diagnostics = &mut self.diagnostics[at];
         match default_records::missing_sets(&zone, &self.settings.dns) {
@@ -327,6 +360,10 @@ impl Link<'_, '_> {
             }
         }
         zone.default_addresses = default_records::default_addresses(&zone, &self.settings.dns);
+        if !zone.attachments.policy_instances.is_empty() {
+            let (spans, limit) = (&draft.attachments.instance_spans, self.settings.dns.udp_payload_max);
+            zone.policy_sets = traffic_policy::sets_of(&zone, spans, (policies, collections), limit, diagnostics);
+        }
         group::check(&draft.record_groups, &zone, draft.is_incomplete, diagnostics);
         for violation in model::violations(&zone, collections, self.settings.dns.udp_payload_max) {
             let violation = warn_of_missing_target(violation, &zone);

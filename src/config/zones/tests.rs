@@ -88,7 +88,9 @@ fn members_that_only_the_api_shows() {
         caller_reference = "three"
         name_servers = ["ns1.lab.test"]
     "#;
-    let Configuration { zones, health_checks, cidr_collections, delegation_sets } = read_with(settings, text);
+    let configuration = read_with(settings, text);
+    let Configuration { zones, health_checks, cidr_collections, delegation_sets, traffic_policies } = configuration;
+    assert!(traffic_policies.is_empty());
     assert_eq!((&*delegation_sets[0].id.0, delegation_sets[0].name_servers.len()), ("N1", 1));
     let zone = &zones[0].zone;
     let tags: Vec<_> = zone.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();

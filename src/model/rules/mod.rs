@@ -14,6 +14,7 @@ mod record_set;
 mod size;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -22,7 +23,8 @@ pub(super) use alias::target_not_found;
 pub use near::violations_near;
 
 use super::{
-    CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet, WhenAllUnhealthy,
+    CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet, TrafficPolicyInstance,
+    WhenAllUnhealthy,
 };
 use crate::background;
 
@@ -95,6 +97,28 @@ pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload
     diagnostics.0.retain(|violation| violation.record_set < zone.record_sets.len());
     diagnostics.0.sort_by_key(|violation| violation.record_set);
     diagnostics.0
+}
+
+/// Why the record sets of the zone's traffic policy instances cannot be answered beside its own: what
+/// Route 53 would reject if all of them were its own.
+pub fn policy_problems(zone: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<String> {
+    if zone.policy_sets.is_empty() {
+        return Vec::new();
+    }
+    let errors = |zone: &HostedZone| -> Vec<String> {
+        let violations = violations(zone, collections, udp_payload_max).into_iter();
+        violations.filter(|one| one.severity != Severity::Warning).map(|one| one.message).collect()
+    };
+    let sets = zone.policy_sets.iter().map(|policy| Arc::new(policy.set.clone()));
+    let all = zone.with_record_sets(zone.record_sets.iter().cloned().chain(sets).collect());
+    let own = errors(&HostedZone { policy_sets: Arc::default(), ..zone.with_record_sets(zone.record_sets.clone()) });
+    let roots = zone.record_sets.iter().filter(|set| {
+        let is_root = |one: &&TrafficPolicyInstance| one.record_type == set.record_type && one.name == set.name;
+        zone.attachments.policy_instances.iter().any(|one| is_root(&one))
+    });
+    let taken = roots.map(|set| format!("a traffic policy instance has the record sets of {}", describe(set)));
+    let others = errors(&HostedZone { policy_sets: Arc::default(), ..all });
+    taken.chain(others.into_iter().filter(|message| !own.contains(message))).collect()
 }
 
 /// The zone with indexes for fast lookup.

@@ -87,6 +87,7 @@ mod tests {
             record_groups: Vec::new(),
             default_addresses: Vec::new(),
             attachments: Default::default(),
+            policy_sets: Default::default(),
         }
     }
 

@@ -61,6 +61,7 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         record_groups: Vec::new(),
         default_addresses: Vec::new(),
         attachments: Default::default(),
+        policy_sets: Default::default(),
     }
 }
 
