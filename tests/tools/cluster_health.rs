@@ -159,7 +159,7 @@ fn seen_everywhere(lab: &Lab, running: &Running, distrustful: &Running) {
     let status = text(&status.stdout);
     assert!(status.contains("opinions on blue differ: healthy on one, two; unhealthy on three"), "{status}");
     let observed = |running: &Running, operation: &str| {
-        let reply = Client::of(running, "test", "test").get(&format!("/2013-04-01/healthcheck/{ID}/{operation}"));
+        let reply = Client::of(running, "test", "test").get(&format!("/healthcheck/{ID}/{operation}"));
         assert_eq!(reply.status, 200, "{}", reply.body);
         reply.body
     };
