@@ -206,7 +206,7 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
         line("agreement", agreement.text.clone());
     }
     for (number, stated) in check.opinions.iter().enumerate() {
-        line(if number == 0 { "opinions" } else { "" }, opinion(stated));
+        line(if number == 0 { "opinions" } else { "" }, opinion(stated, now));
     }
     if let Some(last) = &check.last_result {
         let remembered = if last.remembered { ", before the restart" } else { "" };
@@ -244,12 +244,12 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
 }
 
 /// Such as `tokyo-1 (ap-northeast-1, 198.51.100.1): unhealthy, 3 s ago: Failure: …`.
-fn opinion(stated: &OpinionShape) -> String {
-    let OpinionShape { node, region, address, this_node, status, reason, age_s, counts, .. } = stated;
+fn opinion(stated: &OpinionShape, now: Timestamp) -> String {
+    let OpinionShape { node, region, address, this_node, status, reason, checked, counts, .. } = stated;
     let own = this_node.then(|| "this node".to_owned());
     let place: Vec<String> = [own, region.clone(), address.clone()].into_iter().flatten().collect();
     let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
-    let ago = humanize_duration(Duration::from_secs((*age_s).into()));
+    let ago = ago(now, checked);
     let counts = if *counts { "" } else { " (does not count)" };
     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
     format!("{node}{place}: {}{counts}, {ago} ago{reason}", word(*status))
