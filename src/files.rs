@@ -74,11 +74,19 @@ pub(crate) fn read_with(
     })
 }
 
-/// Whether users other than the owner of a file can read or write it.
+/// Whether users other than those whom a secret is meant for can read or write its file.
 #[cfg(unix)]
 pub(crate) fn others_may_read(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o077 != 0
+    use std::os::unix::fs::MetadataExt as _;
+    is_open(metadata.mode(), metadata.uid())
+}
+
+/// The group of a file of root may read it: a service that does not run as root gets secrets so,
+/// from systemd and from Kubernetes. PostgreSQL has the same rule for its keys.
+#[cfg(unix)]
+fn is_open(mode: u32, owner: u32) -> bool {
+    const ROOT: u32 = 0;
+    mode & if owner == ROOT { 0o037 } else { 0o077 } != 0
 }
 
 /// Where files have no modes, no other user is assumed to read them.
@@ -241,6 +249,22 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_group_may_read_secrets_of_root_alone() {
+        for (mode, of_root, of_another) in [
+            (0o100_600, false, false),
+            (0o100_400, false, false),
+            (0o100_640, false, true),
+            (0o100_440, false, true),
+            (0o100_660, true, true),
+            (0o100_644, true, true),
+            (0o100_604, true, true),
+        ] {
+            assert_eq!((is_open(mode, 0), is_open(mode, 53)), (of_root, of_another), "{mode:o}");
+        }
+    }
 
     /// Far longer than any of this takes, because the machine may be busy.
     const PATIENCE: Duration = Duration::from_secs(20);

@@ -202,7 +202,7 @@ mod tests {
                 "{error}"
             );
         }
-        for mode in [0o640, 0o604, 0o644] {
+        for mode in [0o660, 0o604, 0o644] {
             let error = read(base64.as_bytes(), mode).unwrap_err();
             assert!(error.contains("must not be readable by other users"), "{error}");
         }
