@@ -138,6 +138,7 @@ pub(crate) fn the_settings_and_commands_of_the_manifests_are_good() {
     let lab = Lab::new(&[]);
     let state = lab.path("state").display().to_string();
     lab.write("fiftythree.toml", &settings.replace("/var/lib/fiftythree", &state));
+    assert!(settings.contains("secret_file = \"/etc/fiftythree-secret/cluster.secret\""), "{settings}");
     std::fs::create_dir_all(lab.path("state/zones")).unwrap();
     let check = lab.command(&["check"]).env("FIFTYTHREE_CLUSTER_NODE", "fiftythree-0").output().unwrap();
     assert!(check.status.success(), "{}{}", text(&check.stdout), text(&check.stderr));
