@@ -156,7 +156,8 @@ impl Control {
         let before = self.reader.load();
         let world = before.followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.geo_lookup), at);
         self.publish_world(world, at);
-        self.retired = Some((before, at));
+        self.free_retired();
+        self.retired.push(before);
         (self.base, self.records_by_check) = (base, records_by_check);
         for slot in &applied.removed {
             self.check_histories.forget(*slot);

@@ -103,9 +103,6 @@ pub(crate) use what_if::{CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
 /// How many events are handled before their outcome is published. It limits how long the first of
 /// them waits for the others.
 const BATCH: usize = 256;
-/// How long the previous world is kept alive after a reload. By then every active worker has loaded
-/// the new one, so no worker has to free the old one while queries wait.
-const RETIRED_FOR: Duration = Duration::from_secs(1);
 /// How many checks or records are listed one by one.
 const LISTED_LINES: usize = 10;
 
@@ -230,9 +227,9 @@ pub(crate) struct Control {
     reader: Reader,
     health: HealthReader,
     unpublished: Unpublished,
-    /// The world before the last reload and the time of that reload. It is kept until the workers
-    /// have loaded the new one, so that none of them has to free it while queries wait.
-    retired: Option<(Arc<World>, Timestamp)>,
+    /// Worlds with earlier catalogs. Each is kept until no worker has its catalog, so that none of
+    /// them has to free zones while queries wait. A worker has at most one world.
+    retired: Vec<Arc<World>>,
     outputs: Outputs,
     last_generation: u64,
     loading: Option<Loading>,
@@ -295,7 +292,7 @@ impl Control {
             reader: reader.clone(),
             health: health.clone(),
             unpublished: Unpublished::default(),
-            retired: None,
+            retired: Vec::new(),
             outputs,
             last_generation: 0,
             loading: None,
@@ -384,12 +381,17 @@ impl Control {
         // Recoveries advance in the world that is published.
         self.publish_batch(at);
         self.advance_recoveries(at);
-        self.retired.take_if(|(_, since)| at.since(*since) >= RETIRED_FOR);
+        self.free_retired();
         self.ticked = at;
         self.keep_committed();
         if self.outputs.state_writer.wants_all() {
             self.save_all(at);
         }
+    }
+
+    /// Frees the retired worlds whose catalogs nobody else has, in this world or another one.
+    fn free_retired(&mut self) {
+        self.retired.retain(|world| Arc::strong_count(world) > 1 || Arc::strong_count(world.catalog()) > 1);
     }
 
     fn publish_probes(&self) {
