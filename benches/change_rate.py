@@ -263,7 +263,10 @@ def compare(arguments, records):
                     found.append(rate(client, arguments.changes, number))
                 finally:
                     end(server)
-    print(f"{records} record sets, single changes by boto3, one after the other, {arguments.rounds} rounds:")
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
+        syncs = syncs_ms(directory, len(zone(records)))
+    print(f"{records} record sets, single changes by boto3, one after the other, {arguments.rounds} rounds; "
+          f"two syncs of such a file take {syncs:.2f} ms:")
     ours = statistics.median(rates["fiftythree"])
     for name, found in rates.items():
         median = statistics.median(found)
