@@ -168,6 +168,21 @@ async fn after_an_outage_everything_is_listed_again() {
 }
 
 #[tokio::test]
+async fn what_a_node_said_before_an_outage_is_no_repetition() {
+    let etcd = Fake::default();
+    let (mut one, mut two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    one.until_says("two", &[1, 2], Status::Healthy).await;
+    two.tasks.shutdown().await;
+    while one.news.try_recv().is_ok() {}
+    etcd.set_fault(Fault::Away);
+    etcd.set_fault(Fault::None);
+    let three = node(&etcd, "three").await;
+    three.say(&[1, 2], Status::Unhealthy);
+    let heard = one.until(|news| matches!(news, NodeNews::Opinions(..))).await;
+    assert!(matches!(&heard, NodeNews::Opinions(name, _) if &**name == "three"), "{heard:?}");
+}
+
+#[tokio::test]
 async fn a_value_that_cannot_be_read_is_no_opinion() {
     let etcd = Fake::default();
     let mut one = node(&etcd, "one").await;

@@ -49,6 +49,8 @@ struct OtherNode {
     reader: NodeReader,
     /// It has opinions that can be read.
     is_known: bool,
+    /// When they were written.
+    changed: StoreRevision,
     /// Why its last value could not be used, if that was logged.
     reported: Option<WireError>,
 }
@@ -126,9 +128,11 @@ impl Opinions {
         let (KeyChange::Put(KeyValue { key, .. }) | KeyChange::Deleted(key, _)) = change;
         let (name, kind) = self.files.keys.opinion_of(key).filter(|(name, _)| *name != self.files.node)?;
         match (change, kind) {
+            // After an outage etcd still has what a node said before it: that is no repetition.
+            (KeyChange::Put(pair), OpinionKey::Value) if heard.has(name, pair.changed) => None,
             (KeyChange::Put(pair), kind) => {
                 let own = Arc::clone(&self.own.lock().unwrap_or_else(PoisonError::into_inner));
-                heard.take(name, kind, &pair.value, &own)
+                heard.take(name, kind, pair, &own)
             }
             (KeyChange::Deleted(..), OpinionKey::Value) => {
                 let (name, known) = heard.nodes.remove_entry(name)?;
@@ -213,7 +217,7 @@ pub(crate) async fn read_opinions(files: &ClusterFiles) -> Result<Vec<(Arc<str>,
     let mut stated = Vec::new();
     for pair in pairs {
         let Some((node, kind)) = files.keys.opinion_of(&pair.key) else { continue };
-        if let Some(NodeNews::Opinions(node, opinions)) = heard.take(node, kind, &pair.value, &none) {
+        if let Some(NodeNews::Opinions(node, opinions)) = heard.take(node, kind, &pair, &none) {
             stated.push((node, opinions));
         }
     }
@@ -240,17 +244,22 @@ async fn wait(
 }
 
 impl Heard {
-    fn take(&mut self, name: &str, kind: OpinionKey, value: &[u8], own: &Arc<CheckList>) -> Option<NodeNews> {
+    /// Whether the opinions that a node wrote at this revision are known.
+    fn has(&self, name: &str, changed: StoreRevision) -> bool {
+        self.nodes.get(name).is_some_and(|node| node.is_known && node.changed == changed)
+    }
+
+    fn take(&mut self, name: &str, kind: OpinionKey, pair: &KeyValue, own: &Arc<CheckList>) -> Option<NodeNews> {
         let name: Arc<str> = self.nodes.get_key_value(name).map_or_else(|| name.into(), |(name, _)| Arc::clone(name));
         let node = self.nodes.entry(Arc::clone(&name)).or_default();
         let read = match kind {
-            OpinionKey::List => node.reader.read_list_chunk(value).map(|()| None),
-            OpinionKey::Value => node.reader.read_opinions(value, own).map(Some),
+            OpinionKey::List => node.reader.read_list_chunk(&pair.value).map(|()| None),
+            OpinionKey::Value => node.reader.read_opinions(&pair.value, own).map(Some),
         };
         match read {
             Ok(None) => None,
             Ok(Some(opinions)) => {
-                (node.is_known, node.reported) = (true, None);
+                (node.is_known, node.changed, node.reported) = (true, pair.changed, None);
                 Some(NodeNews::Opinions(name, Arc::new(opinions)))
             }
             Err(error) => {
