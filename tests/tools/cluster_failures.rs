@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hickory_proto::op::ResponseCode;
 
 use crate::server::wait_for;
-use crate::universe::{ALL_MEMBERS, ALL_NODES, FIXED, Universe};
+use crate::universe::{ALL_MEMBERS, ALL_NODES, FIXED, PRIMARY, Universe};
 
 /// A node answers a caller within 5 s. A busy machine takes longer to start a command.
 const REFUSED_WITHIN: Duration = Duration::from_secs(8);
@@ -94,7 +94,7 @@ pub(crate) fn members_are_slow_and_then_hang() {
 
 /// etcd reaches its quota: it refuses to write until somebody makes room.
 pub(crate) fn etcd_is_full() {
-    let universe = Universe::with(&["--quota-backend-bytes", "16777216"], "");
+    let (universe, _endpoint, _uplink) = Universe::with_checks(&["--quota-backend-bytes", "16777216"]);
     let report = universe.under_load(&["node1"], || {
         // `full/` and further letters, in Base64; 750 000 octets each.
         let fill = |letter: char| {
@@ -112,6 +112,11 @@ pub(crate) fn etcd_is_full() {
         universe.stop_node("node2");
         universe.start_node("node2");
         universe.until(&["node2"], FIXED.0, FIXED.1);
+        // Opinions of health cannot be written either, and each node decides by its own.
+        universe.stays(&["node1", "node3"], PRIMARY, || {
+            universe.until_opinions(&["node1"], &["node1"], &[]);
+            universe.until_opinions(&["node3"], &["node3"], &[]);
+        });
         // What the manual of etcd says: delete, compact, defragment, disarm.
         let post = |member: &str, path: &str, body: &str| {
             universe.post(member, path, body).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -134,6 +139,7 @@ pub(crate) fn etcd_is_full() {
     assert!(!report.refused("node1").is_empty());
     universe.until_nothing_is_lost("etcd full", &report);
     universe.until_status_is_complete();
+    universe.until_opinions(&ALL_NODES, &ALL_NODES, &[]);
 }
 
 /// What was changed after the backup is gone on all nodes; what is changed after its return is not.

@@ -176,7 +176,7 @@ pub(crate) fn a_node_is_suspended() {
 
 /// One node is an hour ahead, another one is an hour behind.
 pub(crate) fn clocks_are_wrong() {
-    let universe = Universe::new();
+    let (universe, _endpoint, _uplink) = Universe::with_checks(&[]);
     let shown = Command::new("faketime").args(["-f", "+1h", "sh", "-c", "echo $LD_PRELOAD"]).output().unwrap();
     let library = text(&shown.stdout).trim().to_owned();
     for (node, offset) in [("node2", "+1h"), ("node3", "-1h")] {
@@ -185,6 +185,7 @@ pub(crate) fn clocks_are_wrong() {
     }
     let hour = |node: &str| universe.log(node).get(..13).map(str::to_owned);
     assert!(hour("node2") != hour("node3"), "the clocks differ: {}", universe.log("node2"));
+    universe.until_opinions(&ALL_NODES, &ALL_NODES, &[]);
     let report = universe.under_load(&ALL_NODES, || {
         seconds(3);
         // A change is PENDING until every node has it, whatever the clock of its node says.

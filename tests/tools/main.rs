@@ -18,6 +18,9 @@ mod cluster;
 mod cluster_failures;
 /// Nodes that agree on health.
 mod cluster_health;
+/// Health while etcd, links or endpoints fail.
+#[cfg(target_os = "linux")]
+mod cluster_health_failures;
 /// What nodes do when they are cut off, killed or have a wrong clock.
 #[cfg(target_os = "linux")]
 mod cluster_partitions;
@@ -147,6 +150,14 @@ const TESTS: &[Test] = &[
     test!(cluster_partitions::clocks_are_wrong, ETCD, FAKETIME, NETWORKS),
     test!(cluster_health::an_endpoint_that_one_node_does_not_reach_stays_in_use, ETCD),
     test!(cluster_health::a_node_without_the_others_decides_by_its_own_opinion, ETCD),
+    #[cfg(target_os = "linux")]
+    test!(cluster_health_failures::nodes_are_cut_from_an_endpoint_one_after_the_other, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_health_failures::a_node_is_cut_from_etcd_and_from_the_endpoint, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_health_failures::all_of_etcd_is_down_and_the_endpoint_fails_meanwhile, ETCD, NETWORKS),
+    #[cfg(target_os = "linux")]
+    test!(cluster_health_failures::many_checks_flip_at_once, ETCD, NETWORKS),
     test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
     test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
     test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),

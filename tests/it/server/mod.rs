@@ -376,11 +376,16 @@ impl WebServer {
     /// Starts one on this loopback port. Connections of a previous server may block the port for a
     /// moment.
     pub(crate) fn start_on(port: u16) -> WebServer {
+        WebServer::start_at((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// The same on any address of this host.
+    pub(crate) fn start_at(address: SocketAddr) -> WebServer {
         let began = Instant::now();
         let listener = loop {
-            match TcpListener::bind(("127.0.0.1", port)) {
+            match TcpListener::bind(address) {
                 Ok(listener) => break listener,
-                Err(error) => assert!(began.elapsed() < PATIENCE, "cannot bind port {port}: {error}"),
+                Err(error) => assert!(began.elapsed() < PATIENCE, "cannot bind {address}: {error}"),
             }
             thread::sleep(STEP);
         };

@@ -53,7 +53,7 @@ pub(crate) struct Probed {
 }
 
 /// Ends loops, also when a test fails.
-struct Stop<'f>(&'f AtomicBool);
+pub(super) struct Stop<'f>(pub(super) &'f AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {

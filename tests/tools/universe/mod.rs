@@ -1,11 +1,14 @@
 //! Three members of an etcd, three nodes and their clients, each on a host of its own.
 //!
 //! ```text
-//! etcd1  etcd2  etcd3    node1  node2  node3    client
-//!   └──────┴──────┴────────┴──────┴──────┴────────┘      a bridge, whose links can be cut
+//! etcd1  etcd2  etcd3    node1  node2  node3    client    endpoint  uplink
+//!   └──────┴──────┴────────┴──────┴──────┴────────┴──────────┴────────┘
 //! ```
+//!
+//! A bridge joins them, and any two can be separated.
 
 mod etcd;
+mod health;
 mod load;
 mod network;
 
@@ -14,13 +17,18 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::aws::Client;
-use crate::server::{Answer, Lab, PATIENCE, Running, text, try_ask, wait_for};
+use crate::server::{Answer, Lab, PATIENCE, Running, get, text, try_ask, wait_for};
 
 pub(crate) use etcd::Member;
+pub(crate) use health::{CHECKED, PRIMARY, SECONDARY};
 pub(crate) use load::FIXED;
 use network::Network;
 
 const MEMBERS: [(&str, &str); 3] = [("etcd1", "10.53.0.1"), ("etcd2", "10.53.0.2"), ("etcd3", "10.53.0.3")];
+/// Clients, an endpoint that is checked, and what shows a node that it is not isolated.
+const OTHERS: [(&str, &str); 3] = [("client", "10.53.0.100"), ("endpoint", ENDPOINT), ("uplink", UPLINK)];
+pub(crate) const ENDPOINT: &str = "10.53.0.51";
+const UPLINK: &str = "10.53.0.52";
 const NODES: [(&str, &str); 3] = [("node1", "10.53.0.11"), ("node2", "10.53.0.12"), ("node3", "10.53.0.13")];
 pub(crate) const ALL_MEMBERS: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 pub(crate) const ALL_NODES: [&str; 3] = ["node1", "node2", "node3"];
@@ -46,33 +54,33 @@ struct Node {
 impl Universe {
     /// All of them run, and all nodes have the zone.
     pub(crate) fn new() -> Universe {
-        Universe::with(&[], "")
+        Universe::with(&[], "", "")
     }
 
-    /// The same with more arguments of etcd, and more settings of each node.
-    pub(crate) fn with(arguments: &[&str], settings: &str) -> Universe {
+    /// The same with more arguments of etcd, more settings of each node, and a file that each node has
+    /// for itself.
+    pub(crate) fn with(arguments: &[&str], settings: &str, own_file: &str) -> Universe {
         let mut network = Network::new();
-        for (host, address) in MEMBERS.into_iter().chain(NODES).chain([("client", "10.53.0.100")]) {
+        for (host, address) in MEMBERS.into_iter().chain(NODES).chain(OTHERS) {
             network.add(host, address);
         }
         let members: Vec<Member> = MEMBERS.iter().map(|(host, _)| Member::new(host, &MEMBERS, arguments)).collect();
         members.iter().for_each(|member| member.start(&network));
-        let nodes = NODES.iter().map(|(host, address)| Node::new(host, address, settings)).collect();
+        let nodes = NODES.iter().map(|(host, address)| Node::new(host, address, settings, own_file)).collect();
         let universe = Universe { nodes, members, network };
         universe.members.iter().for_each(|member| member.wait(&universe.network));
-        universe.apply(&[("lab.test.toml", ZONE)]);
+        universe.apply("");
         ALL_NODES.iter().for_each(|node| universe.start_node(node));
         universe.until(&ALL_NODES, "fixed.lab.test.", "192.0.2.1");
         universe.until_status_is_complete();
         universe
     }
 
-    /// Gives etcd these files, and no others.
-    pub(crate) fn apply(&self, files: &[(&str, &str)]) {
+    /// Gives etcd the zone, with more records and checks.
+    pub(crate) fn apply(&self, more: &str) {
         let lab = &self.node("node1").lab;
-        let _ = std::fs::remove_dir_all(lab.path("files"));
-        std::fs::create_dir(lab.path("files")).unwrap();
-        files.iter().for_each(|(name, text)| lab.write(&format!("files/{name}"), text));
+        let _ = std::fs::create_dir(lab.path("files"));
+        lab.write("files/lab.test.toml", &(ZONE.to_owned() + more));
         self.run("node1", &["cluster", "apply", "files", "--yes"]).unwrap();
     }
 
@@ -227,14 +235,21 @@ impl Universe {
         self.network.on(node, || client.get(id).element("Status").to_owned())
     }
 
+    /// What the admin side of a node responds.
+    pub(crate) fn get(&self, node: &str, path: &str) -> serde_json::Value {
+        let admin = self.node(node).running.lock().unwrap().as_ref().unwrap().admin();
+        let body = self.network.on(node, || get(&admin, path, "application/json")).unwrap();
+        serde_json::from_str(&body).unwrap()
+    }
+
     fn client(&self, node: &str) -> Client {
         self.node(node).client.lock().unwrap().clone().unwrap()
     }
 }
 
 impl Node {
-    fn new(host: &'static str, address: &str, settings: &str) -> Node {
-        let lab = Lab::new(&[]);
+    fn new(host: &'static str, address: &str, settings: &str, own_file: &str) -> Node {
+        let lab = Lab::new(&[("own.toml", own_file)]);
         let endpoints: Vec<String> = MEMBERS.iter().map(|(_, address)| format!("'http://{address}:2379'")).collect();
         lab.write(
             "fiftythree.toml",
