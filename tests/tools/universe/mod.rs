@@ -96,7 +96,7 @@ impl Universe {
         let began = Instant::now();
         loop {
             let status = self.run("node1", &["cluster", "status"]);
-            if status.as_ref().is_ok_and(|status| status.lines().count() == 1 + NODES.len()) {
+            if status.as_ref().is_ok_and(|status| status.matches("has every change").count() == NODES.len()) {
                 return began.elapsed();
             }
             let logs = || ALL_NODES.map(|node| self.log(node)).join("\n");
