@@ -3,8 +3,8 @@
 use super::refusal::refusal;
 use super::{CommitError, ErrorCode, Refusal, Snapshot};
 use crate::model::{
-    HostedZone, InstanceError, PolicySet, TrafficPolicy, TrafficPolicyId, TrafficPolicyInstance, policy_problems,
-    policy_sets,
+    HostedZone, InstanceError, PolicySet, Severity, TrafficPolicy, TrafficPolicyId, TrafficPolicyInstance,
+    policy_problems, policy_sets, violations,
 };
 
 /// The policy with this id.
@@ -74,7 +74,15 @@ pub(super) fn with_instances(
         return Err(refusal(ErrorCode::InvalidInput, message));
     }
     let zone = HostedZone { policy_sets: sets.into(), ..after };
-    let problems = policy_problems(&zone, objects.cidr_collections(), objects.udp_payload_max());
+    let (collections, limit) = (objects.cidr_collections(), objects.udp_payload_max());
+    let mut problems = policy_problems(&zone, collections, limit);
+    // Such as an alias whose target goes with an instance.
+    let errors = |zone: &HostedZone| -> Vec<String> {
+        let errors = violations(zone, collections, limit).into_iter();
+        errors.filter(|one| one.severity == Severity::Error).map(|one| one.message).collect()
+    };
+    let known = errors(before);
+    problems.extend(errors(&zone).into_iter().filter(|message| !known.contains(message)));
     if problems.is_empty() {
         return Ok(zone);
     }

@@ -278,7 +278,7 @@ mod tests {
         let code = |outcome: Result<String, ApiError>| outcome.unwrap_err().code();
         assert_eq!(code(create(&api, &zone, "www.lab.test", &policy)), Code::TrafficPolicyInstanceAlreadyExists);
         let refused = api.refused(&zone, &[("CREATE", &a("www.lab.test"))]);
-        assert!(refused.contains("a traffic policy instance has the record sets of"), "{refused}");
+        assert_eq!(refused, "[a traffic policy instance has the record sets of DNS name www.lab.test., type A]");
         api.change(&zone, &[("CREATE", &a("taken.lab.test"))]).unwrap();
         assert_eq!(code(create(&api, &zone, "taken.lab.test", &policy)), Code::TrafficPolicyInstanceAlreadyExists);
         assert_eq!(code(create(&api, &zone, "www.other.test", &policy)), Code::InvalidInput);
@@ -292,7 +292,15 @@ mod tests {
         let full = api.call(Operation::DeleteHostedZone, &[&zone], "", "").unwrap_err();
         assert_eq!(full.code(), Code::HostedZoneNotEmpty);
 
-        api.call(Operation::DeleteTrafficPolicyInstance, &[&id], "", "").unwrap();
+        let alias = format!(
+            "<Name>alias.lab.test</Name><Type>A</Type><AliasTarget><HostedZoneId>{zone}</HostedZoneId><DNSName>www.lab.test\
+             </DNSName><EvaluateTargetHealth>true</EvaluateTargetHealth></AliasTarget>"
+        );
+        api.change(&zone, &[("CREATE", &alias)]).unwrap();
+        let delete = || api.call(Operation::DeleteTrafficPolicyInstance, &[&id], "", "");
+        assert_eq!(delete().unwrap_err().code(), Code::InvalidInput, "it is the target of an alias");
+        api.change(&zone, &[("DELETE", &alias)]).unwrap();
+        delete().unwrap();
         for operation in [Operation::GetTrafficPolicyInstance, Operation::DeleteTrafficPolicyInstance] {
             assert_eq!(api.call(operation, &[&id], "", "").unwrap_err().code(), Code::NoSuchTrafficPolicyInstance);
         }

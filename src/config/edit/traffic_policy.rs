@@ -79,12 +79,12 @@ mod tests {
         let id = TrafficPolicyId("11111111-1111-4111-8111-111111111111".to_owned());
         let policy = TrafficPolicy { id, name: "canary \"1\"".to_owned(), versions: vec![version(1, Some("first"))] };
         let text = edit_traffic_policy(&file("# Policies.\n"), None, Some(&policy)).unwrap();
-        assert_eq!(read(&text), [policy.clone()], "{text}");
+        assert_eq!(read(&text), std::slice::from_ref(&policy), "{text}");
         let mut after = policy.clone();
         after.versions[0].is_deleted = true;
         after.versions.push(version(2, None));
         let text = edit_traffic_policy(&file(&text), Some(&policy), Some(&after)).unwrap();
-        assert_eq!(read(&text), [after.clone()], "{text}");
+        assert_eq!(read(&text), std::slice::from_ref(&after), "{text}");
         let text = edit_traffic_policy(&file(&text), Some(&after), None).unwrap();
         assert!(read(&text).is_empty() && text.starts_with("# Policies.\n"), "{text}");
     }

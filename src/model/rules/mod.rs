@@ -111,14 +111,18 @@ pub fn policy_problems(zone: &HostedZone, collections: &[CidrCollection], udp_pa
     };
     let sets = zone.policy_sets.iter().map(|policy| Arc::new(policy.set.clone()));
     let all = zone.with_record_sets(zone.record_sets.iter().cloned().chain(sets).collect());
-    let own = errors(&HostedZone { policy_sets: Arc::default(), ..zone.with_record_sets(zone.record_sets.clone()) });
     let roots = zone.record_sets.iter().filter(|set| {
         let is_root = |one: &&TrafficPolicyInstance| one.record_type == set.record_type && one.name == set.name;
         zone.attachments.policy_instances.iter().any(|one| is_root(&one))
     });
-    let taken = roots.map(|set| format!("a traffic policy instance has the record sets of {}", describe(set)));
-    let others = errors(&HostedZone { policy_sets: Arc::default(), ..all });
-    taken.chain(others.into_iter().filter(|message| !own.contains(message))).collect()
+    let taken: Vec<String> =
+        roots.map(|set| format!("a traffic policy instance has the record sets of {}", describe(set))).collect();
+    if !taken.is_empty() {
+        return taken;
+    }
+    let own = errors(&HostedZone { policy_sets: Arc::default(), ..zone.with_record_sets(zone.record_sets.clone()) });
+    let all = errors(&HostedZone { policy_sets: Arc::default(), ..all });
+    all.into_iter().filter(|message| !own.contains(message)).collect()
 }
 
 /// The zone with indexes for fast lookup.
