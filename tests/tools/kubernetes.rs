@@ -1,5 +1,7 @@
 //! The manifests of the repository, by the schemas of Kubernetes.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -137,8 +139,11 @@ pub(crate) fn the_settings_and_commands_of_the_manifests_are_good() {
     let settings = documents.iter().find(is_ours).unwrap()["data"]["fiftythree.toml"].as_str().unwrap();
     let lab = Lab::new(&[]);
     let state = lab.path("state").display().to_string();
-    lab.write("fiftythree.toml", &settings.replace("/var/lib/fiftythree", &state));
-    assert!(settings.contains("secret_file = \"/etc/fiftythree-secret/cluster.secret\""), "{settings}");
+    assert!(settings.contains("/etc/fiftythree-secret/cluster.secret"), "{settings}");
+    let settings = settings.replace("/var/lib/fiftythree", &state).replace("/etc/fiftythree-secret/", "");
+    lab.write("fiftythree.toml", &settings);
+    lab.write("cluster.secret", "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA==");
+    std::fs::set_permissions(lab.path("cluster.secret"), Permissions::from_mode(0o600)).unwrap();
     std::fs::create_dir_all(lab.path("state/zones")).unwrap();
     let check = lab.command(&["check"]).env("FIFTYTHREE_CLUSTER_NODE", "fiftythree-0").output().unwrap();
     assert!(check.status.success(), "{}{}", text(&check.stdout), text(&check.stderr));
