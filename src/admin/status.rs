@@ -1,18 +1,22 @@
 //! `/v1/status`: a summary of the server.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use crate::cluster::{ClusterFiles, Link, NodeState};
 use crate::control::{LastLoad, rfc3339};
+use crate::health::Timestamp;
 use crate::load::{Deferred, LocatedDiagnostic, Unavailable};
 use crate::model::HealthCheck;
 
 use super::reports::{Report, counts};
 use super::shapes::{
-    DeferredShape, DiagnosticShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
+    ClusterShape, DeferredShape, DiagnosticShape, LastLoadShape, LongestFailoverShape, NodeShape, ServerShape,
+    UnavailableShape,
 };
 use super::{AdminState, json};
 
@@ -36,9 +40,34 @@ pub(super) async fn status(State(admin): State<AdminState>, headers: HeaderMap) 
         records: last_load.summary.records,
         checks: counts(&report),
         last_load: last_load_shape(&last_load),
+        cluster: admin.cluster.as_deref().map(cluster_shape),
         longest_failover: longest(&admin, &checks),
     };
     json(StatusCode::OK, &shape)
+}
+
+fn cluster_shape(files: &ClusterFiles) -> ClusterShape {
+    let (link, nodes) = (files.link().borrow().clone(), files.nodes());
+    let (own, last_change) = (nodes.get(files.node()), files.last_change());
+    let node_shape = |(name, node): (&String, &NodeState)| NodeShape {
+        name: name.clone(),
+        region: node.region.clone(),
+        addresses: node.addresses.clone(),
+        version: node.version.clone(),
+        started: rfc3339(Timestamp(Duration::from_millis(node.started))),
+        revision: node.revision,
+        behind: node.revision < last_change,
+        differing_settings: own.map(|own| node.settings_that_differ_from(own)).unwrap_or_default(),
+    };
+    ClusterShape {
+        node: files.node().to_owned(),
+        connected: link == Link::Following,
+        reason: match link {
+            Link::Lost(reason) => Some(reason),
+            Link::Connecting | Link::Following => None,
+        },
+        nodes: nodes.iter().map(node_shape).collect(),
+    }
 }
 
 fn last_load_shape(last: &LastLoad) -> LastLoadShape {

@@ -166,6 +166,11 @@ impl ClusterFiles {
         }
     }
 
+    /// The last change of a file that this node knows.
+    pub(crate) fn last_change(&self) -> StoreRevision {
+        self.mirror().last_change()
+    }
+
     /// How many files there are.
     pub(crate) fn count(&self) -> usize {
         self.mirror().files().count()

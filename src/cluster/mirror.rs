@@ -98,6 +98,12 @@ impl Mirror {
         self.files.iter().map(|(name, file)| (name.as_str(), file))
     }
 
+    /// The last change of a file that this node knows.
+    pub(crate) fn last_change(&self) -> StoreRevision {
+        let of_files = self.files.values().map(|file| file.changed).max().unwrap_or(0);
+        of_files.max(self.foreign).max(self.shared)
+    }
+
     /// The text with this hash, if the file has it already.
     pub(crate) fn text_with(&self, name: &str, hash: &str) -> Option<Arc<str>> {
         let file = self.files.get(name)?;

@@ -35,7 +35,7 @@ mod write;
 pub(crate) use delta::Delta;
 pub(crate) use document::{DocumentFollower, DocumentVersion};
 pub(crate) use etcd::EtcdError;
-pub(crate) use files::{ClusterFiles, Reading};
+pub(crate) use files::{ClusterFiles, Link, Reading};
 pub(crate) use follow::{connect, follow};
 pub(crate) use node_state::{NodeState, milliseconds, settings_hashes};
 pub(crate) use nodes::{follow_nodes, leave, register};

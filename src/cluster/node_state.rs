@@ -31,6 +31,14 @@ pub(crate) struct NodeState {
     pub(crate) settings: BTreeMap<String, String>,
 }
 
+impl NodeState {
+    /// The groups of settings that differ from those of this node.
+    pub(crate) fn settings_that_differ_from(&self, other: &NodeState) -> Vec<String> {
+        let differs = |(group, hash): &(&String, &String)| other.settings.get(*group) != Some(*hash);
+        self.settings.iter().filter(differs).map(|(group, _)| group.clone()).collect()
+    }
+}
+
 /// The nodes that live, by name.
 pub(crate) type Nodes = Arc<BTreeMap<String, NodeState>>;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::aws::Client;
 use crate::needs;
-use crate::server::{Lab, PATIENCE, Running, Transport, text, wait_for};
+use crate::server::{Lab, PATIENCE, Running, Transport, get, text, wait_for};
 
 /// An etcd with one member, on free ports.
 pub(crate) struct Etcd {
@@ -146,6 +146,12 @@ pub(crate) fn a_change_on_one_node_is_in_the_answers_of_the_other() {
     let three = node("three", &etcd.endpoint());
     let third = three.serve();
     assert_eq!(addresses(&third, "www.lab.test."), ["192.0.2.2"]);
+    // The status page of each node lists them all.
+    let status = || get(&first.admin(), "/v1/status", "application/json").unwrap();
+    let is_listed = |node: &str| status().contains(&format!(r#"{{"name":"{node}""#));
+    wait_for("all nodes in /v1/status", || ["one", "two", "three"].into_iter().all(is_listed).then_some(()));
+    wait_for("every node with every change", || (!status().contains(r#""behind":true"#)).then_some(()));
+    assert!(status().contains(r#""cluster":{"node":"one","connected":true,"reason":null"#), "{}", status());
     // Who made a change is known on all nodes.
     let history = run(&one, &first, &["history"]).unwrap();
     assert!(history.contains("on node two"), "{history}");

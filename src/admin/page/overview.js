@@ -32,6 +32,7 @@ export function render(page) {
     h("h1.hidden", null, "Overview"),
     fileErrors(server),
     isolation(unhealthy?.connectivity),
+    server.cluster?.connected === false && nodes(server.cluster),
     counters(server),
     unhealthyChecks(server),
     overridden(page),
@@ -40,6 +41,7 @@ export function render(page) {
       h("h2", { id: "o-transitions" }, "Last transitions"),
       transitionsList(transitions?.transitions ?? [], transitions ? "No transition yet." : "Reading …"),
       transitions?.transitions.length > 0 && h("p.more", null, h("a", { href: "#/timeline" }, "All transitions"))),
+    server.cluster?.connected && nodes(server.cluster),
     serverFacts(server),
   ];
 }
@@ -78,6 +80,24 @@ function isolation(connectivity) {
   return h("section.alarm", { "aria-labelledby": "o-connectivity" },
     h("h2", { id: "o-connectivity" }, h("span", { "aria-hidden": "true" }, "⚠ "), "This server is isolated"),
     h("p", null, "Since ", time(connectivity.isolated_since), ` (${since(connectivity.isolated_since)}): all sentinels are unhealthy (${connectivity.sentinels.join(", ")}). Results of other checks are ignored until one of them recovers.`));
+}
+
+/** The nodes of the cluster. */
+function nodes({ connected, reason, node: own, nodes: rows }) {
+  return h(connected ? "section" : "section.alarm", { "aria-labelledby": "o-nodes" },
+    h("h2", { id: "o-nodes" }, !connected && h("span", { "aria-hidden": "true" }, "⚠ "), connected ? "Nodes" : "etcd is not reached"),
+    !connected && h("p", null, `Answers go on as last changed; changes are refused${reason ? `: ${reason}` : ""}. The nodes as last known:`),
+    h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Nodes" },
+      h("table.stack", null,
+        h("thead", null, h("tr", null, ["Node", "Region", "Addresses", "Version", "Running since", "Changes"].map((text) => h("th", { scope: "col" }, text)))),
+        h("tbody", null, rows.map((node) => h("tr", { key: node.name },
+          h("th", { scope: "row" }, node.name, node.name === own && h("span.quiet", null, " (this node)")),
+          h("td", { "data-label": "Region" }, node.region ?? "–"),
+          h("td", { "data-label": "Addresses" }, node.addresses.join(", ") || "–"),
+          h("td", { "data-label": "Version" }, node.version),
+          h("td", { "data-label": "Running since" }, time(node.started)),
+          h("td.words", { "data-label": "Changes" }, node.behind ? "is behind" : "has every change",
+            node.differing_settings.length > 0 && h("span.note", null, ` settings differ: ${node.differing_settings.join(", ")}`))))))));
 }
 
 /** Records that recovered and do not have their full share yet. */

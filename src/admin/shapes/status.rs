@@ -30,8 +30,45 @@ pub(crate) struct ServerShape {
     pub(crate) checks: CheckCountsShape,
     /// The last load of the files.
     pub(crate) last_load: LastLoadShape,
+    /// The cluster that this server is a node of; absent without `[cluster]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster: Option<ClusterShape>,
     /// The check with the longest time to failover; absent without probes.
     pub(crate) longest_failover: Option<LongestFailoverShape>,
+}
+
+/// The cluster, as this node knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClusterShape {
+    /// The name of this node.
+    pub(crate) node: String,
+    /// True while this node follows etcd.
+    pub(crate) connected: bool,
+    /// Why it does not; null if it does, or has not tried yet.
+    pub(crate) reason: Option<String>,
+    /// The nodes that are registered in etcd, as of when this node last reached it.
+    pub(crate) nodes: Vec<NodeShape>,
+}
+
+/// A node of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeShape {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its region, if it has one.
+    pub(crate) region: Option<String>,
+    /// The addresses on which it answers queries.
+    pub(crate) addresses: Vec<String>,
+    /// The version of its program.
+    pub(crate) version: String,
+    /// When it started.
+    pub(crate) started: String,
+    /// It answers with every change up to this revision of etcd.
+    pub(crate) revision: i64,
+    /// True if it does not answer with the last change yet.
+    pub(crate) behind: bool,
+    /// Settings that change answers and differ from those of this node.
+    pub(crate) differing_settings: Vec<String>,
 }
 
 /// The last load of the files.

@@ -263,8 +263,9 @@ impl Cluster {
     fn status(&self, is_json: bool) -> anyhow::Result<ExitCode> {
         let status = self.runtime.block_on(self.files.status())?;
         let first = status.nodes.values().next();
-        let is_good =
-            |node: &NodeState| node.revision >= status.revision && differing(node, first.unwrap_or(node)).is_empty();
+        let is_good = |node: &NodeState| {
+            node.revision >= status.revision && node.settings_that_differ_from(first.unwrap_or(node)).is_empty()
+        };
         let (disagreements, cookies) = (self.disagreements()?, self.cookie_secrets()?);
         let is_all_good = status.nodes.values().all(is_good) && !matches!(cookies, CookieSecretsOfNodes::Unusable(_));
         if is_json {
@@ -317,18 +318,12 @@ fn line(name: &str, node: &NodeState, last: i64, first: &NodeState) -> String {
         true => "has every change".to_owned(),
         false => format!("is behind, at revision {}", node.revision),
     };
-    let differing = differing(node, first);
+    let differing = node.settings_that_differ_from(first);
     let settings = match differing.is_empty() {
         true => String::new(),
         false => format!("; its settings differ: {}", differing.join(", ")),
     };
     format!("{name}  {region}  {}  {}  {behind}{settings}\n", node.addresses.join(" "), node.version)
-}
-
-/// The groups of settings that differ.
-fn differing(node: &NodeState, first: &NodeState) -> Vec<String> {
-    let differs = |(group, hash): &(&String, &String)| first.settings.get(*group) != Some(*hash);
-    node.settings.iter().filter(differs).map(|(group, _)| group.clone()).collect()
 }
 
 /// The files that change, and what changes in them.
