@@ -1,6 +1,7 @@
 //! The state of a node, as the others know it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,6 +25,10 @@ pub(crate) struct NodeState {
     pub(crate) version: String,
     /// When it started, in milliseconds since 1970. Another run of the node has another.
     pub(crate) started: u64,
+    /// The machine and state directory: a later run there takes the place of an earlier one. Empty
+    /// if it is not known.
+    #[serde(default)]
+    pub(crate) home: String,
     /// It answers with every change up to this revision.
     pub(crate) revision: i64,
     /// The hash of each group of its own settings that changes answers.
@@ -32,6 +37,13 @@ pub(crate) struct NodeState {
 }
 
 impl NodeState {
+    /// Whether another state is of this run, or of an earlier one of the same node. A node with the
+    /// same name elsewhere is another one.
+    pub(super) fn continues(&self, other: &NodeState) -> bool {
+        let is_earlier = !self.home.is_empty() && self.home == other.home && other.started < self.started;
+        is_earlier || other.started == self.started
+    }
+
     /// The groups of settings that differ from those of this node.
     pub(crate) fn settings_that_differ_from(&self, other: &NodeState) -> Vec<String> {
         let differs = |(group, hash): &(&String, &String)| other.settings.get(*group) != Some(*hash);
@@ -66,8 +78,48 @@ pub(crate) fn settings_hashes(settings: &Settings, secret_id: &str) -> BTreeMap<
     groups.map(|(group, text)| (group.to_owned(), hash_of(&text)[..12].to_owned())).into()
 }
 
+/// A hash of the machine's name and of the state directory; empty if it cannot be read.
+pub(crate) fn home(state_directory: &Path) -> String {
+    let of = || {
+        let (directory, host) = (state_directory.canonicalize()?, std::fs::read("/proc/sys/kernel/hostname")?);
+        let text = format!("{}\n{}", String::from_utf8_lossy(&host), directory.display());
+        std::io::Result::Ok(hash_of(&text)[..16].to_owned())
+    };
+    of().unwrap_or_default()
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn milliseconds() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_run_on_the_same_machine_takes_the_place_of_an_earlier_one() {
+        let run = |home: &str, started| NodeState { home: home.to_owned(), started, ..NodeState::default() };
+        let own = run("here", 20);
+        for (other, continues) in [
+            (run("here", 20), true),
+            (run("here", 10), true),
+            (run("here", 30), false),
+            (run("there", 10), false),
+            (run("", 10), false),
+            (run("", 20), true),
+        ] {
+            assert_eq!(own.continues(&other), continues, "{other:?}");
+        }
+        assert!(!run("", 20).continues(&run("", 10)), "an unknown home is no home");
+    }
+
+    #[test]
+    fn a_home_is_a_machine_and_a_directory() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert_eq!(home(one.path()), home(&one.path().join(".")));
+        assert_ne!(home(one.path()), home(two.path()));
+        assert_eq!(home(&one.path().join("missing")), "");
+    }
 }

@@ -30,9 +30,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn register(files: Arc<ClusterFiles>, state: NodeState, mut applied: watch::Receiver<i64>) {
     let mut reported = None;
     loop {
-        let Err(why) = hold(&files, &state, &mut applied).await;
+        let Err(why) = hold(&files, &state, &mut applied, &mut reported).await;
         if reported.as_ref() != Some(&why) {
-            tracing::warn!("this node is not registered in etcd: {why}");
+            tracing::error!("this node is not registered in etcd, so that the others do not count it: {why}");
             reported = Some(why);
         }
         sleep(PAUSE).await;
@@ -44,6 +44,7 @@ async fn hold(
     files: &ClusterFiles,
     state: &NodeState,
     applied: &mut watch::Receiver<i64>,
+    reported: &mut Option<String>,
 ) -> Result<std::convert::Infallible, String> {
     let text = |error: EtcdError| error.to_string();
     let lease = files.etcd.grant_lease(LEASE_SECONDS).await.map_err(text)?;
@@ -59,6 +60,9 @@ async fn hold(
         return Err(other_with_the_name(files));
     };
     files.lease.send_replace(Some(lease));
+    if reported.take().is_some() {
+        tracing::info!("this node is registered in etcd");
+    }
     let mut beats = interval(KEEP_ALIVE);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -92,7 +96,7 @@ pub(crate) async fn leave(files: &ClusterFiles) {
 }
 
 fn other_with_the_name(files: &ClusterFiles) -> String {
-    format!("there is a node with the name {}, or its last run is not over yet", files.node)
+    format!("there is a node with the name {}: if it is another one, give one of them another `node`", files.node)
 }
 
 /// Writes the state of this node, which was last changed at `changed`. Returns when it is changed
@@ -105,7 +109,7 @@ async fn update(
     put: Operation,
 ) -> Result<Option<StoreRevision>, EtcdError> {
     let key = files.keys.node(&files.node);
-    let is_own = |pair: &KeyValue| parse::<NodeState>(pair).is_ok_and(|other| other.started == state.started);
+    let is_own = |pair: &KeyValue| parse::<NodeState>(pair).is_ok_and(|other| state.continues(&other));
     loop {
         let transaction = Transaction {
             expected: vec![(key.clone(), changed)],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::cluster::{self, ClusterFiles, ClusterSources, NodeState, Opinions};
 use crate::config::{ClusterSettings, Settings};
@@ -19,6 +19,8 @@ use crate::store::SourceCache;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long it then waits for what other nodes say about health.
 const FIRST_OPINIONS: Duration = Duration::from_secs(1);
+/// How long a node that starts waits for results of all checks before it says what it thinks.
+const FIRST_RESULTS: Duration = Duration::from_secs(10);
 /// How long the name of etcd may take to be resolved, to learn the own address.
 const RESOLVE: Duration = Duration::from_secs(1);
 /// How many reports of other nodes can be queued for the control loop.
@@ -91,11 +93,16 @@ pub(super) async fn exchange_opinions(
     // A loop that has ended needs no events, here and below.
     let _ = events.send(Event::Opinions(first)).await;
     let own = Arc::new(Mutex::new(OwnOpinions::default()));
+    let started = Instant::now();
     let state = move || {
         let (own, health) = (Arc::clone(&own), health.clone());
         // With many checks this takes milliseconds.
         let of = move || own.lock().unwrap_or_else(PoisonError::into_inner).of(&health.load(), super::now());
-        async move { tokio::task::spawn_blocking(of).await.ok().flatten() }
+        async move {
+            let opinions = tokio::task::spawn_blocking(of).await.ok().flatten();
+            // Those of the last run count meanwhile, if it ended a moment ago.
+            opinions.filter(|opinions| opinions.is_complete() || started.elapsed() >= FIRST_RESULTS)
+        }
     };
     async move {
         let (news_in, mut news) = mpsc::channel(NEWS);
@@ -140,6 +147,7 @@ pub(super) async fn register(
         addresses: addresses.iter().map(ToString::to_string).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: cluster::milliseconds(),
+        home: cluster::home(&settings.state.directory),
         revision: 0,
         settings: cluster::settings_hashes(&settings, files.secret_id()),
     };

@@ -74,6 +74,12 @@ impl NodeOpinions {
         self.opinions.get(index)?.as_ref()
     }
 
+    /// Whether it has an opinion on each check.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.opinions.iter().all(Option::is_some)
+    }
+
     /// All opinions, in the order of the list.
     pub fn opinions(&self) -> impl ExactSizeIterator<Item = Option<&Opinion>> {
         self.opinions.iter().map(Option::as_ref)
