@@ -23,7 +23,7 @@ pub(crate) struct DocumentVersion {
     /// The text; `None` if there is no document.
     pub(crate) text: Option<Vec<u8>>,
     /// When it was last changed; 0 if there is none.
-    changed: StoreRevision,
+    pub(super) changed: StoreRevision,
 }
 
 /// What follows a document. It ends with an error if something may have been missed.
@@ -88,7 +88,7 @@ impl Document {
 }
 
 impl DocumentVersion {
-    fn of(pair: Option<KeyValue>) -> DocumentVersion {
+    pub(super) fn of(pair: Option<KeyValue>) -> DocumentVersion {
         pair.map_or_else(DocumentVersion::default, |pair| DocumentVersion {
             text: Some(pair.value),
             changed: pair.changed,

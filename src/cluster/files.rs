@@ -118,6 +118,11 @@ impl ClusterFiles {
         Document::new(Arc::clone(&self.etcd), self.keys.overrides())
     }
 
+    /// The version of the layout.
+    pub(super) fn version(&self) -> Document {
+        Document::new(Arc::clone(&self.etcd), self.keys.version())
+    }
+
     /// The secrets of DNS cookies; `None` if the nodes share no secrets.
     pub(crate) fn cookie_secrets(&self) -> Option<SealedDocument> {
         let document = Document::new(Arc::clone(&self.etcd), self.keys.cookie_secrets());

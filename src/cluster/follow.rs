@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::etcd::{EtcdError, Range, Watch, WatchBatch};
+use super::document::DocumentVersion;
+use super::etcd::{EtcdError, KeyChange, Range, Watch, WatchBatch};
 use super::files::{ClusterFiles, Link};
 use super::list::{ListError, fetch};
 
@@ -64,6 +65,8 @@ async fn follow_once(
     }
     let from = files.mirror().followed + 1;
     let mut watch = files.etcd.watch(&files.keys.files(), from).await?;
+    let mut version = files.version().follow().await?;
+    take_version(files, version.current())?;
     files.set_link(Link::Following);
     if reported.take().is_some() {
         tracing::info!("etcd answers again: {} files are followed", files.count());
@@ -72,6 +75,10 @@ async fn follow_once(
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            changed = version.changed() => {
+                changed?;
+                take_version(files, version.current())?;
+            }
             batch = watch.next() => take_batch(files, &batch?, tell).await?,
             _ = looks.tick() => look(files, &mut *watch, tell).await?,
             () = files.doubted.notified() => return Err(EtcdError::Unreachable(UNANSWERED.to_owned()).into()),
@@ -82,10 +89,23 @@ async fn follow_once(
 /// Takes all files as etcd has them. Returns whether any of them differs.
 async fn take_list(files: &ClusterFiles) -> Result<bool, ListError> {
     let listing = files.list().await?;
-    let differs = files.mirror().take_list(listing.revision, listing.shared, listing.files);
+    let differs = {
+        let mut mirror = files.mirror();
+        mirror.version = listing.version;
+        mirror.take_list(listing.revision, listing.shared, listing.files)
+    };
     files.publish_followed();
     files.set_link(Link::Following);
     Ok(differs)
+}
+
+/// Takes the version of the layout. `apply` writes the first one after the files.
+fn take_version(files: &ClusterFiles, found: &DocumentVersion) -> Result<(), ListError> {
+    if found.changed != files.mirror().version {
+        files.check_version(found)?;
+        files.mirror().version = found.changed;
+    }
+    Ok(())
 }
 
 async fn take_batch(
@@ -93,6 +113,10 @@ async fn take_batch(
     batch: &WatchBatch,
     tell: &mut (impl FnMut() + Send),
 ) -> Result<(), ListError> {
+    if batch.changes.iter().any(|change| matches!(change, KeyChange::Deleted(..))) {
+        // Files that are removed with the version of the layout were not removed by a node.
+        take_version(files, &files.version().read().await?)?;
+    }
     let (applied, foreign) = {
         let mut mirror = files.mirror();
         let before = mirror.foreign;

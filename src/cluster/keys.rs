@@ -192,7 +192,12 @@ impl Keys {
 
 /// Reads the JSON of a value.
 pub(crate) fn parse<T: for<'de> Deserialize<'de>>(pair: &KeyValue) -> Result<T, String> {
-    serde_json::from_slice(&pair.value).map_err(|error| format!("{} cannot be read: {error}", pair.key))
+    parse_value(&pair.key, &pair.value)
+}
+
+/// Reads the JSON of the value of a key.
+pub(crate) fn parse_value<T: for<'de> Deserialize<'de>>(key: &str, value: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(value).map_err(|error| format!("{key} cannot be read: {error}"))
 }
 
 /// The JSON of a value.

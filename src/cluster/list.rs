@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::document::DocumentVersion;
 use super::etcd::{Etcd, EtcdError, KeyValue, Range, StoreRevision, read_all};
 use super::files::ClusterFiles;
-use super::keys::{Entry, Head, Keys, VERSION, Version, hash_of, parse};
+use super::keys::{Entry, Head, Keys, VERSION, Version, hash_of, parse, parse_value};
 use super::mirror::StoredFile;
 
 /// How many files are read at a time.
@@ -23,16 +24,18 @@ pub(super) enum ListError {
     NewerVersion(u32),
     /// It may have lost its data, so what this node has is kept.
     #[error(
-        "etcd has nothing under {0}, but this node serves files from there: it may have lost its data; restore \
-         it, or run `fiftythree cluster apply`"
+        "etcd does not have {0}, but this node serves files from there: it may have lost its data; restore it, or \
+         run `fiftythree cluster apply`"
     )]
-    Empty(String),
+    NoVersion(String),
 }
 
 /// All files at a revision.
 pub(super) struct Listing {
     pub(super) revision: StoreRevision,
     pub(super) shared: StoreRevision,
+    /// When the version of the layout was last written; 0 if there is none.
+    pub(super) version: StoreRevision,
     pub(super) files: Vec<(StoredFile, Arc<str>)>,
 }
 
@@ -42,19 +45,24 @@ impl ClusterFiles {
         let (etcd, keys) = (&*self.etcd, &self.keys);
         let (revision, heads) = read_all(etcd, &keys.heads(), None).await?;
         let read = |key| etcd.range(Range { at: Some(revision), ..Range::key(key) });
-        let version = read(keys.version()).await?.pairs.pop();
+        let version = DocumentVersion::of(read(keys.version()).await?.pairs.pop());
+        self.check_version(&version)?;
         let shared = read(keys.shared()).await?.pairs.pop().map_or(0, |pair| pair.changed);
-        match version {
-            Some(pair) => {
-                let Version { version } = parse(&pair).map_err(ListError::Unreadable)?;
-                if version > VERSION {
-                    return Err(ListError::NewerVersion(version));
-                }
-            }
-            None if self.count() > 0 && heads.is_empty() => return Err(ListError::Empty(keys.heads())),
-            None => {}
+        Ok(Listing { revision, shared, version: version.changed, files: self.files_of(heads, revision).await? })
+    }
+
+    /// Whether what etcd has can be believed, and is of a layout that this program knows. A store
+    /// without a version is a new one, or has lost its data.
+    pub(super) fn check_version(&self, found: &DocumentVersion) -> Result<(), ListError> {
+        let key = self.keys.version();
+        match &found.text {
+            Some(text) => match parse_value(&key, text).map_err(ListError::Unreadable)? {
+                Version { version } if version > VERSION => Err(ListError::NewerVersion(version)),
+                Version { .. } => Ok(()),
+            },
+            None if self.mirror().has_any() => Err(ListError::NoVersion(key)),
+            None => Ok(()),
         }
-        Ok(Listing { revision, shared, files: self.files_of(heads, revision).await? })
     }
 
     /// The files with these heads.

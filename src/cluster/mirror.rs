@@ -29,6 +29,8 @@ pub(crate) struct Mirror {
     pub(crate) shared: StoreRevision,
     /// The last such change of another node.
     pub(crate) foreign_shared: StoreRevision,
+    /// When the version of the layout was last written; 0 if etcd has none.
+    pub(crate) version: StoreRevision,
     /// Raised by each change, so that each text has a stamp of its own.
     stamps: u64,
 }
@@ -102,6 +104,11 @@ impl Mirror {
     pub(crate) fn last_change(&self) -> StoreRevision {
         let of_files = self.files.values().map(|file| file.changed).max().unwrap_or(0);
         of_files.max(self.foreign).max(self.shared)
+    }
+
+    /// Whether there are files, damaged ones included.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.files.is_empty() || !self.damaged.is_empty()
     }
 
     /// The text with this hash, if the file has it already.

@@ -11,6 +11,7 @@ use super::etcd::{EtcdError, Range, StoreRevision, read_all};
 use super::files::ClusterFiles;
 use super::mirror::path_of;
 use super::node_state::{NodeState, node};
+use super::write::Writer;
 
 /// What `fiftythree cluster status` shows.
 #[derive(Clone, Debug)]
@@ -38,7 +39,13 @@ impl ClusterFiles {
     ) -> Result<(), ReplaceError> {
         let (path, decided_on) = (path_of(self.directory(), name), self.mirror().followed);
         let (author, reach) = (Some(author), Reach::Others);
-        self.write(name, &FileWrite { path: &path, before, after, author, submission: None, reach, decided_on }).await
+        let write = FileWrite { path: &path, before, after, author, submission: None, reach, decided_on };
+        self.write_by(Writer::Apply, name, &write).await
+    }
+
+    /// All files are written: from now on nodes believe what etcd has.
+    pub(crate) async fn complete(&self) -> Result<(), String> {
+        self.write_version().await.map_err(|error| error.to_string())
     }
 
     /// The nodes, and the last change that they should have.

@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::etcd::{Etcd as _, Operation, Range, Transaction};
 use super::fake::{Fake, Fault};
 use super::files::{ClusterFiles, Link};
 use super::{connect, follow};
 use crate::config::{ClusterSettings, SourceFile};
 use crate::load::{FileWrite, Reach};
+use crate::objects::Author;
 use crate::store::ReplaceError;
 
 const ZONE: &str = "lab.test.toml";
@@ -247,4 +249,75 @@ async fn an_etcd_that_lost_everything_is_not_believed() {
     assert!(!connect(&files, DEADLINE).await);
     assert!(matches!(&*files.link().borrow(), Link::Lost(why) if why.contains("it may have lost its data")));
     assert_eq!(files.mirror().file(ZONE).map(|file| file.text.to_string()).as_deref(), Some("copy"));
+}
+
+/// What an operator does to the keys.
+async fn by_hand(etcd: &Fake, operation: Operation) {
+    etcd.transact(Transaction { operations: vec![operation], ..Transaction::default() }).await.unwrap();
+}
+
+async fn version(etcd: &Fake) -> Option<String> {
+    let pair = etcd.range(Range::key("/test/version")).await.unwrap().pairs.pop()?;
+    Some(String::from_utf8(pair.value).unwrap())
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_known_stays_and_refuses_changes() {
+    for (written, reason) in [("{\"version\":2}", "files of version 2 of the layout"), ("2!", "/test/version cannot")] {
+        let etcd = Fake::default();
+        let one = node(&etcd, "one").await;
+        assert_eq!(version(&etcd).await, None);
+        one.write(None, Some("a")).await.unwrap();
+        one.write(Some("a"), Some("ab")).await.unwrap();
+        assert_eq!(version(&etcd).await.as_deref(), Some("{\"version\":1}"));
+        by_hand(&etcd, Operation::put("/test/version", written)).await;
+        // At once, before it has seen the version.
+        let refused = one.write(Some("ab"), Some("abc")).await.unwrap_err().to_string();
+        assert!(refused.contains(reason), "{refused}");
+        one.until_link(|link| matches!(link, Link::Lost(why) if why.contains(reason))).await;
+        let refused = one.write(Some("ab"), Some("abc")).await.unwrap_err().to_string();
+        assert!(refused.contains(reason), "{refused}");
+        assert_eq!((one.text(ZONE).as_deref(), version(&etcd).await.as_deref()), (Some("ab"), Some(written)));
+        let two = files(&etcd, "two", &[]);
+        assert!(!connect(&two, DEADLINE).await);
+        by_hand(&etcd, Operation::put("/test/version", "{\"version\":1}")).await;
+        one.until_link(|link| *link == Link::Following).await;
+        one.write(Some("ab"), Some("abc")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn deleted_keys_remove_no_file_and_apply_puts_them_back() {
+    let etcd = Fake::default();
+    let (one, two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    one.write(None, Some("a")).await.unwrap();
+    one.write_as("other.toml", None, Some("other"), Reach::File, i64::MAX).await.unwrap();
+    two.until_text("other.toml", Some("other")).await;
+    by_hand(&etcd, Operation::delete_prefix("/test/")).await;
+    for node in [&one, &two] {
+        node.until_link(|link| matches!(link, Link::Lost(why) if why.contains("does not have /test/version"))).await;
+        assert_eq!((node.text(ZONE).as_deref(), node.text("other.toml").as_deref()), (Some("a"), Some("other")));
+        let refused = node.write(Some("a"), Some("b")).await.unwrap_err().to_string();
+        assert!(refused.contains("it may have lost its data"), "{refused}");
+    }
+    // Until all files are back, none is gone.
+    let apply = files(&etcd, "apply", &[]);
+    assert!(connect(&apply, DEADLINE).await);
+    let author = Author { name: "me".to_owned(), operation: "cluster apply".to_owned() };
+    apply.write_text(ZONE, None, Some("new"), &author).await.unwrap();
+    assert!(!connect(&one.files, DEADLINE).await);
+    apply.write_text("third.toml", None, Some("third"), &author).await.unwrap();
+    apply.complete().await.unwrap();
+    for node in [&one, &two] {
+        node.until_text(ZONE, Some("new")).await;
+        node.until_link(|link| *link == Link::Following).await;
+        assert_eq!((node.text("other.toml"), node.text("third.toml").as_deref()), (None, Some("third")));
+    }
+    two.write(Some("new"), Some("newer")).await.unwrap();
+    one.until_text(ZONE, Some("newer")).await;
+    // The version stays when the last file is removed, so that is believed.
+    one.write(Some("newer"), None).await.unwrap();
+    one.write_as("third.toml", Some("third"), None, Reach::File, i64::MAX).await.unwrap();
+    two.until_text("third.toml", None).await;
+    assert_eq!((two.files.count(), version(&etcd).await.as_deref()), (0, Some("{\"version\":1}")));
 }

@@ -13,10 +13,12 @@ use crate::load::{FileWrite, Reach};
 use crate::store::ReplaceError;
 
 use super::Delta;
+use super::document::DocumentVersion;
 use super::etcd::{EtcdError, KeyValue, Operation, Outcome, StoreRevision, Transaction};
 use super::files::{ClusterFiles, Link};
 use super::follow::UNANSWERED;
 use super::keys::{CHUNK, Entry, Head, VERSION, Version, hash_of, json, parse};
+use super::list::ListError;
 use super::mirror::{MirrorFile, StoredFile};
 use super::node_state::milliseconds;
 
@@ -32,12 +34,23 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MOST_ENTRIES: u64 = 256;
 const FEW_BYTES: usize = 256 << 10;
 
+/// What changes files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// A server.
+    Node,
+    /// `fiftythree cluster apply`. In a store without a version it writes that after all files.
+    Apply,
+}
+
 /// A write that is prepared.
 struct Write {
     /// The file after it; `None` if it is removed.
     after: Option<(StoredFile, Arc<str>, usize)>,
     /// What only this write has.
     id: String,
+    /// Whether it writes the version of the layout, which etcd does not have yet.
+    writes_version: bool,
     /// Operations before the transaction: chunks that nothing refers to yet.
     before: Vec<Operation>,
     transaction: Transaction,
@@ -46,6 +59,11 @@ struct Write {
 impl ClusterFiles {
     /// Writes a file. On return, etcd has it and so has this node.
     pub(crate) async fn write(&self, name: &str, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
+        self.write_by(Writer::Node, name, write).await
+    }
+
+    /// The same, for a server or for a command.
+    pub(super) async fn write_by(&self, writer: Writer, name: &str, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
         let began = Instant::now();
         let until = began + PATIENCE;
         match self.link_within(ELECTION).await {
@@ -55,9 +73,9 @@ impl ClusterFiles {
                 return Err(ReplaceError::Shared(format!("nothing can be changed without etcd: {why}")));
             }
         }
-        let prepared = self.prepare(name, write)?;
+        let prepared = self.prepare(writer, name, write)?;
         let done = timeout_at(until, self.send(name, &prepared)).await;
-        let at = match done.unwrap_or_else(|_| Err(EtcdError::Unreachable(UNANSWERED.to_owned()))) {
+        let at = match done.unwrap_or_else(|_| Err(EtcdError::Unreachable(UNANSWERED.to_owned()).into())) {
             Ok(Ok(at)) => at,
             Ok(Err(behind)) => {
                 // Decided on something that is no longer so. The watch reports what is.
@@ -65,7 +83,7 @@ impl ClusterFiles {
                 let why = || "this node is behind etcd, nothing is changed".to_owned();
                 return Err(followed.map_or_else(|_| ReplaceError::Shared(why()), |()| ReplaceError::Changed));
             }
-            Err(EtcdError::Unreachable(why)) => {
+            Err(ListError::Etcd(EtcdError::Unreachable(why))) => {
                 self.doubt(&why, began);
                 let why = format!("the change may have been made; etcd: {why}");
                 return Err(ReplaceError::Shared(why));
@@ -73,6 +91,9 @@ impl ClusterFiles {
             Err(error) => return Err(ReplaceError::Shared(format!("nothing is changed: {error}"))),
         };
         let mut mirror = self.mirror();
+        if prepared.writes_version {
+            mirror.version = at;
+        }
         match prepared.after {
             Some((stored, text, bytes)) => {
                 stored.entry.iter().for_each(|entry| self.changes.add(at, entry));
@@ -87,13 +108,13 @@ impl ClusterFiles {
     }
 
     /// The transaction. An error if the file, or what the change was decided on, is not current.
-    fn prepare(&self, name: &str, write: &FileWrite<'_>) -> Result<Write, ReplaceError> {
-        let (known, shared) = {
+    fn prepare(&self, writer: Writer, name: &str, write: &FileWrite<'_>) -> Result<Write, ReplaceError> {
+        let (known, shared, version) = {
             let mirror = self.mirror();
             if mirror.foreign_shared > write.decided_on {
                 return Err(ReplaceError::Changed);
             }
-            (mirror.file(name).cloned(), mirror.shared)
+            (mirror.file(name).cloned(), mirror.shared, mirror.version)
         };
         if known.as_ref().map(|file| &*file.text) != write.before {
             return Err(ReplaceError::Changed);
@@ -104,13 +125,16 @@ impl ClusterFiles {
         let mut prepared = Write {
             after: None,
             before: Vec::new(),
+            writes_version: version == 0 && writer == Writer::Node,
             transaction: Transaction {
-                expected: vec![(self.keys.head(name), changed), (self.keys.shared(), shared)],
-                operations: vec![
-                    Operation::put(self.keys.changed(), name),
-                    Operation::put(self.keys.version(), json(&Version { version: VERSION })),
+                expected: vec![
+                    (self.keys.head(name), changed),
+                    (self.keys.shared(), shared),
+                    (self.keys.version(), version),
                 ],
+                operations: vec![Operation::put(self.keys.changed(), name)],
                 otherwise: vec![
+                    self.keys.version(),
                     self.keys.head(name),
                     self.keys.shared(),
                     self.keys.entry(name, head.map_or(0, |head| head.revision) + 1),
@@ -118,6 +142,9 @@ impl ClusterFiles {
             },
             id,
         };
+        if prepared.writes_version {
+            prepared.transaction.operations.push(self.put_version());
+        }
         if write.reach == Reach::Others {
             prepared.transaction.operations.push(Operation::put(self.keys.shared(), name));
         }
@@ -180,6 +207,33 @@ impl ClusterFiles {
         prepared.after = Some((stored, after.into(), bytes));
     }
 
+    fn put_version(&self) -> Operation {
+        Operation::put(self.keys.version(), json(&Version { version: VERSION }))
+    }
+
+    /// Writes the version of the layout unless it is there. Until it is, nodes that have files do
+    /// not believe what they find.
+    pub(super) async fn write_version(&self) -> Result<(), ListError> {
+        if self.mirror().version != 0 {
+            return Ok(());
+        }
+        let transaction = Transaction {
+            expected: vec![(self.keys.version(), 0)],
+            operations: vec![self.put_version()],
+            otherwise: vec![self.keys.version()],
+        };
+        let found = match self.transact(transaction).await? {
+            Outcome::Done(at) => at,
+            Outcome::NotDone(found) => {
+                let found = DocumentVersion::of(found.into_iter().next());
+                self.check_version(&found)?;
+                found.changed
+            }
+        };
+        self.mirror().version = found;
+        Ok(())
+    }
+
     /// Makes a transaction, also if no endpoint does it at first. It may be sent several times.
     async fn transact(&self, transaction: Transaction) -> Result<Outcome, EtcdError> {
         let until = Instant::now() + ELECTION;
@@ -192,7 +246,7 @@ impl ClusterFiles {
     }
 
     /// Sends a write. Returns the revision that it has, or the one that is the reason against it.
-    async fn send(&self, name: &str, write: &Write) -> Result<Result<StoreRevision, StoreRevision>, EtcdError> {
+    async fn send(&self, name: &str, write: &Write) -> Result<Result<StoreRevision, StoreRevision>, ListError> {
         for chunk in &write.before {
             self.transact(Transaction { operations: vec![chunk.clone()], ..Transaction::default() }).await?;
         }
@@ -204,6 +258,12 @@ impl ClusterFiles {
         let is_own = |pair: &&KeyValue| parse::<Entry>(pair).is_ok_and(|entry| entry.write == write.id);
         if let Some(own) = found.iter().find(is_own) {
             return Ok(Ok(own.changed));
+        }
+        let (version, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|pair| pair.key == self.keys.version());
+        let version = DocumentVersion::of(version.into_iter().next());
+        if version.changed != self.mirror().version {
+            self.check_version(&version)?;
+            self.mirror().version = version.changed;
         }
         let is_gone = !found.iter().any(|pair| pair.key == self.keys.head(name));
         if write.after.is_none() && is_gone {

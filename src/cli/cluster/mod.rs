@@ -169,7 +169,7 @@ impl Cluster {
         let steps = self.steps(&arguments.directory)?;
         let changes = self.load_current()?.map(|before| differences(&before, &wanted));
         print(&plan(&steps, changes.as_deref()))?;
-        if steps.is_empty() || !arguments.yes {
+        if !arguments.yes {
             return Ok(ExitCode::SUCCESS);
         }
         let author = Author { name: login_name(), operation: "cluster apply".to_owned() };
@@ -179,7 +179,10 @@ impl Cluster {
                 format!("{} is not changed, nor what comes after it; apply the directory again", step.name)
             })?;
         }
-        print(&format!("etcd has {} files\n", self.files.count()))?;
+        self.runtime.block_on(self.files.complete()).map_err(anyhow::Error::msg)?;
+        if !steps.is_empty() {
+            print(&format!("etcd has {} files\n", self.files.count()))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 
