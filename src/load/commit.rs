@@ -31,6 +31,8 @@ const WRITING: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(5);
 /// How often a change is prepared again because somebody saved the file meanwhile.
 const TRIES: usize = 100;
+/// For how long. What is loaded meanwhile is not served before the end.
+const DECIDING: Duration = Duration::from_secs(2);
 
 /// A request to the loader to make a change.
 pub(crate) struct CommitRequest {
@@ -79,7 +81,7 @@ pub(crate) fn commit(
     if let Err(error) = check_cluster(&base, &commit.id) {
         return CommitOutcome { generation, loaded: Vec::new(), result: Err(error) };
     }
-    let (mut loaded, mut must_load) = (Vec::new(), false);
+    let (mut loaded, mut must_load, began) = (Vec::new(), false, Instant::now());
     for _ in 0..TRIES {
         let is_served = is_current(&base, sources, &commit.id);
         if !is_served && let Err(why) = wait_for_writer(&base, watched, &commit.id) {
@@ -109,12 +111,13 @@ pub(crate) fn commit(
         }
         match commit_once(sources, &base, &slots, &commit) {
             // A new object has no file yet that shows whether what is loaded is current.
-            Err(CommitOnceError::Changed) => must_load = true,
+            Err(CommitOnceError::Changed) if began.elapsed() < DECIDING => must_load = true,
+            Err(CommitOnceError::Changed) => break,
             Err(CommitOnceError::Not(error)) => return CommitOutcome { generation, loaded, result: Err(error) },
             Ok(done) => return CommitOutcome { generation, loaded, result: Ok(done) },
         }
     }
-    let why = "another program saves the file all the time; nothing is changed".to_owned();
+    let why = "others change the file all the time; nothing is changed".to_owned();
     CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) }
 }
 

@@ -34,8 +34,8 @@ pub(crate) fn a_node_is_cut_from_etcd_which_compacts_meanwhile() {
         universe.network.rejoin(&["node3"], &ALL_MEMBERS);
         let took = universe.until(&["node3"], "meanwhile.lab.test.", "192.0.2.2");
         println!("cut from etcd: it has what changed {took:?} after its return");
-        universe.change_when_possible("node3", "again.lab.test.", "192.0.2.2");
     });
+    universe.change_when_possible("node3", "again.lab.test.", "192.0.2.2");
     report.never_wrong(&ALL_NODES);
     universe.until_nothing_is_lost("cut from etcd", &report);
     universe.until_status_is_complete();
@@ -61,8 +61,8 @@ pub(crate) fn the_network_is_split_two_to_one() {
         universe.network.rejoin(&minority, &majority);
         let took = universe.until(&ALL_NODES, "node2-split.lab.test.", "192.0.2.2");
         println!("split: the node of the minority has what changed {took:?} after its end");
-        universe.change_when_possible("node3", "again.lab.test.", "192.0.2.2");
     });
+    universe.change_when_possible("node3", "again.lab.test.", "192.0.2.2");
     report.never_wrong(&ALL_NODES);
     assert!(!report.refused("node3").is_empty());
     universe.until_nothing_is_lost("split", &report);
