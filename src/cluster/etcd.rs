@@ -158,6 +158,14 @@ impl Range {
 }
 
 impl KeyChange {
+    /// The key.
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            KeyChange::Put(pair) => &pair.key,
+            KeyChange::Deleted(key, _) => key,
+        }
+    }
+
     /// The revision of the change.
     pub(crate) fn at(&self) -> StoreRevision {
         match self {

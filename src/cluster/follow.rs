@@ -8,7 +8,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use super::document::DocumentVersion;
 use super::etcd::{EtcdError, KeyChange, Range, Watch, WatchBatch};
 use super::files::{ClusterFiles, Link};
-use super::list::{ListError, fetch};
+use super::list::{Fetched, ListError, fetch};
+use super::mirror::{Damage, Mirror, StoredFile};
 
 /// How often a node asks etcd whether its watch is behind.
 const LOOK: Duration = Duration::from_secs(5);
@@ -91,8 +92,9 @@ async fn take_list(files: &ClusterFiles) -> Result<bool, ListError> {
     let listing = files.list().await?;
     let differs = {
         let mut mirror = files.mirror();
+        listing.damaged.iter().filter(|damage| mirror.is_news(damage)).for_each(|damage| report(&mirror, damage));
         mirror.version = listing.version;
-        mirror.take_list(listing.revision, listing.shared, listing.files)
+        mirror.take_list(listing.revision, listing.shared, listing.files, listing.damaged)
     };
     files.publish_followed();
     files.set_link(Link::Following);
@@ -117,24 +119,57 @@ async fn take_batch(
         // Files that are removed with the version of the layout were not removed by a node.
         take_version(files, &files.version().read().await?)?;
     }
-    let (applied, foreign) = {
+    let (applied, before) = {
         let mut mirror = files.mirror();
         let before = mirror.foreign;
-        let applied = mirror.take_batch(&files.keys, batch).map_err(ListError::Unreadable)?;
-        (applied, mirror.foreign != before)
+        let applied = mirror.take_batch(&files.keys, batch);
+        applied.damaged.iter().for_each(|damage| report(&mirror, damage));
+        (applied, before)
     };
     for stored in applied.to_fetch {
         let at = stored.changed;
-        let (stored, text) = fetch(&*files.etcd, &files.keys, stored, at).await?;
-        files.mirror().put(stored, text, 0);
+        take_fetched(files, fetch(&*files.etcd, &files.keys, stored, at).await?, |mirror, stored, text| {
+            mirror.put(stored, text, 0);
+        });
     }
-    files.mirror().follow(batch.revision);
+    for name in applied.to_verify {
+        let Some(stored) = files.mirror().stored(&name) else { continue };
+        let at = stored.changed.max(batch.revision);
+        take_fetched(files, fetch(&*files.etcd, &files.keys, stored, at).await?, |mirror, stored, text| {
+            mirror.verified(stored, text, at);
+        });
+    }
+    let foreign = {
+        let mut mirror = files.mirror();
+        mirror.follow(batch.revision);
+        mirror.foreign != before
+    };
     files.publish_followed();
     applied.entries.iter().for_each(|(at, entry)| files.changes.add(*at, entry));
     if foreign {
         tell();
     }
     Ok(())
+}
+
+/// Takes a file that was read, or notes that it is damaged.
+fn take_fetched(files: &ClusterFiles, fetched: Fetched, take: impl FnOnce(&mut Mirror, StoredFile, Arc<str>)) {
+    let mut mirror = files.mirror();
+    match fetched {
+        Fetched::File(stored, text) => take(&mut mirror, stored, text),
+        Fetched::Damaged(damage) => {
+            if let Some(damage) = mirror.take_damage(damage) {
+                report(&mirror, &damage);
+            }
+        }
+    }
+}
+
+fn report(mirror: &Mirror, damage: &Damage) {
+    match mirror.file(&damage.name) {
+        Some(_) => tracing::error!("{damage}; this node serves the copy that it has"),
+        None => tracing::error!("{damage}; this node has no copy of it"),
+    }
 }
 
 /// Asks for the last change: the watch must report it soon.

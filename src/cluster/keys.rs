@@ -183,6 +183,12 @@ impl Keys {
         key.strip_prefix(&*self.heads())
     }
 
+    /// The file, and the name of its text, of which this key is a chunk.
+    pub(crate) fn text_of<'k>(&self, key: &'k str) -> Option<(&'k str, &'k str)> {
+        let (text, _) = key.strip_prefix(&*format!("{}/files/text/", self.prefix))?.rsplit_once('/')?;
+        text.rsplit_once('/')
+    }
+
     /// The file and revision whose log entry this key is.
     pub(crate) fn entry_of<'k>(&self, key: &'k str) -> Option<(&'k str, u64)> {
         let (name, revision) = key.strip_prefix(&*format!("{}/files/log/", self.prefix))?.rsplit_once('/')?;

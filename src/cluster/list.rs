@@ -8,7 +8,7 @@ use super::document::DocumentVersion;
 use super::etcd::{Etcd, EtcdError, KeyValue, Range, StoreRevision, read_all};
 use super::files::ClusterFiles;
 use super::keys::{Entry, Head, Keys, VERSION, Version, hash_of, parse, parse_value};
-use super::mirror::StoredFile;
+use super::mirror::{Damage, StoredFile};
 
 /// How many files are read at a time.
 const AT_A_TIME: usize = 8;
@@ -30,6 +30,12 @@ pub(super) enum ListError {
     NoVersion(String),
 }
 
+/// What was read of a file.
+pub(super) enum Fetched {
+    File(StoredFile, Arc<str>),
+    Damaged(Damage),
+}
+
 /// All files at a revision.
 pub(super) struct Listing {
     pub(super) revision: StoreRevision,
@@ -37,6 +43,7 @@ pub(super) struct Listing {
     /// When the version of the layout was last written; 0 if there is none.
     pub(super) version: StoreRevision,
     pub(super) files: Vec<(StoredFile, Arc<str>)>,
+    pub(super) damaged: Vec<Damage>,
 }
 
 impl ClusterFiles {
@@ -48,7 +55,8 @@ impl ClusterFiles {
         let version = DocumentVersion::of(read(keys.version()).await?.pairs.pop());
         self.check_version(&version)?;
         let shared = read(keys.shared()).await?.pairs.pop().map_or(0, |pair| pair.changed);
-        Ok(Listing { revision, shared, version: version.changed, files: self.files_of(heads, revision).await? })
+        let (files, damaged) = self.files_of(heads, revision).await?;
+        Ok(Listing { revision, shared, version: version.changed, files, damaged })
     }
 
     /// Whether what etcd has can be believed, and is of a layout that this program knows. A store
@@ -65,40 +73,51 @@ impl ClusterFiles {
         }
     }
 
-    /// The files with these heads.
+    /// The files with these heads, and those of them that are damaged.
     async fn files_of(
         &self,
         heads: Vec<KeyValue>,
         revision: StoreRevision,
-    ) -> Result<Vec<(StoredFile, Arc<str>)>, ListError> {
-        let (mut files, mut reading) = (Vec::with_capacity(heads.len()), JoinSet::new());
+    ) -> Result<(Vec<(StoredFile, Arc<str>)>, Vec<Damage>), ListError> {
+        let (mut files, mut damaged, mut reading) = (Vec::with_capacity(heads.len()), Vec::new(), JoinSet::new());
+        let mut sort = |fetched| match fetched {
+            Fetched::File(stored, text) => files.push((stored, text)),
+            Fetched::Damaged(damage) => damaged.push(damage),
+        };
         for pair in heads {
             let Some(name) = self.keys.head_of(&pair.key).map(str::to_owned) else { continue };
-            let head: Head = parse(&pair).map_err(ListError::Unreadable)?;
+            let changed = pair.changed;
+            let head: Head = match parse(&pair) {
+                Ok(head) => head,
+                Err(why) => {
+                    sort(Fetched::Damaged(Damage { name, why, head: None, changed }));
+                    continue;
+                }
+            };
             let known = self.mirror().text_with(&name, &head.hash);
-            let stored = StoredFile { name, head, changed: pair.changed, entry: None };
+            let stored = StoredFile { name, head, changed, entry: None };
             match known {
-                Some(text) => files.push((stored, text)),
+                Some(text) => sort(Fetched::File(stored, text)),
                 None => {
                     if reading.len() >= AT_A_TIME {
-                        files.extend(joined(&mut reading).await?);
+                        joined(&mut reading).await?.into_iter().for_each(&mut sort);
                     }
                     let (etcd, keys) = (Arc::clone(&self.etcd), self.keys.clone());
                     reading.spawn(async move { fetch(&*etcd, &keys, stored, revision).await });
                 }
             }
         }
-        while let Some(file) = joined(&mut reading).await? {
-            files.push(file);
+        while let Some(fetched) = joined(&mut reading).await? {
+            sort(fetched);
         }
-        Ok(files)
+        Ok((files, damaged))
     }
 }
 
-async fn joined<T: 'static>(reading: &mut JoinSet<Result<T, ListError>>) -> Result<Option<T>, ListError> {
+async fn joined<T: 'static>(reading: &mut JoinSet<Result<T, EtcdError>>) -> Result<Option<T>, ListError> {
     match reading.join_next().await {
         None => Ok(None),
-        Some(Ok(read)) => read.map(Some),
+        Some(Ok(read)) => Ok(Some(read?)),
         Some(Err(error)) => Err(ListError::Unreadable(error.to_string())),
     }
 }
@@ -109,31 +128,46 @@ pub(super) async fn fetch(
     keys: &Keys,
     stored: StoredFile,
     at: StoreRevision,
-) -> Result<(StoredFile, Arc<str>), ListError> {
-    let StoredFile { name, head, .. } = &stored;
-    let broken = |what: &str| ListError::Unreadable(format!("{name} in etcd is damaged: {what}"));
+) -> Result<Fetched, EtcdError> {
+    let StoredFile { name, head, changed, .. } = &stored;
     let (_, chunks) = read_all(etcd, &keys.text(name, &head.text), Some(at)).await?;
+    let log = match head.revision > head.base {
+        true => read_all(etcd, &keys.log(name), Some(at)).await?.1,
+        false => Vec::new(),
+    };
+    Ok(match assemble(keys, &stored, chunks, &log) {
+        Ok((text, entry)) => Fetched::File(StoredFile { entry: entry.or(stored.entry), ..stored }, text.into()),
+        Err(why) => Fetched::Damaged(Damage { name: name.clone(), why, head: Some(head.clone()), changed: *changed }),
+    })
+}
+
+/// The text, and the last entry of the log in it. The error says what is damaged.
+fn assemble(
+    keys: &Keys,
+    stored: &StoredFile,
+    chunks: Vec<KeyValue>,
+    log: &[KeyValue],
+) -> Result<(String, Option<Arc<Entry>>), String> {
+    let StoredFile { name, head, .. } = stored;
+    let base = keys.text(name, &head.text);
     if chunks.len() != head.chunks {
-        return Err(broken("a part of its text is missing"));
+        return Err(format!("{base} has {} keys and not {}", chunks.len(), head.chunks));
     }
     let bytes = chunks.into_iter().flat_map(|chunk| chunk.value).collect();
-    let mut text = String::from_utf8(bytes).map_err(|_| broken("its text is not UTF-8"))?;
-    let mut entry = stored.entry.clone();
-    if head.revision > head.base {
-        let (_, log) = read_all(etcd, &keys.log(name), Some(at)).await?;
-        for pair in log {
-            let revision = keys.entry_of(&pair.key).map_or(0, |(_, revision)| revision);
-            if !(head.base + 1..=head.revision).contains(&revision) {
-                continue;
-            }
-            let read: Entry = parse(&pair).map_err(ListError::Unreadable)?;
-            let delta = read.delta.as_ref().ok_or_else(|| broken("an entry of its log has no change"))?;
-            text = delta.apply(&text).ok_or_else(|| broken("an entry of its log does not fit"))?;
-            entry = Some(Arc::new(read));
+    let mut text = String::from_utf8(bytes).map_err(|_| format!("the text in {base} is not UTF-8"))?;
+    let mut last = None;
+    for pair in log {
+        let revision = keys.entry_of(&pair.key).map_or(0, |(_, revision)| revision);
+        if !(head.base + 1..=head.revision).contains(&revision) {
+            continue;
         }
+        let read: Entry = parse(pair)?;
+        let delta = read.delta.as_ref().ok_or_else(|| format!("{} has no change", pair.key))?;
+        text = delta.apply(&text).ok_or_else(|| format!("{} does not fit to what is before it", pair.key))?;
+        last = Some(Arc::new(read));
     }
     if hash_of(&text) != head.hash {
-        return Err(broken("its text is not the one that was written"));
+        return Err(format!("the text in {base} and its log is not the one that was written"));
     }
-    Ok((StoredFile { entry, ..stored }, text.into()))
+    Ok((text, last))
 }

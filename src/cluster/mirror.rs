@@ -4,7 +4,8 @@
 //! Two numbers say how current they are. Everything up to `followed` is in the files. `foreign` is
 //! the last change of another node in them: a load that began before it does not have it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use super::keys::{Entry, Head, Keys, hash_of, parse};
 #[derive(Debug, Default)]
 pub(crate) struct Mirror {
     files: BTreeMap<String, MirrorFile>,
-    /// Files of the last run whose copies are damaged.
-    pub(crate) damaged: Vec<String>,
+    /// Files that are damaged in etcd, and those of the last run whose copies are.
+    damaged: BTreeMap<String, Damage>,
     /// Files that this node removed, until etcd's report of it arrives.
     removed: HashMap<String, StoreRevision>,
     /// Everything up to this revision is in the files.
@@ -65,11 +66,28 @@ pub(crate) struct StoredFile {
     pub(crate) entry: Option<Arc<Entry>>,
 }
 
+/// A file that is damaged. If this node has a text of it, that is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Damage {
+    /// The name of the file.
+    pub(crate) name: String,
+    /// What is damaged, with its key.
+    pub(crate) why: String,
+    /// Its head, if that can be read.
+    pub(crate) head: Option<Head>,
+    /// When the head was last changed; 0 for a damaged copy of the last run.
+    pub(crate) changed: StoreRevision,
+}
+
 /// What a batch of changes leaves to do.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     /// Files whose texts have to be fetched.
     pub(crate) to_fetch: Vec<StoredFile>,
+    /// Files whose keys were changed, but not by a node.
+    pub(crate) to_verify: BTreeSet<String>,
+    /// Files that are damaged now.
+    pub(crate) damaged: Vec<Damage>,
     /// Entries that other nodes made, with the revision of each.
     pub(crate) entries: Vec<(StoreRevision, Arc<Entry>)>,
 }
@@ -81,7 +99,8 @@ impl Mirror {
         for (path, copy) in copies {
             let Some(name) = name_of(&path).map(str::to_owned) else { continue };
             let Some(SourceFile { text, .. }) = copy else {
-                mirror.damaged.push(name);
+                let why = "the copy of the last run is damaged, and etcd was not reached yet".to_owned();
+                mirror.damaged.insert(name.clone(), Damage { name, why, head: None, changed: 0 });
                 continue;
             };
             let stamp = mirror.next_stamp();
@@ -93,6 +112,16 @@ impl Mirror {
 
     pub(crate) fn file(&self, name: &str) -> Option<&MirrorFile> {
         self.files.get(name)
+    }
+
+    /// What is wrong with a file.
+    pub(crate) fn damage(&self, name: &str) -> Option<&Damage> {
+        self.damaged.get(name)
+    }
+
+    /// The files that are damaged.
+    pub(crate) fn all_damaged(&self) -> impl Iterator<Item = &Damage> {
+        self.damaged.values()
     }
 
     /// All files, in the order of their names.
@@ -113,7 +142,7 @@ impl Mirror {
 
     /// The text with this hash, if the file has it already.
     pub(crate) fn text_with(&self, name: &str, hash: &str) -> Option<Arc<str>> {
-        let file = self.files.get(name)?;
+        let file = self.files.get(name).filter(|_| !self.damaged.contains_key(name))?;
         let is_it = match &file.head {
             Some(head) => head.hash == hash,
             None => hash_of(&file.text) == hash,
@@ -127,8 +156,10 @@ impl Mirror {
         revision: StoreRevision,
         shared: StoreRevision,
         listed: Vec<(StoredFile, Arc<str>)>,
+        damaged: Vec<Damage>,
     ) -> bool {
         let mut before = std::mem::take(&mut self.files);
+        let damaged_before = std::mem::take(&mut self.damaged);
         // A store that was restored from a backup has lower revisions than before, and what was
         // loaded by the old ones is loaded again.
         let mut differs = revision < self.followed;
@@ -140,21 +171,29 @@ impl Mirror {
             let StoredFile { name, head, changed, entry } = stored;
             self.files.insert(name, MirrorFile { text, head: Some(head), changed, entry, log_bytes, stamp });
         }
-        differs |= !before.is_empty();
+        for damage in damaged {
+            match before.remove(&damage.name) {
+                Some(copy) => drop(self.files.insert(damage.name.clone(), copy)),
+                None => differs |= !damaged_before.contains_key(&damage.name),
+            }
+            self.damaged.insert(damage.name.clone(), damage);
+        }
+        differs |= !before.is_empty() || damaged_before.keys().any(|name| !self.damaged.contains_key(name));
         self.removed.clear();
-        self.damaged.clear();
         (self.followed, self.shared, self.foreign_shared) = (revision, shared, shared);
         self.foreign = if differs { revision } else { self.foreign.min(revision) };
         differs
     }
 
     /// Takes what a watch reported. What cannot be applied has to be fetched.
-    pub(crate) fn take_batch(&mut self, keys: &Keys, batch: &WatchBatch) -> Result<Applied, String> {
+    pub(crate) fn take_batch(&mut self, keys: &Keys, batch: &WatchBatch) -> Applied {
         let (mut applied, mut entries) = (Applied::default(), HashMap::new());
         for change in &batch.changes {
             let KeyChange::Put(pair) = change else { continue };
-            if let Some((name, revision)) = keys.entry_of(&pair.key) {
-                entries.insert((name.to_owned(), revision), (Arc::new(parse::<Entry>(pair)?), pair.value.len()));
+            let Some((name, revision)) = keys.entry_of(&pair.key) else { continue };
+            // A file whose entry cannot be read is fetched, and then found to be damaged.
+            if let Ok(entry) = parse::<Entry>(pair) {
+                entries.insert((name.to_owned(), revision), (Arc::new(entry), pair.value.len()));
             }
         }
         for change in &batch.changes {
@@ -162,23 +201,90 @@ impl Mirror {
                 KeyChange::Put(pair) if pair.key == keys.shared() => self.take_shared(pair.changed),
                 KeyChange::Put(pair) => {
                     let Some(name) = keys.head_of(&pair.key) else { continue };
-                    let head = parse::<Head>(pair)?;
-                    let entry = entries.get(&(name.to_owned(), head.revision)).cloned();
-                    self.take_head(name, head, pair, entry, &mut applied);
+                    match parse::<Head>(pair) {
+                        Ok(head) => {
+                            let entry = entries.get(&(name.to_owned(), head.revision)).cloned();
+                            self.take_head(name, head, pair, entry, &mut applied);
+                        }
+                        Err(why) => {
+                            applied.to_fetch.retain(|file| file.name != name);
+                            let damage = Damage { name: name.to_owned(), why, head: None, changed: pair.changed };
+                            applied.damaged.extend(self.take_damage(damage));
+                        }
+                    }
                 }
                 KeyChange::Deleted(key, at) => {
                     let Some(name) = keys.head_of(key) else { continue };
-                    if self.files.get(name).is_some_and(|file| file.changed < *at) {
+                    let was_damaged = self.damaged.get(name).is_some_and(|damage| damage.changed < *at);
+                    if was_damaged || self.files.get(name).is_some_and(|file| file.changed < *at) {
                         self.files.remove(name);
+                        self.damaged.remove(name);
                         self.foreign = *at;
                     }
                 }
             }
         }
+        applied.to_verify = self.to_verify(keys, batch);
         if applied.to_fetch.is_empty() {
             self.follow(batch.revision);
         }
-        Ok(applied)
+        applied
+    }
+
+    /// The files whose text or log was changed without their head. Nodes change both at once.
+    fn to_verify(&self, keys: &Keys, batch: &WatchBatch) -> BTreeSet<String> {
+        let heads: HashSet<(&str, StoreRevision)> =
+            batch.changes.iter().filter_map(|change| Some((keys.head_of(change.key())?, change.at()))).collect();
+        let needed = |change: &KeyChange| {
+            let (text, entry) = (keys.text_of(change.key()), keys.entry_of(change.key()));
+            let name = text.map(|(name, _)| name).or(entry.map(|(name, _)| name))?;
+            let StoredFile { head, .. } = self.stored(name).filter(|_| !heads.contains(&(name, change.at())))?;
+            let is_text = text.is_some_and(|(_, write)| write == head.text);
+            let is_entry = entry.is_some_and(|(_, revision)| (head.base + 1..=head.revision).contains(&revision));
+            (is_text || is_entry).then(|| name.to_owned())
+        };
+        batch.changes.iter().filter_map(needed).collect()
+    }
+
+    /// What etcd has of a file, if its head is known.
+    pub(crate) fn stored(&self, name: &str) -> Option<StoredFile> {
+        let (head, changed, entry) = match (self.damaged.get(name), self.files.get(name)) {
+            (Some(damage), _) => (damage.head.clone()?, damage.changed, None),
+            (None, file) => file.and_then(|file| Some((file.head.clone()?, file.changed, file.entry.clone())))?,
+        };
+        Some(StoredFile { name: name.to_owned(), head, changed, entry })
+    }
+
+    /// Notes that a file is damaged. Returns it if that is news.
+    pub(crate) fn take_damage(&mut self, damage: Damage) -> Option<Damage> {
+        let file = self.files.get(&damage.name);
+        if file.is_some_and(|file| file.changed > damage.changed) {
+            return None;
+        }
+        if file.is_none() {
+            self.foreign = self.foreign.max(damage.changed);
+        }
+        let is_news = self.is_news(&damage);
+        self.damaged.insert(damage.name.clone(), damage.clone());
+        is_news.then_some(damage)
+    }
+
+    /// Whether this was not known.
+    pub(crate) fn is_news(&self, damage: &Damage) -> bool {
+        self.damaged.get(&damage.name).is_none_or(|known| known.why != damage.why)
+    }
+
+    /// Notes that a file is as it should be, at a revision.
+    pub(crate) fn verified(&mut self, stored: StoredFile, text: Arc<str>, at: StoreRevision) {
+        let Some(damage) = self.damaged.get(&stored.name).filter(|damage| damage.changed == stored.changed) else {
+            return;
+        };
+        if self.files.get(&damage.name).is_some_and(|file| file.text == text && file.changed == stored.changed) {
+            self.damaged.remove(&stored.name);
+        } else {
+            self.put(stored, text, 0);
+            self.foreign = at;
+        }
     }
 
     fn take_head(
@@ -223,6 +329,7 @@ impl Mirror {
     pub(crate) fn put(&mut self, stored: StoredFile, text: Arc<str>, log_bytes: usize) {
         let stamp = self.next_stamp();
         let StoredFile { name, head, changed, entry } = stored;
+        self.damaged.remove(&name);
         let before = self.files.get(&name).filter(|_| head.base < head.revision);
         let log_bytes = before.map_or(0, |before| before.log_bytes) + log_bytes;
         let log_bytes = if head.base == head.revision { 0 } else { log_bytes };
@@ -241,6 +348,7 @@ impl Mirror {
         if self.files.get(name).is_some_and(|file| file.changed < at) {
             self.files.remove(name);
         }
+        self.damaged.remove(name);
         if at > self.followed {
             self.removed.insert(name.to_owned(), at);
         }
@@ -267,6 +375,16 @@ impl Mirror {
     fn next_stamp(&mut self) -> u64 {
         self.stamps += 1;
         self.stamps
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage { name, why, changed, .. } = self;
+        match changed {
+            0 => f.write_str(why),
+            _ => write!(f, "{name} is damaged in etcd: {why}; `fiftythree cluster apply` writes it anew"),
+        }
     }
 }
 

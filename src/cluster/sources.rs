@@ -42,7 +42,8 @@ impl Sources for ClusterSources {
         if directory == self.files.directory() {
             let mirror = self.files.mirror();
             let file = |(name, file): (&str, &MirrorFile)| (path_of(directory, name), Some(stamp_of(file)));
-            let damaged = mirror.damaged.iter().map(|name| (path_of(directory, name), None));
+            let damaged = mirror.all_damaged().filter(|damage| mirror.file(&damage.name).is_none());
+            let damaged = damaged.map(|damage| (path_of(directory, &damage.name), None));
             return Ok(mirror.files().map(file).chain(damaged).collect());
         }
         // A node need not have zones of its own.
@@ -84,10 +85,7 @@ impl Sources for ClusterSources {
         let Some(name) = self.name(path) else { return self.disk.text(path) };
         let mirror = self.files.mirror();
         let Some(file) = mirror.file(name) else {
-            return match mirror.damaged.iter().any(|damaged| damaged == name) {
-                true => Err("the copy of the last run is damaged, and etcd was not reached yet".to_owned()),
-                false => Ok(Contents::Absent),
-            };
+            return mirror.damage(name).map_or(Ok(Contents::Absent), |damage| Err(damage.to_string()));
         };
         let source = SourceFile::new(path, Arc::clone(&file.text));
         Ok(Contents::Text { source, stamp: Some(stamp_of(file)), state: WriteState::Finished })

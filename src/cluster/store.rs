@@ -29,7 +29,18 @@ impl ClusterFiles {
         mirror.files().map(|(name, file)| SourceFile::new(path_of(self.directory(), name), file.text.clone())).collect()
     }
 
-    /// Gives a file another text, or removes it, if it has the text that was read.
+    /// Whether etcd has a version of the layout. Without one, nodes that have files believe nothing.
+    pub(crate) fn has_version(&self) -> bool {
+        self.mirror().version != 0
+    }
+
+    /// The files that are damaged in etcd, with the reason.
+    pub(crate) fn damaged(&self) -> BTreeMap<String, String> {
+        self.mirror().all_damaged().map(|damage| (damage.name.clone(), damage.to_string())).collect()
+    }
+
+    /// Gives a file another text, or removes it, if it has the text that was read. A
+    /// damaged file has none.
     pub(crate) async fn write_text(
         &self,
         name: &str,

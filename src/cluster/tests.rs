@@ -82,6 +82,15 @@ impl Node {
         timeout(DEADLINE, reached).await.unwrap_or_else(|_| panic!("{name} is {:?}", self.text(name)));
     }
 
+    async fn until_damaged(&self, wanted: bool) {
+        let reached = async {
+            while self.files.damaged().contains_key(ZONE) != wanted {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(DEADLINE, reached).await.expect("it is noticed");
+    }
+
     async fn write(&self, before: Option<&str>, after: Option<&str>) -> Result<(), ReplaceError> {
         let decided_on = self.files.mirror().followed;
         self.write_as(ZONE, before, after, Reach::File, decided_on).await
@@ -303,11 +312,12 @@ async fn deleted_keys_remove_no_file_and_apply_puts_them_back() {
     // Until all files are back, none is gone.
     let apply = files(&etcd, "apply", &[]);
     assert!(connect(&apply, DEADLINE).await);
-    let author = Author { name: "me".to_owned(), operation: "cluster apply".to_owned() };
-    apply.write_text(ZONE, None, Some("new"), &author).await.unwrap();
+    assert!(!apply.has_version());
+    apply.write_text(ZONE, None, Some("new"), &author()).await.unwrap();
     assert!(!connect(&one.files, DEADLINE).await);
-    apply.write_text("third.toml", None, Some("third"), &author).await.unwrap();
+    apply.write_text("third.toml", None, Some("third"), &author()).await.unwrap();
     apply.complete().await.unwrap();
+    assert!(apply.has_version());
     for node in [&one, &two] {
         node.until_text(ZONE, Some("new")).await;
         node.until_link(|link| *link == Link::Following).await;
@@ -320,4 +330,86 @@ async fn deleted_keys_remove_no_file_and_apply_puts_them_back() {
     one.write_as("third.toml", Some("third"), None, Reach::File, i64::MAX).await.unwrap();
     two.until_text("third.toml", None).await;
     assert_eq!((two.files.count(), version(&etcd).await.as_deref()), (0, Some("{\"version\":1}")));
+}
+
+fn author() -> Author {
+    Author { name: "me".to_owned(), operation: "cluster apply".to_owned() }
+}
+
+/// What etcd has under a key of the zone.
+async fn key_of_zone(etcd: &Fake, part: &str) -> (String, Vec<u8>) {
+    let key = etcd.keys().into_iter().rfind(|key| key.contains(part) && key.contains(ZONE)).unwrap();
+    let value = etcd.range(Range::key(key.clone())).await.unwrap().pairs.pop().unwrap().value;
+    (key, value)
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_served_from_the_copy_of_a_node_and_no_other_file_suffers() {
+    let other_text = b"other text".as_slice();
+    for (part, value, reason) in [
+        ("/heads/", b"garbage".as_slice(), "/test/files/heads/lab.test.toml cannot be read"),
+        ("/log/", b"{}", "/test/files/log/lab.test.toml/0000000000000002 cannot be read"),
+        ("/text/", b"\xff\xfe", "is not UTF-8"),
+        ("/text/", other_text, "/test/files/text/lab.test.toml/"),
+    ] {
+        let etcd = Fake::default();
+        let one = node(&etcd, "one").await;
+        one.write(None, Some("a")).await.unwrap();
+        one.write(Some("a"), Some("ab")).await.unwrap();
+        one.write_as("other.toml", None, Some("other"), Reach::File, i64::MAX).await.unwrap();
+        let (key, good) = key_of_zone(&etcd, part).await;
+        by_hand(&etcd, Operation::put(key.clone(), value)).await;
+        // A node with a copy serves it, and one without serves all other files.
+        let copy = node_with(files(&etcd, "two", &[(ZONE, Some("a"))])).await;
+        let fresh = node(&etcd, "three").await;
+        one.until_damaged(true).await;
+        let known = fresh.files.damaged().remove(ZONE).unwrap();
+        assert!(known.contains(reason) && known.contains("`fiftythree cluster apply` writes it anew"), "{known}");
+        assert_eq!(one.files.damaged()[ZONE], known, "{part}");
+        assert_eq!((one.text(ZONE).as_deref(), copy.text(ZONE).as_deref()), (Some("ab"), Some("a")), "{part}");
+        assert_eq!((fresh.text(ZONE), fresh.text("other.toml").as_deref()), (None, Some("other")));
+        let refused = one.write(Some("ab"), Some("abc")).await.unwrap_err().to_string();
+        assert!(refused.contains(reason), "{refused}");
+        one.write_as("other.toml", Some("other"), Some("more"), Reach::File, i64::MAX).await.unwrap();
+        fresh.until_text("other.toml", Some("more")).await;
+        // A new connection finds the same again.
+        assert!(connect(&one.files, DEADLINE).await);
+        assert_eq!((one.files.damaged()[ZONE].as_str(), one.text(ZONE).as_deref()), (known.as_str(), Some("ab")));
+        let nodes = [&one, &copy, &fresh];
+        // The former value repairs it.
+        by_hand(&etcd, Operation::put(key.clone(), good)).await;
+        for node in nodes {
+            node.until_text(ZONE, Some("ab")).await;
+            node.until_damaged(false).await;
+        }
+        by_hand(&etcd, Operation::put(key, value)).await;
+        fresh.until_damaged(true).await;
+        let apply = files(&etcd, "apply", &[]);
+        assert!(connect(&apply, DEADLINE).await);
+        assert_eq!((apply.damaged().len(), apply.texts().len()), (1, 1));
+        apply.write_text(ZONE, None, Some("anew"), &author()).await.unwrap();
+        for node in nodes {
+            node.until_text(ZONE, Some("anew")).await;
+            node.until_damaged(false).await;
+        }
+        let left = etcd.keys().iter().filter(|key| key.contains(ZONE)).count();
+        assert_eq!(left, 3, "a head, an entry and a text: {:?}", etcd.keys());
+        fresh.write(Some("anew"), Some("anew 2")).await.unwrap();
+        one.until_text(ZONE, Some("anew 2")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_can_be_removed() {
+    let etcd = Fake::default();
+    let one = node(&etcd, "one").await;
+    one.write(None, Some("a")).await.unwrap();
+    by_hand(&etcd, Operation::put(format!("/test/files/heads/{ZONE}"), "garbage")).await;
+    one.until_damaged(true).await;
+    let apply = files(&etcd, "apply", &[]);
+    assert!(connect(&apply, DEADLINE).await);
+    apply.write_text(ZONE, None, None, &author()).await.unwrap();
+    one.until_text(ZONE, None).await;
+    one.until_damaged(false).await;
+    assert!(!etcd.keys().iter().any(|key| key.contains(ZONE)), "{:?}", etcd.keys());
 }

@@ -14,7 +14,7 @@ use crate::store::ReplaceError;
 
 use super::Delta;
 use super::document::DocumentVersion;
-use super::etcd::{EtcdError, KeyValue, Operation, Outcome, StoreRevision, Transaction};
+use super::etcd::{EtcdError, KeyValue, Operation, Outcome, StoreRevision, Transaction, after_prefix};
 use super::files::{ClusterFiles, Link};
 use super::follow::UNANSWERED;
 use super::keys::{CHUNK, Entry, Head, VERSION, Version, hash_of, json, parse};
@@ -109,26 +109,31 @@ impl ClusterFiles {
 
     /// The transaction. An error if the file, or what the change was decided on, is not current.
     fn prepare(&self, writer: Writer, name: &str, write: &FileWrite<'_>) -> Result<Write, ReplaceError> {
-        let (known, shared, version) = {
+        let (known, damage, shared, version) = {
             let mirror = self.mirror();
             if mirror.foreign_shared > write.decided_on {
                 return Err(ReplaceError::Changed);
             }
-            (mirror.file(name).cloned(), mirror.shared, mirror.version)
+            (mirror.file(name).cloned(), mirror.damage(name).cloned(), mirror.shared, mirror.version)
         };
+        if let Some(damage) = damage.as_ref().filter(|_| writer == Writer::Node) {
+            return Err(ReplaceError::Shared(damage.to_string()));
+        }
         if known.as_ref().map(|file| &*file.text) != write.before {
             return Err(ReplaceError::Changed);
         }
         let id = write_id().map_err(ReplaceError::Shared)?;
-        let changed = known.as_ref().map_or(0, |file| file.changed);
+        let changed = known.as_ref().map(|file| file.changed).or(damage.as_ref().map(|damage| damage.changed));
         let head = known.as_ref().and_then(|file| file.head.as_ref());
+        let revision =
+            head.or(damage.as_ref().and_then(|damage| damage.head.as_ref())).map_or(0, |head| head.revision) + 1;
         let mut prepared = Write {
             after: None,
             before: Vec::new(),
             writes_version: version == 0 && writer == Writer::Node,
             transaction: Transaction {
                 expected: vec![
-                    (self.keys.head(name), changed),
+                    (self.keys.head(name), changed.unwrap_or(0)),
                     (self.keys.shared(), shared),
                     (self.keys.version(), version),
                 ],
@@ -137,7 +142,7 @@ impl ClusterFiles {
                     self.keys.version(),
                     self.keys.head(name),
                     self.keys.shared(),
-                    self.keys.entry(name, head.map_or(0, |head| head.revision) + 1),
+                    self.keys.entry(name, revision),
                 ],
             },
             id,
@@ -148,8 +153,11 @@ impl ClusterFiles {
         if write.reach == Reach::Others {
             prepared.transaction.operations.push(Operation::put(self.keys.shared(), name));
         }
+        if damage.is_some() && write.after.is_some() {
+            prepared.transaction.operations.extend(self.remove_all_but(name, revision, &prepared.id));
+        }
         match write.after {
-            Some(after) => self.put(name, known.as_ref(), after, write, &mut prepared),
+            Some(after) => self.put(name, known.as_ref(), revision, write, after, &mut prepared),
             None => prepared.transaction.operations.extend([
                 Operation::Delete(self.keys.head(name)),
                 Operation::delete_prefix(&self.keys.log(name)),
@@ -159,11 +167,30 @@ impl ClusterFiles {
         Ok(prepared)
     }
 
+    /// Removes what is there of a damaged file, but not what is written with this revision and id.
+    fn remove_all_but(&self, name: &str, revision: u64, id: &str) -> [Operation; 4] {
+        let (log, entry) = (self.keys.log(name), self.keys.entry(name, revision));
+        let (texts, text) = (self.keys.texts(name), self.keys.text(name, id));
+        [
+            Operation::DeleteRange(log.clone(), entry.clone()),
+            Operation::DeleteRange(entry + "\0", after_prefix(&log)),
+            Operation::DeleteRange(texts.clone(), text.clone()),
+            Operation::DeleteRange(after_prefix(&text), after_prefix(&texts)),
+        ]
+    }
+
     /// Adds the operations that give the file this text.
-    fn put(&self, name: &str, known: Option<&MirrorFile>, after: &str, write: &FileWrite<'_>, prepared: &mut Write) {
+    fn put(
+        &self,
+        name: &str,
+        known: Option<&MirrorFile>,
+        revision: u64,
+        write: &FileWrite<'_>,
+        after: &str,
+        prepared: &mut Write,
+    ) {
         let keys = &self.keys;
         let head = known.and_then(|file| file.head.as_ref());
-        let revision = head.map_or(0, |head| head.revision) + 1;
         let delta = known.zip(head).and_then(|(file, head)| {
             let delta = Delta::between(&file.text, after);
             let is_short = revision - head.base < MOST_ENTRIES

@@ -50,10 +50,14 @@ Examples:
   fiftythree cluster status --json | jq '.nodes[].revision'
 
 A node is behind when it does not answer with the last change yet. Settings that change answers and are not shared are \
-compared with those of the first node. Health checks on which the nodes disagree follow, with the reasons.
+compared with those of the first node. Files that are damaged in etcd are listed with the reason. Health checks on which the nodes disagree follow, with the reasons.
 
-Exit code: 0 when every node has the last change and the same settings, and this one can open what is sealed in etcd; 1 \
-otherwise; 2 for a wrong command line.";
+Exit code: 0 when etcd has a configuration, no file in it is damaged, every node has the last change and the same \
+settings, and this one can open what is sealed in etcd; 1 otherwise; 2 for a wrong command line.";
+
+/// It may be new, or have lost its data: nodes believe neither.
+const NO_CONFIGURATION: &str = "etcd has no configuration, and nodes serve the files that they have: restore etcd, or run \
+`fiftythree cluster apply`\n";
 
 /// How long etcd may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -136,6 +140,8 @@ struct Step {
     name: String,
     before: Option<Arc<str>>,
     after: Option<Arc<str>>,
+    /// It is damaged in etcd, and has no text before.
+    is_damaged: bool,
     /// Other files may need what it defines.
     defines: bool,
 }
@@ -229,7 +235,7 @@ impl Cluster {
         let current = self.files.texts();
         let mut current: BTreeMap<String, Arc<str>> =
             current.into_iter().map(|file| (name_of(&file.path), file.text)).collect();
-        let mut steps = Vec::new();
+        let (mut steps, mut damaged) = (Vec::new(), self.files.damaged());
         let paths = store::zone_files(directory).with_context(|| format!("cannot read {}", directory.display()))?;
         for path in paths {
             let name = name_of(&path);
@@ -239,14 +245,16 @@ impl Cluster {
                 continue;
             };
             let before = current.remove(&name);
+            let is_damaged = damaged.remove(&name).is_some();
             if before.as_ref() != Some(&source.text) {
                 let defines = crate::config::may_define_for_others(&source);
-                steps.push(Step { name, before, after: Some(source.text), defines });
+                steps.push(Step { name, before, after: Some(source.text), is_damaged, defines });
             }
         }
-        let removed = |(name, before)| Step { name, before: Some(before), after: None, defines: true };
+        let removed = |name, before, is_damaged| Step { name, before, after: None, is_damaged, defines: true };
         steps.sort_by_key(|step| !step.defines);
-        steps.extend(current.into_iter().map(removed));
+        steps.extend(current.into_iter().map(|(name, before)| removed(name, Some(before), false)));
+        steps.extend(damaged.into_keys().map(|name| removed(name, None, true)));
         Ok(steps)
     }
 
@@ -258,8 +266,16 @@ impl Cluster {
             bail!("{} is not empty", directory.display());
         }
         let files = self.files.texts();
+        if files.is_empty() && self.files.damaged().is_empty() {
+            bail!("etcd has no files; nothing is written");
+        }
         files.iter().try_for_each(|file| write(directory, file))?;
         print(&format!("{} files are in {}\n", files.len(), directory.display()))?;
+        let damaged = self.files.damaged();
+        if !damaged.is_empty() {
+            let lines: Vec<String> = damaged.into_values().collect();
+            bail!("not all files are written: {}", lines.join("\n"));
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -270,15 +286,24 @@ impl Cluster {
             node.revision >= status.revision && node.settings_that_differ_from(first.unwrap_or(node)).is_empty()
         };
         let (disagreements, cookies) = (self.disagreements()?, self.cookie_secrets()?);
-        let is_all_good = status.nodes.values().all(is_good) && !matches!(cookies, CookieSecretsOfNodes::Unusable(_));
+        let damaged = self.files.damaged();
+        let is_all_good = status.nodes.values().all(is_good)
+            && !matches!(cookies, CookieSecretsOfNodes::Unusable(_))
+            && damaged.is_empty()
+            && self.files.has_version();
         if is_json {
             print_json(&json!({
-                "files": self.files.count(), "revision": status.revision, "nodes": status.nodes,
+                "files": self.files.count(), "has_version": self.files.has_version(), "revision": status.revision, "nodes": status.nodes,
                 "cookie_secrets_shared": matches!(cookies, CookieSecretsOfNodes::Shared),
-                "differing_opinions": disagreements,
+                "differing_opinions": disagreements, "damaged": damaged,
             }))?;
         } else {
-            let mut text = format!("{} files, last changed at revision {}\n", self.files.count(), status.revision);
+            let mut text = match (self.files.has_version(), self.files.count()) {
+                (true, count) => format!("{count} files, last changed at revision {}\n", status.revision),
+                (false, 0) => NO_CONFIGURATION.to_owned(),
+                (false, count) => format!("{count} files, but not all: run `fiftythree cluster apply` again\n"),
+            };
+            text.extend(damaged.values().map(|line| format!("{line}\n")));
             text += &match &cookies {
                 CookieSecretsOfNodes::Shared => "the nodes share the secrets of DNS cookies\n".to_owned(),
                 CookieSecretsOfNodes::OfEachNode(why) => {
@@ -335,13 +360,14 @@ fn plan(steps: &[Step], changes: Option<&[ObjectChange]>) -> String {
         return "etcd has these files already\n".to_owned();
     }
     let mut text = String::new();
-    for Step { name, before, after, .. } in steps {
+    for Step { name, before, after, is_damaged, .. } in steps {
         let sign = match (before, after) {
-            (None, _) => '+',
             (_, None) => '-',
+            (None, _) if !is_damaged => '+',
             _ => '~',
         };
-        let _ = writeln!(text, "{sign} {name}");
+        let remark = if *is_damaged { " (damaged in etcd)" } else { "" };
+        let _ = writeln!(text, "{sign} {name}{remark}");
     }
     for change in changes.unwrap_or_default() {
         let _ = writeln!(text, "{}: {}", change.name, change.in_short());
