@@ -20,6 +20,8 @@ pub(crate) struct Mirror {
     files: BTreeMap<String, MirrorFile>,
     /// Files that are damaged in etcd, and those of the last run whose copies are.
     damaged: BTreeMap<String, Damage>,
+    /// Files of the last run whose copies are damaged: what is known of their zones is served.
+    bad_copies: BTreeSet<String>,
     /// Files that this node removed, until etcd's report of it arrives.
     removed: HashMap<String, StoreRevision>,
     /// Everything up to this revision is in the files.
@@ -100,6 +102,7 @@ impl Mirror {
             let Some(name) = name_of(&path).map(str::to_owned) else { continue };
             let Some(SourceFile { text, .. }) = copy else {
                 let why = "the copy of the last run is damaged, and etcd was not reached yet".to_owned();
+                mirror.bad_copies.insert(name.clone());
                 mirror.damaged.insert(name.clone(), Damage { name, why, head: None, changed: 0 });
                 continue;
             };
@@ -122,6 +125,13 @@ impl Mirror {
     /// The files that are damaged.
     pub(crate) fn all_damaged(&self) -> impl Iterator<Item = &Damage> {
         self.damaged.values()
+    }
+
+    /// The files without a text whose zones this node served before. It knows nothing of any others
+    /// that are damaged, and could not start with them.
+    pub(crate) fn unavailable(&self) -> impl Iterator<Item = &str> {
+        let names = self.damaged.keys().filter(|name| !self.files.contains_key(*name));
+        names.filter(|name| self.bad_copies.contains(*name)).map(String::as_str)
     }
 
     /// All files, in the order of their names.

@@ -42,9 +42,8 @@ impl Sources for ClusterSources {
         if directory == self.files.directory() {
             let mirror = self.files.mirror();
             let file = |(name, file): (&str, &MirrorFile)| (path_of(directory, name), Some(stamp_of(file)));
-            let damaged = mirror.all_damaged().filter(|damage| mirror.file(&damage.name).is_none());
-            let damaged = damaged.map(|damage| (path_of(directory, &damage.name), None));
-            return Ok(mirror.files().map(file).chain(damaged).collect());
+            let unavailable = mirror.unavailable().map(|name| (path_of(directory, name), None));
+            return Ok(mirror.files().map(file).chain(unavailable).collect());
         }
         // A node need not have zones of its own.
         if self.disk.stamp(directory).is_none() { Ok(Vec::new()) } else { self.disk.zone_files(directory) }

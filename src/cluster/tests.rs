@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use super::etcd::{Etcd as _, Operation, Range, Transaction};
 use super::fake::{Fake, Fault};
 use super::files::{ClusterFiles, Link};
-use super::{connect, follow};
+use super::{ClusterSources, connect, follow};
 use crate::config::{ClusterSettings, SourceFile};
-use crate::load::{FileWrite, Reach};
+use crate::load::{FileSources, FileWrite, Reach, Sources as _};
 use crate::objects::Author;
 use crate::store::ReplaceError;
 
@@ -66,6 +66,13 @@ async fn node_with(files: Arc<ClusterFiles>) -> Node {
 impl Node {
     fn text(&self, name: &str) -> Option<String> {
         self.files.mirror().file(name).map(|file| file.text.to_string())
+    }
+
+    /// The files that a load reads.
+    fn served(&self) -> Vec<String> {
+        let sources = ClusterSources::new(Arc::clone(&self.files), FileSources::default());
+        let listed = sources.zone_files(self.files.directory()).unwrap();
+        listed.iter().map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
     }
 
     async fn until_link(&self, is_it: impl Fn(&Link) -> bool) {
@@ -375,6 +382,9 @@ async fn a_damaged_file_is_served_from_the_copy_of_a_node_and_no_other_file_suff
         // A new connection finds the same again.
         assert!(connect(&one.files, DEADLINE).await);
         assert_eq!((one.files.damaged()[ZONE].as_str(), one.text(ZONE).as_deref()), (known.as_str(), Some("ab")));
+        // A new node knows no zone of it, and starts. One whose copy is damaged too does.
+        assert_eq!(fresh.served(), ["other.toml"]);
+        assert_eq!(node_with(files(&etcd, "four", &[(ZONE, None)])).await.served(), ["other.toml", ZONE]);
         let nodes = [&one, &copy, &fresh];
         // The former value repairs it.
         by_hand(&etcd, Operation::put(key.clone(), good)).await;
