@@ -1,6 +1,6 @@
 //! What the cluster needs of etcd: ranges, transactions, watches and leases.
 //!
-//! [`super::Gateway`] speaks to a real etcd; `Fake` is one in memory, for tests.
+//! [`super::gateway::Gateway`] speaks to a real etcd; `Fake` is one in memory, for tests.
 
 use async_trait::async_trait;
 
