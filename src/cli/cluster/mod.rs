@@ -56,8 +56,8 @@ Exit code: 0 when etcd has a configuration, no file in it is damaged, every node
 settings, and this one can open what is sealed in etcd; 1 otherwise; 2 for a wrong command line.";
 
 /// It may be new, or have lost its data: nodes believe neither.
-const NO_CONFIGURATION: &str = "etcd has no configuration, and nodes serve the files that they have: restore etcd, or run \
-`fiftythree cluster apply`\n";
+const NO_CONFIGURATION: &str = "etcd has no configuration: run `fiftythree cluster apply`; if etcd has lost it, nodes serve \
+the files that they have\n";
 
 /// How long etcd may take.
 const PATIENCE: Duration = Duration::from_secs(60);
