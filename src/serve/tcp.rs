@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
-use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tracing::warn;
 
@@ -40,8 +40,6 @@ const MAX_QUERY_OCTETS: usize = 4096;
 const LET_GO_INTERVAL: Duration = Duration::from_secs(1);
 /// What a connection costs besides its queries: the handshake, its task, its end.
 const CONNECTION_TIME: Duration = Duration::from_micros(20);
-/// How many queries of a client are answered before it is the turn of others.
-const QUERIES_IN_A_ROW: usize = 16;
 /// Pause after an error of accept, for example when no file descriptors are left.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(20);
 /// How often a stopping server checks whether all connections are closed.
@@ -168,14 +166,8 @@ async fn answer_queries(mut stream: TcpStream, slot: &ConnectionSlot) -> io::Res
     let mut stop = server.stop.clone();
     let mut input = Input::default();
     let mut deadline = Instant::now() + server.limits.idle_timeout;
-    let mut in_a_row = 0;
     loop {
         while let Some(message) = input.next_message()? {
-            in_a_row += 1;
-            if in_a_row > QUERIES_IN_A_ROW {
-                in_a_row = 1;
-                yield_now().await;
-            }
             if server.answer(&mut stream, message, slot.requestor).await? == Reply::Sent {
                 slot.touch();
                 deadline = Instant::now() + server.limits.idle_timeout;
