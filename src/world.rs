@@ -1,5 +1,6 @@
 //! The world: an immutable snapshot of all data that a query reads, replaced as a whole.
-//!  Configuration and health are published together and never disagree. A world holds a catalog of
+//!
+//! Configuration and health are published together and never disagree. A world holds a catalog of
 //! compiled zones, the usable bits computed from the status of each check, and the locations of
 //! clients. The control loop is the only publisher. Readers load the world once per query or batch
 //! and hold no lock.

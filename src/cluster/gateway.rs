@@ -156,7 +156,7 @@ impl Gateway {
                     return Ok(response);
                 }
                 Ok((at, Err(Failure::TryNext(why)))) => {
-                    // Also for the next request, if nobody waits for this one any more.
+                    // The next request begins there too, also if the caller of this one has given up.
                     let next = (at + 1) % count;
                     let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
                     problems.push(format!("{}: {why}", self.endpoints[at]));

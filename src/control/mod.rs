@@ -10,9 +10,8 @@
 //! ```
 //!
 //! The loop takes all events that wait, up to a limit, decides what each of them changes
-//! (`results`,
-//! `overrides`, `connectivity`), and publishes the outcome once (`batch`). Code that only reads
-//! health reads the published view (`view`) and sends no event.
+//! (`results`, `overrides`, `opinions`, `connectivity`), and publishes the outcome once (`batch`).
+//! Code that only reads health reads the published view (`view`) and sends no event.
 //!
 //! The loop never does slow work. Reading, parsing, compiling and fsync run on the loader thread
 //! (`load`), which receives a copy of the loaded configuration and returns the new one. Only one
@@ -389,7 +388,7 @@ impl Control {
         }
     }
 
-    /// Frees the retired worlds whose catalogs nobody else has, in this world or another one.
+    /// Frees the retired worlds whose catalogs are used nowhere else, in this world or another one.
     fn free_retired(&mut self) {
         self.retired.retain(|world| Arc::strong_count(world) > 1 || Arc::strong_count(world.catalog()) > 1);
     }

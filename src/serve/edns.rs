@@ -1,5 +1,6 @@
 //! EDNS (RFC 6891): the OPT record of a request, and the options of its response.
-//!  To add an option, add a field to [`RequestOptions`] if requests carry it, and a variant of
+//!
+//! To add an option, add a field to [`RequestOptions`] if requests carry it, and a variant of
 //! [`ResponseOption`] if responses do. Neither `decode` nor `encode` knows single options.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

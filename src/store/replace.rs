@@ -1,11 +1,13 @@
 //! Replaces, creates and removes zone files durably, and only if they still have the text that was
 //! read.
-//!  The new text is written and synced next to the file; then both names are exchanged. The old
+//!
+//! The new text is written and synced next to the file; then both names are exchanged. The old
 //! file is compared with what was read: if somebody saved in between, the names are exchanged back.
 //! So no edit is lost, and a crash leaves the old text or the new one. File systems without an
 //! exchange, such as NFS, get a comparison right before a plain rename instead. The exchange is the
 //! moment of the change; it is durable when the directory is synced.
-//!  The old file has a hidden name ([`mod@super::hidden_names`]). A server keeps it for a while,
+//!
+//! The old file has a hidden name ([`mod@super::hidden_names`]). A server keeps it for a while,
 //! because an editor may have it open and write it later ([`mod@super::replaced_files`]).
 
 use std::fs::{self, File, OpenOptions};

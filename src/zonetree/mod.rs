@@ -1,6 +1,7 @@
 //! One compiled zone: a table of names, the groups at each name, their policies, and leaves with
 //! records in wire format.
-//!  Compiling replaces all strings by numbers: a node is a name, a group is the record sets of one
+//!
+//! Compiling replaces all strings by numbers: a node is a name, a group is the record sets of one
 //! name and type, and a member is one record set. Aliases, CNAME targets and additional addresses
 //! are resolved to nodes and groups. Health is propagated once per change: `propagate` turns the
 //! status of each check into one usable bit per member, from the targets of aliases upward, so that

@@ -96,7 +96,7 @@ impl IndexedFile<'_> {
     /// edited and read as a whole: if other members, default records, delegations or groups
     /// with settings may change, or if anything were worth a diagnostic.
     pub fn edit(&self, after: &HostedZone, references: &References<'_>) -> Option<IndexedEdit> {
-        // What an instance of a traffic policy allows beside it depends on the whole zone.
+        // Which record sets a traffic policy instance allows depends on the whole zone.
         if !self.zone.policy_sets.is_empty() {
             return None;
         }

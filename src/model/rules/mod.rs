@@ -99,7 +99,7 @@ pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload
     diagnostics.0
 }
 
-/// Why the record sets of the zone's traffic policy instances cannot be answered beside its own: what
+/// Why the record sets of the zone's traffic policy instances cannot be answered with its own: what
 /// Route 53 would reject if all of them were its own.
 pub fn policy_problems(zone: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<String> {
     if zone.policy_sets.is_empty() {
