@@ -157,3 +157,41 @@ async fn follow_once(
         nodes.send_replace(Arc::new(known.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::fake::Fake;
+    use crate::cluster::tests::files;
+
+    /// Starts a run of the node `one`. It goes on until the task is dropped.
+    fn run(etcd: &Fake, home: &str, started: u64) -> (Arc<ClusterFiles>, tokio::task::JoinSet<()>) {
+        let (files, mut tasks) = (files(etcd, "one", &[]), tokio::task::JoinSet::new());
+        let state = NodeState { home: home.to_owned(), started, ..NodeState::default() };
+        let (applied_in, applied) = watch::channel(0);
+        let register = register(Arc::clone(&files), state, applied);
+        tasks.spawn(async move {
+            let _applied_in = applied_in;
+            register.await;
+        });
+        (files, tasks)
+    }
+
+    async fn is_registered(files: &ClusterFiles, within: Duration) -> bool {
+        let mut lease = files.lease.subscribe();
+        timeout(within, lease.wait_for(Option::is_some)).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_later_run_takes_the_place_of_one_that_was_killed_and_another_node_does_not() {
+        let etcd = Fake::default();
+        let (first, mut killed) = run(&etcd, "here", 10);
+        assert!(is_registered(&first, Duration::from_secs(20)).await);
+        killed.shutdown().await;
+        // Its lease has not ended: nothing ends leases in this etcd.
+        let (elsewhere, _tasks) = run(&etcd, "there", 20);
+        assert!(!is_registered(&elsewhere, Duration::from_millis(300)).await);
+        let (second, _tasks) = run(&etcd, "here", 20);
+        assert!(is_registered(&second, Duration::from_secs(20)).await);
+    }
+}
