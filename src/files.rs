@@ -267,14 +267,14 @@ mod tests {
     }
 
     /// Far longer than any of this takes, because the machine may be busy.
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     /// The result of reading on another thread, so that this one does not hang.
     fn outcome(path: &Path, at_most: u64) -> Result<Vec<u8>, String> {
         let (done, outcome) = mpsc::channel();
         let path = path.to_owned();
         thread::spawn(move || done.send(read(&path, at_most).map_err(|error| error.to_string())));
-        outcome.recv_timeout(PATIENCE).expect("reading must end")
+        outcome.recv_timeout(TIMEOUT).expect("reading must end")
     }
 
     #[test]
@@ -332,7 +332,7 @@ mod tests {
         begins.recv().unwrap();
         let id = thread.thread().id();
         assert_eq!(unresponsive(id, Duration::ZERO).unwrap().path, path);
-        assert_eq!(unresponsive(id, PATIENCE), None);
+        assert_eq!(unresponsive(id, TIMEOUT), None);
         assert_eq!(unresponsive(thread::current().id(), Duration::ZERO), None);
         operate(&path, || Ok(())).expect("it may only be slow");
         let long_ago = Instant::now().checked_sub(UNRESPONSIVE_AFTER).unwrap();

@@ -59,14 +59,14 @@ pub(super) async fn watch(State(admin): State<AdminState>, Query(from): Query<Fr
 
 /// Sends events to one client until it disconnects or the server stops.
 async fn tell(admin: AdminState, last_event_id: Option<String>, frames: mpsc::Sender<Bytes>) {
-    let mut news = admin.feed.watch();
+    let mut news = admin.event_log.watch();
     let current = *news.borrow_and_update();
     let start = admin.base_of_ids();
     let (mut seen, restarted) = match last_event_id.map(|id| number_of(&id, &start)) {
         None => (current, false),
         Some(Some(number)) if number <= current => (number, false),
         // It saw the runs before this one.
-        Some(_) => (admin.feed.restored(), true),
+        Some(_) => (admin.event_log.restored(), true),
     };
     let hello = HelloShape { now: rfc3339_milliseconds((admin.now)()), version: env!("CARGO_PKG_VERSION").to_owned() };
     let mut greeting = format!("retry: {RETRY_MS}\n{}", event("hello", &id_of(&start, seen), &hello));
@@ -81,7 +81,7 @@ async fn tell(admin: AdminState, last_event_id: Option<String>, frames: mpsc::Se
         if !text.is_empty() && frames.send(Bytes::from(std::mem::take(&mut text))).await.is_err() {
             return;
         }
-        let since = admin.feed.since(seen);
+        let since = admin.event_log.since(seen);
         if !since.records.is_empty() || since.lost > 0 {
             (text, seen) = words(&start, seen, &since);
             continue;

@@ -77,9 +77,9 @@ impl AdminState {
         let mut groups: Vec<&mut GroupShape> = groups.collect();
         let names = groups.iter().map(|group| group.name.clone()).collect();
         let mut changes = LastChanges::of(HostedZoneId(zone.id.clone()), names);
-        match self.feed.history().collect(&mut changes) {
+        match self.event_log.history().collect(&mut changes) {
             Ok(true) => {}
-            Ok(false) => self.feed.since(0).records.iter().for_each(|(_, record)| changes.take(record)),
+            Ok(false) => self.event_log.since(0).records.iter().for_each(|(_, record)| changes.take(record)),
             // The explanation is right without it.
             Err(error) => tracing::debug!("the history cannot be read: {error}"),
         }
@@ -127,13 +127,13 @@ fn answer(query: &ExplainQuery, what_if: &WhatIf) -> Result<Explanation, String>
 fn check(what_if: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheckId) -> Option<CheckShape> {
     let CheckSnapshot { report, overridden } = what_if.check(id)?;
     let view = &report.view;
-    let supposed = what_if.supposed(id);
+    let assumed = what_if.hypothetical_status(id);
     let is_meant = hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&view.name));
-    let as_if = is_meant || supposed.is_some_and(|supposed| supposed != view.verdict);
+    let as_if = is_meant || assumed.is_some_and(|status| status != view.final_status);
     let since = Some(report.since()).filter(|_| !as_if);
     Some(CheckShape {
         name: view.name.to_string(),
-        healthy: supposed.unwrap_or(view.verdict) == Status::Healthy,
+        healthy: assumed.unwrap_or(view.final_status) == Status::Healthy,
         since: since.map(rfc3339),
         ago: since.map(|since| humanize_duration(what_if.at.since(since))),
         last_result: report

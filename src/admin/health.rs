@@ -172,8 +172,8 @@ impl HealthQuery {
     fn fits(&self, report: &Report, check: &CheckReport, part: &str) -> bool {
         let is_so = match self.state {
             None => true,
-            Some(StateFilter::Healthy) => check.view.verdict == Status::Healthy,
-            Some(StateFilter::Unhealthy) => check.view.verdict == Status::Unhealthy,
+            Some(StateFilter::Healthy) => check.view.final_status == Status::Healthy,
+            Some(StateFilter::Unhealthy) => check.view.final_status == Status::Unhealthy,
             Some(StateFilter::Overridden) => report.override_of(check).is_some(),
             Some(StateFilter::Pending) => check.view.pending,
         };
@@ -189,7 +189,7 @@ fn shape(report: &Report, check: &CheckReport) -> CheckShape {
         id: view.identity.id.0.clone(),
         kind: kind(&view.target).to_owned(),
         endpoint: asked(&view.target),
-        status: status(view.verdict),
+        status: status(view.final_status),
         since: rfc3339_milliseconds(check.since()),
         without_overrides: status(view.without_overrides),
         pending: view.pending,
@@ -320,7 +320,7 @@ pub(super) fn overridden(known: &Override, left: Option<WeightShare>) -> Overrid
     }
 }
 
-fn last_result(run: &Run, remembered: bool) -> ResultShape {
+fn last_result(run: &Run, restored: bool) -> ResultShape {
     let Latency { connect, tls_handshake, first_byte, total } = run.latency;
     ResultShape {
         at: rfc3339_milliseconds(run.last),
@@ -331,7 +331,7 @@ fn last_result(run: &Run, remembered: bool) -> ResultShape {
         tls_handshake_ms: tls_handshake.map(milliseconds),
         first_byte_ms: first_byte.map(milliseconds),
         total_ms: milliseconds(total),
-        remembered,
+        restored,
     }
 }
 

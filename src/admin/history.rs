@@ -54,10 +54,10 @@ fn named(record: &EventRecord) -> NamedEventShape {
 impl AdminState {
     /// The last events, oldest first: those of the history, or else those in memory.
     fn latest(&self, most: usize, zone: Option<&str>) -> std::io::Result<Vec<EventRecord>> {
-        if let Some(latest) = self.feed.history().latest(most, zone) {
+        if let Some(latest) = self.event_log.history().latest(most, zone) {
             return latest;
         }
-        let records = self.feed.since(0).records.into_iter().map(|(_, record)| (*record).clone());
+        let records = self.event_log.since(0).records.into_iter().map(|(_, record)| (*record).clone());
         let mut records: Vec<EventRecord> =
             records.filter(|record| zone.is_none_or(|zone| record.is_of(zone))).collect();
         records.drain(..records.len().saturating_sub(most));

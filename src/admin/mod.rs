@@ -108,7 +108,7 @@ pub(crate) struct AdminState {
     /// Its objects, to be changed.
     pub(crate) objects: ServedObjects,
     /// The last events.
-    pub(crate) feed: EventLog,
+    pub(crate) event_log: EventLog,
     /// The result of the last load.
     pub(crate) last_load: watch::Receiver<LastLoad>,
     /// Requested loads and those that are done.

@@ -45,7 +45,7 @@ pub(super) fn counts(report: &Report) -> CheckCountsShape {
     let mut counts = CheckCountsShape::default();
     for check in &report.checks {
         counts.all += 1;
-        counts.unhealthy += usize::from(check.view.verdict == Status::Unhealthy);
+        counts.unhealthy += usize::from(check.view.final_status == Status::Unhealthy);
         counts.overridden += usize::from(report.override_of(check).is_some());
         counts.pending += usize::from(check.view.pending);
     }

@@ -23,7 +23,7 @@ async fn start_with(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, 
     let (ready_in, readiness) = watch::channel(Readiness::Starting);
     let (_, base) = watch::channel(LoadedConfig::empty(crate::config::Settings::built_in()));
     let (_, last_load) = watch::channel(LastLoad::default());
-    let feed = EventLog::default();
+    let event_log = EventLog::default();
     let catalog = Arc::new(Catalog::build(&[], &[]));
     let (_, world) =
         crate::world::Publisher::new(crate::world::World::new(catalog, &Tracker::new().bits(), Arc::default()));
@@ -34,7 +34,7 @@ async fn start_with(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, 
         readiness,
         health: HealthReader::new(health),
         base,
-        feed: feed.clone(),
+        event_log: event_log.clone(),
         last_load,
         reloads: watch::Sender::default().subscribe(),
         cluster: None,
@@ -73,7 +73,7 @@ async fn start_with(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, 
             }
         }
     });
-    (address, ready_in, feed)
+    (address, ready_in, event_log)
 }
 
 /// The status and the body of what comes back.
@@ -233,16 +233,16 @@ fn reloaded(number: u64) -> EventKind {
 
 #[tokio::test]
 async fn a_watcher_sees_what_happens_and_goes_on_where_it_was() {
-    let (address, _ready, feed) = start_with(Changes::Programs).await;
-    feed.push(Timestamp::default(), reloaded(1));
+    let (address, _ready, event_log) = start_with(Changes::Programs).await;
+    event_log.push(Timestamp::default(), reloaded(1));
     let mut stream = watch_events(address, "").await;
     let seen = read_until(&mut stream, "event: hello\nid: 1000-1\n").await;
     assert!(seen.contains("content-type: text/event-stream"), "{seen}");
-    feed.push(Timestamp::default(), reloaded(2));
+    event_log.push(Timestamp::default(), reloaded(2));
     let seen = read_until(&mut stream, "id: 1000-2\n").await;
     assert!(!seen.contains("reason 1"), "{seen}");
     drop(stream);
-    (3..=4).for_each(|number| feed.push(Timestamp::default(), reloaded(number)));
+    (3..=4).for_each(|number| event_log.push(Timestamp::default(), reloaded(number)));
     let mut stream = watch_events(address, "Last-Event-ID: 1000-2\n").await;
     let seen = read_until(&mut stream, "reason 4").await;
     assert!(seen.contains("reason 3") && !seen.contains("reason 2") && !seen.contains("event: lost"), "{seen}");
@@ -375,8 +375,8 @@ async fn app_with(zone: &str, limits: ConcurrencyLimits) -> (SocketAddr, tempfil
     let (events, inbox) = mpsc::channel(8);
     let (base_in, base) = watch::channel(loaded.base.clone());
     let (last_load_in, last_load) = watch::channel(LastLoad::default());
-    let (_, state_writer, _keeping) = crate::store::keep(&path("state")).unwrap();
-    let feed = EventLog::default();
+    let (_, state_writer, _writer_thread) = crate::store::start_state_writer(&path("state")).unwrap();
+    let event_log = EventLog::default();
     let objects = ServedObjects::new(base.clone(), events.clone());
     let outputs = crate::control::Outputs {
         shared_overrides: None,
@@ -388,7 +388,7 @@ async fn app_with(zone: &str, limits: ConcurrencyLimits) -> (SocketAddr, tempfil
         base: base_in,
         state_writer,
         notices: mpsc::channel(1).0,
-        event_log: feed.clone(),
+        event_log: event_log.clone(),
         object_events: objects.object_events.clone(),
         last_load: last_load_in,
         reloads: watch::Sender::default(),
@@ -403,7 +403,7 @@ async fn app_with(zone: &str, limits: ConcurrencyLimits) -> (SocketAddr, tempfil
         readiness: watch::channel(Readiness::Ready).1,
         health,
         base,
-        feed,
+        event_log,
         last_load,
         reloads: watch::Sender::default().subscribe(),
         cluster: None,

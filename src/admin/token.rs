@@ -192,7 +192,7 @@ impl Changes {
             Changes::Programs => return Decision::May,
             Changes::Forbidden => return Decision::Forbidden,
             Changes::Token(token) => Ok(token.clone()),
-            Changes::TokenFile(path) => read_beside(path.clone()).await,
+            Changes::TokenFile(path) => read_on_blocking_thread(path.clone()).await,
         };
         match (token, shown(headers)) {
             (Err(error), _) => Decision::BrokenToken(error.to_string()),
@@ -204,7 +204,7 @@ impl Changes {
 }
 
 /// Reads on a blocking thread, since the disk may hang.
-async fn read_beside(path: PathBuf) -> Result<Token, BadToken> {
+async fn read_on_blocking_thread(path: PathBuf) -> Result<Token, BadToken> {
     let gone = |error: tokio::task::JoinError| BadToken::Unreadable { path: path.clone(), error: error.into() };
     let wanted = path.clone();
     tokio::task::spawn_blocking(move || Token::read(&wanted)).await.unwrap_or_else(|error| Err(gone(error)))

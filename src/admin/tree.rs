@@ -240,9 +240,9 @@ pub(super) fn checks(report: &Report) -> HashMap<HealthCheckId, MemberCheckShape
             let view = &check.view;
             let shape = MemberCheckShape {
                 name: view.name.to_string(),
-                status: health::status(view.verdict),
+                status: health::status(view.final_status),
                 since: crate::control::rfc3339(check.since()),
-                pending: view.pending && view.verdict == Status::Healthy,
+                pending: view.pending && view.final_status == Status::Healthy,
                 overridden: report.override_of(check).is_some(),
             };
             (view.identity.id.clone(), shape)

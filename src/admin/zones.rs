@@ -56,8 +56,11 @@ fn zones(base: &LoadedConfig, checks: &[CheckReport], query: &ZonesQuery) -> Zon
     let fits = |zone: &ZoneOutline<'_>| holds(&zone.name.to_string()) || zone.comment.is_some_and(holds);
     let mut chosen: Vec<_> = base.zone_outlines().filter(fits).collect();
     chosen.sort_by_cached_key(|zone| (zone.name.to_string(), zone.id.clone()));
-    let mut unhealthy: Vec<CheckSlot> =
-        checks.iter().filter(|check| check.view.verdict == Status::Unhealthy).map(|check| check.view.slot).collect();
+    let mut unhealthy: Vec<CheckSlot> = checks
+        .iter()
+        .filter(|check| check.view.final_status == Status::Unhealthy)
+        .map(|check| check.view.slot)
+        .collect();
     unhealthy.sort_unstable();
     let row = |zone: &ZoneOutline<'_>| ZoneRowShape {
         id: zone.id.0.clone(),

@@ -10,8 +10,8 @@ use crate::objects::Revision;
 /// The zones whose order is cached. Clients read a zone page after page.
 const CACHED: usize = 8;
 
-/// The record sets of a zone in order, and the names of its traffic policy instances: keys, and indexes
-/// into the one followed by the other.
+/// The record sets of a zone in order, and the names of its traffic policy instances: keys, and
+/// indexes into the one followed by the other.
 #[derive(Debug)]
 pub(super) struct Listing {
     keys: Vec<Box<[u8]>>,

@@ -141,8 +141,8 @@ impl Checked {
     }
 }
 
-/// What is wrong with the keys and certificates of the API and of the cluster, as far as the settings
-/// can be read.
+/// What is wrong with the keys and certificates of the API and of the cluster, as far as the
+/// settings can be read.
 fn problems_of_secret_files(source: &SettingsSource) -> Vec<String> {
     let Some(settings) = source.read().settings else { return Vec::new() };
     let api = settings.api.iter().map(daemon::check_api_files);

@@ -188,8 +188,8 @@ impl Secrets {
         }
     }
 
-    /// Changes the secrets. Those in etcd may be changed by another node meanwhile; then the change is
-    /// decided again.
+    /// Changes the secrets. Those in etcd may be changed by another node meanwhile; then the change
+    /// is decided again.
     fn change(
         &self,
         change: impl Fn(Option<CookieSecrets>) -> anyhow::Result<CookieSecrets>,

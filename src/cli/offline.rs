@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::bail;
 
 use crate::config::{Settings, Style};
-use crate::control::{HypotheticalHealth, OverrideError, suppose};
+use crate::control::{HypotheticalHealth, OverrideError, set_hypothetical};
 use crate::explain::json::CheckShape;
 use crate::health::{Status, Timestamp, Tracker};
 use crate::load::{Loaded, LoadedConfig, Refused, Scope, load_offline};
@@ -75,7 +75,7 @@ impl OfflineServer {
         let mut tracker = self.tracker.clone();
         tracker.apply_overrides(known, Timestamp::default());
         let natural = tracker.clone();
-        suppose(&mut tracker, hypothetical, known, Timestamp::default())?;
+        set_hypothetical(&mut tracker, hypothetical, known, Timestamp::default())?;
         let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.config.geo_lookup));
         Ok(AssumedWorld { world, natural, tracker, hypothetical: hypothetical.to_vec() })
     }
@@ -105,8 +105,8 @@ impl AssumedWorld {
         let is_meant = self.hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&view.name));
         Some(CheckShape {
             name: view.name.to_string(),
-            healthy: view.verdict == Status::Healthy,
-            as_if: is_meant || self.natural.status(slot) != Some(view.verdict),
+            healthy: view.final_status == Status::Healthy,
+            as_if: is_meant || self.natural.status(slot) != Some(view.final_status),
             disabled: view.disabled,
             ..CheckShape::default()
         })

@@ -161,7 +161,8 @@ impl ClusterFiles {
         if mirror.foreign <= loaded { mirror.followed } else { loaded }
     }
 
-    /// What the metrics say, if what is served was loaded from the files when they were at `loaded`.
+    /// What the metrics say, if what is served was loaded from the files when they were at
+    /// `loaded`.
     pub(crate) fn reading(&self, loaded: StoreRevision) -> Reading {
         Reading {
             is_connected: *self.link.borrow() == Link::Following,

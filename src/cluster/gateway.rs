@@ -1,7 +1,8 @@
 //! A client of etcd's HTTP gateway, which is in every etcd since 3.4.
 //!
-//! The endpoints are tried in turn, and each request has a deadline. A request may be sent twice: to
-//! another endpoint too when one is slow, or again if the connection is lost before the response.
+//! The endpoints are tried in turn, and each request has a deadline. A request may be sent twice:
+//! to another endpoint too when one is slow, or again if the connection is lost before the
+//! response.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -40,7 +41,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// A file with a certificate, a key or a password.
 const MOST_BYTES: u64 = 1 << 20;
-/// The longest message of a stream: etcd's requests have at most 1.5 MiB, and Base64 needs a third more.
+/// The longest message of a stream: etcd's requests have at most 1.5 MiB, and Base64 needs a third
+/// more.
 const LONGEST_MESSAGE: usize = 16 << 20;
 
 /// gRPC's codes of errors.
@@ -53,7 +55,8 @@ const UNAUTHENTICATED: i64 = 16;
 pub(crate) struct Gateway {
     client: Client,
     endpoints: Vec<String>,
-    /// The endpoint to try first: the one that responded last, or the one after another that did not.
+    /// The endpoint to try first: the one that responded last, or the one after another that did
+    /// not.
     current: AtomicUsize,
     /// The user, and the file with the password.
     user: Option<(String, PathBuf)>,
@@ -156,7 +159,8 @@ impl Gateway {
                     return Ok(response);
                 }
                 Ok((at, Err(Failure::TryNext(why)))) => {
-                    // The next request begins there too, also if the caller of this one has given up.
+                    // The next request begins there too, also if the caller of this one has given
+                    // up.
                     let next = (at + 1) % count;
                     let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
                     problems.push(format!("{}: {why}", self.endpoints[at]));
@@ -407,7 +411,8 @@ mod tests {
 
     #[test]
     fn a_watch_that_is_behind_does_not_say_that_it_has_everything() {
-        // What etcd sends to a watch that it has to catch up: the header has the revision of the store.
+        // What etcd sends to a watch that it has to catch up: the header has the revision of the
+        // store.
         let behind = br#"{"result":{"header":{"revision":"2000"},"events":[
             {"kv":{"key":"YQ==","mod_revision":"7"}},{"type":"DELETE","kv":{"key":"Yg==","mod_revision":"9"}}]}}"#;
         let read = batch(behind).unwrap().unwrap();

@@ -2,10 +2,10 @@
 //!
 //! The unit is the zone file. etcd has each file as a text and a log of what changed it; every node
 //! has the texts of all files, and serves them like files on disk ([`ClusterSources`]). A change is
-//! decided on one node and written in one transaction, unless another node changed the file meanwhile:
-//! then it is durable. The other nodes see it in their watch, and load what changed. A node that starts
-//! without etcd serves its copies of the last run. Nothing on the query path waits for etcd
-//! (`docs/decisions/0160-cluster.md`).
+//! decided on one node and written in one transaction, unless another node changed the file
+//! meanwhile: then it is durable. The other nodes see it in their watch, and load what changed. A
+//! node that starts without etcd serves its copies of the last run. Nothing on the query path waits
+//! for etcd (`docs/decisions/0160-cluster.md`).
 
 mod delta;
 mod document;

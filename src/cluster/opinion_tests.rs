@@ -31,7 +31,7 @@ struct Node {
 fn list(checks: &[usize]) -> Arc<CheckList> {
     let identity = |number: &usize| Identity {
         id: HealthCheckId(format!("{number:08}-aaaa-4aaa-8aaa-aaaaaaaaaaaa")),
-        question: CheckFingerprint(*number as u64),
+        fingerprint: CheckFingerprint(*number as u64),
     };
     Arc::new(CheckList::new(checks.iter().map(|number| Arc::new(identity(number)))))
 }

@@ -29,7 +29,8 @@ impl ClusterFiles {
         mirror.files().map(|(name, file)| SourceFile::new(path_of(self.directory(), name), file.text.clone())).collect()
     }
 
-    /// Whether etcd has a version of the layout. Without one, nodes that have files believe nothing.
+    /// Whether etcd has a version of the layout. Without one, nodes that have files believe
+    /// nothing.
     pub(crate) fn has_version(&self) -> bool {
         self.mirror().version != 0
     }

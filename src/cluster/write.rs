@@ -23,7 +23,7 @@ use super::mirror::{MirrorFile, StoredFile};
 use super::node_state::milliseconds;
 
 /// How long a write may take in all. Callers wait 5 s.
-const PATIENCE: Duration = Duration::from_secs(4);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a change waits while no endpoint does anything: an etcd without one of its members has
 /// another leader after one or two seconds.
 const ELECTION: Duration = Duration::from_secs(3);
@@ -65,7 +65,7 @@ impl ClusterFiles {
     /// The same, for a server or for a command.
     pub(super) async fn write_by(&self, writer: Writer, name: &str, write: &FileWrite<'_>) -> Result<(), ReplaceError> {
         let began = Instant::now();
-        let until = began + PATIENCE;
+        let until = began + WRITE_TIMEOUT;
         match self.link_within(ELECTION).await {
             Link::Following => {}
             Link::Connecting => return Err(ReplaceError::Shared("etcd was not reached yet".to_owned())),

@@ -9,7 +9,7 @@ use super::override_outcome::{Answer, OverrideOutcome};
 
 /// One thing to report.
 pub(super) enum Announcement {
-    /// The final verdict of a check changed. The status is that of the last probe, or the cause.
+    /// The final status of a check changed. The status is that of the last probe, or the cause.
     StatusChanged {
         transition: Transition,
         status: String,

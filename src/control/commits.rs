@@ -26,7 +26,7 @@ pub(crate) type CommitAnswer = oneshot::Sender<Result<Committed, CommitError>>;
 /// How many commits can wait. Further ones are refused at once.
 const WAITING: usize = 1024;
 /// How long a caller waits for the outcome.
-const PATIENCE: Duration = Duration::from_secs(5);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The commits that wait, and the one in progress.
 #[derive(Default)]
@@ -226,7 +226,7 @@ impl ObjectStore for ServedObjects {
             self.events.send(Event::Commit(Box::new(commit), answer)).await.map_err(|_| ended())?;
             outcome.await.map_err(|_| ended())?
         };
-        tokio::time::timeout(PATIENCE, commit).await.unwrap_or(Err(CommitError::Late))
+        tokio::time::timeout(COMMIT_TIMEOUT, commit).await.unwrap_or(Err(CommitError::Late))
     }
 
     /// Nothing in the server watches objects yet: what it keeps for each of them has its revision.

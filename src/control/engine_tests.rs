@@ -22,7 +22,7 @@ pub(super) struct FilesEngine {
     pub(super) events: mpsc::Sender<Event>,
     reloads: watch::Receiver<Reloads>,
     _tasks: JoinSet<()>,
-    _keeping: StateWriterThread,
+    _writer_thread: StateWriterThread,
 }
 
 impl FilesEngine {
@@ -32,7 +32,7 @@ impl FilesEngine {
         let (history, _) = History::open(&state).unwrap();
         let (source, loaded) = load_at_start(directory.path(), history);
         let loaded = loaded.unwrap_or_else(|refused| panic!("{refused}"));
-        let (_, state_writer, keeping) = store::keep(&state).unwrap();
+        let (_, state_writer, writer_thread) = store::start_state_writer(&state).unwrap();
         let (events, inbox) = mpsc::channel(64);
         let (jobs_in, jobs) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(loaded.base.clone());
@@ -60,7 +60,7 @@ impl FilesEngine {
         let sources = Arc::new(FileSources::keeping_replaced());
         let inputs = LoadInputs::of(source, sources.clone(), sources);
         tasks.spawn(queue::run(inputs, base, jobs, events.clone()));
-        FilesEngine { directory, objects, events, reloads, _tasks: tasks, _keeping: keeping }
+        FilesEngine { directory, objects, events, reloads, _tasks: tasks, _writer_thread: writer_thread }
     }
 
     /// Loads what was edited.

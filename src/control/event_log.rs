@@ -123,32 +123,32 @@ mod tests {
 
     #[test]
     fn a_watcher_continues_where_it_stopped() {
-        let feed = EventLog::default();
-        assert_eq!(feed.since(0), Since { records: Vec::new(), lost: 0 });
-        (1..=5).for_each(|number| feed.push(Timestamp(Duration::from_secs(number)), record(number)));
-        assert_eq!(numbers(&feed.since(0)), [1, 2, 3, 4, 5]);
-        let since = feed.since(3);
+        let event_log = EventLog::default();
+        assert_eq!(event_log.since(0), Since { records: Vec::new(), lost: 0 });
+        (1..=5).for_each(|number| event_log.push(Timestamp(Duration::from_secs(number)), record(number)));
+        assert_eq!(numbers(&event_log.since(0)), [1, 2, 3, 4, 5]);
+        let since = event_log.since(3);
         assert_eq!((numbers(&since), since.lost), (vec![4, 5], 0));
         assert_eq!(since.records[0].1.what, record(4));
-        assert_eq!(*feed.watch().borrow(), 5);
-        assert_eq!(numbers(&feed.since(5)), [] as [u64; 0]);
+        assert_eq!(*event_log.watch().borrow(), 5);
+        assert_eq!(numbers(&event_log.since(5)), [] as [u64; 0]);
     }
 
     #[test]
     fn a_slow_watcher_learns_how_much_it_lost() {
-        let feed = EventLog::default();
+        let event_log = EventLog::default();
         let pushed = KEPT as u64 + 10;
-        (1..=pushed).for_each(|number| feed.push(Timestamp::default(), record(number)));
-        let since = feed.since(3);
+        (1..=pushed).for_each(|number| event_log.push(Timestamp::default(), record(number)));
+        let since = event_log.since(3);
         assert_eq!((since.lost, since.records.len()), (7, KEPT));
         assert_eq!((since.records[0].0, &since.records[0].1.what), (11, &record(11)));
     }
 
     #[tokio::test]
     async fn a_watcher_is_woken() {
-        let feed = EventLog::default();
-        let mut watch = feed.watch();
-        feed.push(Timestamp::default(), record(1));
+        let event_log = EventLog::default();
+        let mut watch = event_log.watch();
+        event_log.push(Timestamp::default(), record(1));
         watch.changed().await.unwrap();
         assert_eq!(*watch.borrow_and_update(), 1);
     }

@@ -50,7 +50,7 @@ pub(crate) struct CheckMetrics {
     /// Its name.
     pub(crate) name: Arc<str>,
     /// Its status, overrides included.
-    pub(crate) verdict: Status,
+    pub(crate) final_status: Status,
     /// The status that an override sets, if any.
     pub(crate) overridden: Option<Status>,
     /// When its status last changed; `None` if it never did.

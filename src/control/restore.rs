@@ -54,7 +54,7 @@ pub(super) fn restore_overrides(saved_state: &SavedState, at: Timestamp) -> Over
 /// Logs the unhealthy checks in one line, at the end of the start.
 pub(super) fn log_unhealthy(tracker: &Tracker) {
     let all: Vec<_> = tracker.views().collect();
-    let unhealthy = all.iter().filter(|check| check.verdict == Status::Unhealthy);
+    let unhealthy = all.iter().filter(|check| check.final_status == Status::Unhealthy);
     let mut names: Vec<&str> = unhealthy.map(|check| &*check.name).collect();
     names.sort_unstable();
     if names.is_empty() {

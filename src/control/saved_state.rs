@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!  {"clock":1790000000000}                                the time of the lines after it
-//!  {"check":{"id":…,"question":…,"state":{…},"runs":[…],"transitions":[…]}}    a check as a whole
-//!  {"seen":{"id":…,"question":…,"state":{…},"run":{…}}}       a result
-//!  {"turned":{"id":…,"transition":{…}}}                       a change of status
+//!  {"check":{"id":…,"fingerprint":…,"state":{…},"runs":[…],"transitions":[…]}}    a check as a whole
+//!  {"result":{"id":…,"fingerprint":…,"state":{…},"run":{…}}}       a result
+//!  {"transition":{"id":…,"transition":{…}}}                       a change of status
 //!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}  an override
 //!  {"cleared":[1]}                                            cleared or expired overrides
-//!  {"returning":{"zone":…,"name":…,"type":…,"set":…,"since":…}}    a record that is recovering
+//!  {"recovering":{"zone":…,"name":…,"type":…,"set":…,"since":…}}    a record that is recovering
 //! ```
 //!
 //! Lines are read in order. A line states everything that it changes and leaves the rest as it was.
@@ -47,43 +47,48 @@ pub(crate) struct SavedState {
 /// The saved state of one check.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SavedCheck {
-    question: Option<CheckFingerprint>,
+    fingerprint: Option<CheckFingerprint>,
     state: Option<SavedCheckState>,
     pub(super) history: Arc<History>,
 }
 
-/// A line in its JSON form.
+/// A line in its JSON form. The names of version 0.1 are read too.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
     Clock(u64),
     Check(CheckLine),
-    Seen(SeenLine),
-    Turned(TurnedLine),
+    #[serde(alias = "seen")]
+    Result(ResultLine),
+    #[serde(alias = "turned")]
+    Transition(ChangeLine),
     Override(OverrideLine),
     Cleared(Vec<u64>),
-    Returning(ReturningLine),
+    #[serde(alias = "returning")]
+    Recovering(RecoveringLine),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct CheckLine {
     id: String,
-    question: u64,
+    #[serde(alias = "question")]
+    fingerprint: u64,
     state: Option<StateLine>,
     runs: Vec<RunLine>,
     transitions: Vec<TransitionLine>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct SeenLine {
+struct ResultLine {
     id: String,
-    question: u64,
+    #[serde(alias = "question")]
+    fingerprint: u64,
     state: Option<StateLine>,
     run: RunLine,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct TurnedLine {
+struct ChangeLine {
     id: String,
     transition: TransitionLine,
 }
@@ -92,7 +97,8 @@ struct TurnedLine {
 #[derive(Debug, Serialize, Deserialize)]
 struct StateLine {
     healthy: bool,
-    contrary: Option<u8>,
+    #[serde(alias = "contrary")]
+    opposing: Option<u8>,
     since: u64,
     /// The status that the nodes of a cluster agreed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,7 +131,7 @@ struct TransitionLine {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct ReturningLine {
+struct RecoveringLine {
     zone: String,
     name: String,
     #[serde(rename = "type")]
@@ -151,10 +157,10 @@ impl SavedState {
     /// The saved state of a check, for the tracker. On its own, a server does not keep what the
     /// nodes of a cluster agreed on.
     pub(super) fn saved_check(&self, id: &HealthCheckId, in_cluster: bool) -> Option<RestoredCheck> {
-        let SavedCheck { question, state, .. } = self.checks.get(id)?;
+        let SavedCheck { fingerprint, state, .. } = self.checks.get(id)?;
         let state = (*state)?;
         let state = SavedCheckState { agreed: state.agreed.filter(|_| in_cluster), ..state };
-        Some(RestoredCheck { question: (*question)?, state, as_of: self.as_of })
+        Some(RestoredCheck { fingerprint: (*fingerprint)?, state, as_of: self.as_of })
     }
 
     /// The records that were recovering, on a clock that may have been set back since.
@@ -167,31 +173,31 @@ impl SavedState {
         match line {
             // After the clock was set back, time continues from here.
             Line::Clock(at) => self.as_of = timestamp(at),
-            Line::Check(CheckLine { id, question, state, runs, transitions }) => {
+            Line::Check(CheckLine { id, fingerprint, state, runs, transitions }) => {
                 let mut history = History::default();
                 runs.into_iter().for_each(|run| history.put_run(run.into()));
                 transitions.into_iter().for_each(|transition| history.add_transition(transition.into()));
                 let saved_state = SavedCheck {
-                    question: Some(CheckFingerprint(question)),
+                    fingerprint: Some(CheckFingerprint(fingerprint)),
                     state: state.map(Into::into),
                     history: history.into(),
                 };
                 self.checks.insert(HealthCheckId(id), saved_state);
             }
-            Line::Seen(SeenLine { id, question, state, run }) => {
+            Line::Result(ResultLine { id, fingerprint, state, run }) => {
                 self.note(run.last);
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
-                (check.question, check.state) = (Some(CheckFingerprint(question)), state.map(Into::into));
+                (check.fingerprint, check.state) = (Some(CheckFingerprint(fingerprint)), state.map(Into::into));
                 Arc::make_mut(&mut check.history).put_run(run.into());
             }
-            Line::Turned(TurnedLine { id, transition }) => {
+            Line::Transition(ChangeLine { id, transition }) => {
                 self.note(transition.at);
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
                 Arc::make_mut(&mut check.history).add_transition(transition.into());
             }
             Line::Override(line) => self.overrides.put(line.into()),
             Line::Cleared(ids) => ids.into_iter().for_each(|id| self.overrides.remove(OverrideId(id))),
-            Line::Returning(line) => match (line.record(), line.since) {
+            Line::Recovering(line) => match (line.record(), line.since) {
                 (Some(record), Some(since)) => drop(self.recoveries.insert(record, timestamp(since))),
                 (Some(record), None) => drop(self.recoveries.remove(&record)),
                 (None, _) => self.strange += 1,
@@ -213,7 +219,7 @@ pub(super) fn clock_line(at: Timestamp) -> String {
 pub(super) fn check_line(identity: &Identity, state: Option<SavedCheckState>, history: &History) -> String {
     text(&Line::Check(CheckLine {
         id: identity.id.0.clone(),
-        question: identity.question.0,
+        fingerprint: identity.fingerprint.0,
         state: state.map(Into::into),
         runs: history.runs().map(Into::into).collect(),
         transitions: history.transitions().map(Into::into).collect(),
@@ -222,9 +228,9 @@ pub(super) fn check_line(identity: &Identity, state: Option<SavedCheckState>, hi
 
 /// One more result: its run, and the state after it.
 pub(super) fn result_line(identity: &Identity, state: Option<SavedCheckState>, run: &Run) -> String {
-    text(&Line::Seen(SeenLine {
+    text(&Line::Result(ResultLine {
         id: identity.id.0.clone(),
-        question: identity.question.0,
+        fingerprint: identity.fingerprint.0,
         state: state.map(Into::into),
         run: run.into(),
     }))
@@ -232,7 +238,7 @@ pub(super) fn result_line(identity: &Identity, state: Option<SavedCheckState>, r
 
 /// A change of status.
 pub(super) fn transition_line(id: &HealthCheckId, transition: &PastTransition) -> String {
-    text(&Line::Turned(TurnedLine { id: id.0.clone(), transition: transition.into() }))
+    text(&Line::Transition(ChangeLine { id: id.0.clone(), transition: transition.into() }))
 }
 
 /// An override.
@@ -247,7 +253,7 @@ pub(super) fn cleared_line(ids: &[OverrideId]) -> String {
 
 /// A record that is recovering since then, or not any more.
 pub(super) fn recovery_line(record: &RecordKey, since: Option<Timestamp>) -> String {
-    text(&Line::Returning(ReturningLine {
+    text(&Line::Recovering(RecoveringLine {
         zone: record.zone.0.clone(),
         name: record.name.to_string(),
         record_type: record.record_type.to_string(),
@@ -256,7 +262,7 @@ pub(super) fn recovery_line(record: &RecordKey, since: Option<Timestamp>) -> Str
     }))
 }
 
-impl ReturningLine {
+impl RecoveringLine {
     fn record(&self) -> Option<RecordKey> {
         let (name, record_type) = (Name::parse(&self.name).ok()?, self.record_type.parse().ok()?);
         let set_identifier = self.set.clone();
@@ -270,17 +276,17 @@ fn text(line: &Line) -> String {
 
 impl From<SavedCheckState> for StateLine {
     fn from(state: SavedCheckState) -> StateLine {
-        let SavedCheckState { status, opposing: contrary, since, agreed } = state;
+        let SavedCheckState { status, opposing, since, agreed } = state;
         let agreed = agreed.map(|agreed| agreed == Status::Healthy);
-        StateLine { healthy: status == Status::Healthy, contrary, since: milliseconds(since), agreed }
+        StateLine { healthy: status == Status::Healthy, opposing, since: milliseconds(since), agreed }
     }
 }
 
 impl From<StateLine> for SavedCheckState {
     fn from(line: StateLine) -> SavedCheckState {
-        let StateLine { healthy, contrary, since, agreed } = line;
+        let StateLine { healthy, opposing, since, agreed } = line;
         let agreed = agreed.map(status);
-        SavedCheckState { status: status(healthy), opposing: contrary, since: timestamp(since), agreed }
+        SavedCheckState { status: status(healthy), opposing, since: timestamp(since), agreed }
     }
 }
 
@@ -398,8 +404,8 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_were_written() {
-        let (blue, question) = (HealthCheckId("blue".to_owned()), CheckFingerprint(u64::MAX));
-        let identity = Identity { id: blue.clone(), question };
+        let (blue, fingerprint) = (HealthCheckId("blue".to_owned()), CheckFingerprint(u64::MAX));
+        let identity = Identity { id: blue.clone(), fingerprint };
         let unhealthy =
             SavedCheckState { status: Status::Unhealthy, opposing: None, since: at(7), agreed: Some(Status::Healthy) };
         let state = |opposing| Some(SavedCheckState { opposing, ..unhealthy });
@@ -414,12 +420,12 @@ mod tests {
         assert_eq!((saved_state.as_of, &*saved_state.checks[&blue].history), (at(9), &history));
         assert_eq!(
             saved_state.saved_check(&blue, true),
-            Some(RestoredCheck { question, state: state(None).unwrap(), as_of: at(9) })
+            Some(RestoredCheck { fingerprint, state: state(None).unwrap(), as_of: at(9) })
         );
 
         lines.push(result_line(&identity, state(Some(1)), &run(1, 12)));
         lines.push(transition_line(&blue, &PastTransition { at: at(13), ..transition }));
-        assert!(lines[2].starts_with("{\"seen\":") && lines[3].starts_with("{\"turned\":"), "{lines:?}");
+        assert!(lines[2].starts_with("{\"result\":") && lines[3].starts_with("{\"transition\":"), "{lines:?}");
         lines.push("{\"from\":\"tomorrow\"}".to_owned());
         assert!(lines.iter().all(|line| !line.contains('\n')));
         let saved_state = SavedState::read(lines.iter().map(String::as_str));

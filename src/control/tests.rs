@@ -75,7 +75,7 @@ pub(super) struct TestControl {
     pub(super) probes: watch::Receiver<Arc<[ScheduledProbe]>>,
     pending: watch::Receiver<usize>,
     jobs: mpsc::UnboundedReceiver<Job>,
-    keeping: StateWriterThread,
+    writer_thread: StateWriterThread,
     pub(super) notices: mpsc::Receiver<Notice>,
     pub(super) reloads: watch::Sender<Reloads>,
     pub(super) at: Timestamp,
@@ -119,7 +119,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
     let (opinions_in, opinions) = watch::channel(0);
     let (jobs_in, jobs) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
-    let (found, state_writer, keeping) = store::keep(&directory.path().join("state")).unwrap();
+    let (found, state_writer, writer_thread) = store::start_state_writer(&directory.path().join("state")).unwrap();
     let (notices_in, notices) = mpsc::channel(2);
     let saved_state = SavedState::read(found.lines.iter().map(String::as_str));
     let (reloads, _) = watch::channel(Reloads::default());
@@ -148,7 +148,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         probes,
         pending,
         jobs,
-        keeping,
+        writer_thread,
         notices,
         reloads,
         at,
@@ -173,9 +173,9 @@ impl TestControl {
 
     /// As if it were killed, and started again so many seconds later.
     pub(super) fn killed_and_restarted_after(self, seconds: u64) -> TestControl {
-        let TestControl { directory, control, keeping, at, .. } = self;
+        let TestControl { directory, control, writer_thread, at, .. } = self;
         drop(control);
-        keeping.finish(Duration::from_secs(30));
+        writer_thread.finish(Duration::from_secs(30));
         let at = Timestamp(at.0 + Duration::from_secs(seconds));
         start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"))
     }
@@ -928,14 +928,14 @@ fn history_is_restored() {
 fn the_last_result_is_a_restored_one_after_a_restart_and_not_after_the_clock_was_set() {
     let mut control =
         start_at(directory(&[("lab.test.toml", APP)]), Timestamp(Duration::from_secs(1000))).ok().unwrap();
-    let is_remembered = |control: &TestControl| control.health.load().checks(None)[0].is_restored();
+    let is_restored = |control: &TestControl| control.health.load().checks(None)[0].is_restored();
     control.at = Timestamp(Duration::from_secs(10));
     control.observe("blue", Fail);
-    assert!(!is_remembered(&control));
+    assert!(!is_restored(&control));
     let mut control = control.killed_and_restarted_after(2000);
-    assert!(is_remembered(&control));
+    assert!(is_restored(&control));
     control.observe("blue", Fail);
-    assert!(!is_remembered(&control));
+    assert!(!is_restored(&control));
 }
 
 #[test]
@@ -954,7 +954,7 @@ fn a_damaged_saved_state_does_not_prevent_the_start() {
     let control = first.killed_and_restarted_after(0);
     let journal = control.directory.path().join("state/health.journal");
     drop(control.control);
-    control.keeping.finish(Duration::from_secs(30));
+    control.writer_thread.finish(Duration::from_secs(30));
     let text = fs::read(&journal).unwrap();
     for end in 0..=text.len() {
         fs::write(&journal, &text[..end]).unwrap();
@@ -1014,10 +1014,10 @@ fn an_override_that_was_answered_is_in_the_view() {
     control.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
     let (view, at) = (control.health.load(), control.at);
     let check = &view.checks(None)[0];
-    assert_eq!((check.view.verdict, check.view.without_overrides), (Status::Unhealthy, Status::Healthy));
+    assert_eq!((check.view.final_status, check.view.without_overrides), (Status::Unhealthy, Status::Healthy));
     assert_eq!(view.override_of(check, at), Some(&view.overrides(at)[0].details));
     assert!(Arc::ptr_eq(&view.world, &control.reader.load()), "view and world belong together");
-    assert_eq!((before.checks(None)[0].view.verdict, before.overrides(at).len()), (Status::Healthy, 0));
+    assert_eq!((before.checks(None)[0].view.final_status, before.overrides(at).len()), (Status::Healthy, 0));
 }
 
 #[test]
@@ -1236,7 +1236,7 @@ fn weighted_zone(group: &str) -> String {
     zone + "[[health_check]]\nname = 'site'\ntype = 'calculated'\nchild_health_checks = ['blue']\nhealth_threshold = 1\n"
 }
 
-fn weighted_house(group: &str) -> TestControl {
+fn start_weighted(group: &str) -> TestControl {
     let mut control = control(&[("lab.test.toml", &weighted_zone(group))]);
     ["blue", "green"].iter().for_each(|check| control.observe(check, Pass));
     control
@@ -1277,7 +1277,7 @@ fn is_near(got: u32, expected: u32) {
 
 #[test]
 fn a_drain_reduces_the_weight_to_nothing_over_its_time() {
-    let mut control = weighted_house("");
+    let mut control = start_weighted("");
     is_near(control.blue(), 50);
     control.set("blue", drain(100), Some(1000));
     // Answers that cannot be shared are others at once, and a calculated check counts it as
@@ -1308,7 +1308,7 @@ fn a_drain_reduces_the_weight_to_nothing_over_its_time() {
 
 #[test]
 fn a_drain_continues_after_a_restart() {
-    let mut control = weighted_house("");
+    let mut control = start_weighted("");
     control.set("b*", drain(100), None);
     control.pass(30);
     is_near(control.blue(), 41); // 70 : 100
@@ -1324,7 +1324,7 @@ fn a_drain_continues_after_a_restart() {
 
 #[test]
 fn a_draining_record_that_fails_is_not_answered_unless_it_is_alone() {
-    let mut control = weighted_house("");
+    let mut control = start_weighted("");
     control.set("blue", drain(100), None);
     control.pass(20);
     control.observe("blue", Fail);
@@ -1340,7 +1340,7 @@ fn a_draining_record_that_fails_is_not_answered_unless_it_is_alone() {
 
 #[test]
 fn an_override_set_after_a_drain_takes_precedence() {
-    let mut control = weighted_house("");
+    let mut control = start_weighted("");
     control.set("*", drain(100), None);
     control.pass(50);
     is_near(control.blue(), 50); // both have half of theirs
@@ -1356,7 +1356,7 @@ fn an_override_set_after_a_drain_takes_precedence() {
 
 #[test]
 fn a_clock_that_is_set_back_does_not_change_what_has_begun() {
-    let mut control = weighted_house("slow_start = '100s'");
+    let mut control = start_weighted("slow_start = '100s'");
     control.pass(100_000);
     control.set("blue", drain(100), None);
     control.pass(50);
@@ -1368,9 +1368,9 @@ fn a_clock_that_is_set_back_does_not_change_what_has_begun() {
     is_near(control.blue(), 9);
     // While the server is away, too.
     let at = Timestamp(control.at.0.saturating_sub(Duration::from_secs(20_000)));
-    let TestControl { directory, control, keeping, .. } = control;
+    let TestControl { directory, control, writer_thread, .. } = control;
     drop(control);
-    keeping.finish(Duration::from_secs(30));
+    writer_thread.finish(Duration::from_secs(30));
     let mut control = start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"));
     is_near(control.blue(), 9);
     control.pass(10);
@@ -1389,7 +1389,7 @@ fn a_clock_that_is_set_back_does_not_change_what_has_begun() {
 #[test]
 fn failback_and_slow_start_continue_across_restarts_and_edits() {
     let rules = "failback_delay = '60s'\nslow_start = '100s'";
-    let mut control = weighted_house(rules);
+    let mut control = start_weighted(rules);
     control.observe("blue", Fail);
     control.pass(10);
     control.observe("blue", Pass);
@@ -1504,7 +1504,7 @@ fn first_results_restarts_and_overrides_start_no_recovery() {
 }
 
 /// The outcome zone with a sentinel, or two.
-fn guarded_house(sentinels: &str, group: &str) -> TestControl {
+fn start_with_sentinels(sentinels: &str, group: &str) -> TestControl {
     let guards = ["gateway", "isp"].map(|name| {
         format!(
             "[[health_check]]\nname = '{name}'\ntype = 'tcp'\nip_address = '127.0.53.2'\nport = {}\n\
@@ -1520,7 +1520,7 @@ fn guarded_house(sentinels: &str, group: &str) -> TestControl {
 
 #[test]
 fn while_all_sentinels_are_unhealthy_no_status_changes() {
-    let mut control = guarded_house("['gateway', 'isp']", "");
+    let mut control = start_with_sentinels("['gateway', 'isp']", "");
     ["gateway", "isp", "blue", "green"].iter().for_each(|check| control.observe(check, Pass));
     control.at = Timestamp(Duration::from_secs(1000));
     control.observe("gateway", Fail);
@@ -1556,7 +1556,7 @@ fn while_all_sentinels_are_unhealthy_no_status_changes() {
 
 #[test]
 fn recoveries_do_not_advance_while_the_server_is_isolated() {
-    let mut control = guarded_house("['gateway']", "failback_delay = '60s'");
+    let mut control = start_with_sentinels("['gateway']", "failback_delay = '60s'");
     ["gateway", "blue", "green"].iter().for_each(|check| control.observe(check, Pass));
     control.observe("blue", Fail);
     control.observe("blue", Pass);
@@ -1573,7 +1573,7 @@ fn recoveries_do_not_advance_while_the_server_is_isolated() {
 
 #[test]
 fn no_check_fails_before_the_first_results_of_the_sentinels() {
-    let mut control = guarded_house("['gateway']", "");
+    let mut control = start_with_sentinels("['gateway']", "");
     control.observe("green", Fail);
     is_near(control.blue(), 50);
     assert!(control.control.pending_checks().iter().any(|name| &**name == "green"));
@@ -1588,7 +1588,7 @@ fn no_check_fails_before_the_first_results_of_the_sentinels() {
 
 #[test]
 fn an_edit_changes_the_sentinels_and_an_unknown_one_refuses_the_start() {
-    let mut control = guarded_house("['gateway']", "");
+    let mut control = start_with_sentinels("['gateway']", "");
     ["gateway", "blue", "green"].iter().for_each(|check| control.observe(check, Pass));
     control.observe("gateway", Fail);
     control.observe("green", Fail);

@@ -178,7 +178,7 @@ impl CheckReport {
     #[must_use]
     pub(crate) fn since(&self) -> Timestamp {
         match self.log.history.last_transition() {
-            Some(last) if last.to == self.view.verdict => last.at,
+            Some(last) if last.to == self.view.final_status => last.at,
             _ => self.view.observed_since,
         }
     }
@@ -228,7 +228,7 @@ impl HealthView {
     fn check_metrics(&self, view: &CheckView) -> CheckMetrics {
         CheckMetrics {
             name: Arc::clone(&view.name),
-            verdict: view.verdict,
+            final_status: view.final_status,
             overridden: self.tracker.overridden(view.slot),
             last_transition: self.check_histories.of(view.slot).history.last_transition().map(|past| past.at),
             counters: self.counters.of(view.slot),

@@ -36,8 +36,8 @@ pub(crate) struct WhatIf {
     view: Arc<HealthView>,
     /// The world that answers queries, or the hypothetical one.
     pub(crate) world: Arc<World>,
-    /// The checks with their hypothetical status, if any is supposed.
-    supposed: Option<Tracker>,
+    /// The checks with their hypothetical statuses; `None` without any.
+    hypothetical: Option<Tracker>,
 }
 
 /// The state of one check.
@@ -72,15 +72,15 @@ impl WhatIf {
     }
 
     /// The hypothetical status of a check; `None` without hypotheses.
-    pub(crate) fn supposed(&self, id: &HealthCheckId) -> Option<Status> {
-        let tracker = self.supposed.as_ref()?;
+    pub(crate) fn hypothetical_status(&self, id: &HealthCheckId) -> Option<Status> {
+        let tracker = self.hypothetical.as_ref()?;
         tracker.status(tracker.slot_of(id)?)
     }
 }
 
 /// Sets hypothetical statuses over the observed ones and those that overrides set. The last one for
 /// a check counts.
-pub(crate) fn suppose(
+pub(crate) fn set_hypothetical(
     tracker: &mut Tracker,
     hypothetical: &[HypotheticalHealth],
     overridden: &dyn Fn(&str) -> Option<Status>,
@@ -93,8 +93,8 @@ pub(crate) fn suppose(
         names.sort_unstable();
         return Err(OverrideError::UnknownCheck { pattern: idle.pattern.0.clone(), names });
     }
-    let supposed = |name: &str| hypothetical.iter().rev().find(|hypothetical| hypothetical.pattern.matches(name));
-    let status = |name: &str| supposed(name).map(|hypothetical| hypothetical.status).or_else(|| overridden(name));
+    let assumed = |name: &str| hypothetical.iter().rev().find(|hypothetical| hypothetical.pattern.matches(name));
+    let status = |name: &str| assumed(name).map(|hypothetical| hypothetical.status).or_else(|| overridden(name));
     Ok(tracker.apply_overrides(&status, at))
 }
 
@@ -105,18 +105,18 @@ impl HealthView {
         hypothetical: &[HypotheticalHealth],
         at: Timestamp,
     ) -> Result<WhatIf, OverrideError> {
-        let (mut world, mut supposed) = (Arc::clone(&self.world), None);
+        let (mut world, mut changed_tracker) = (Arc::clone(&self.world), None);
         if !hypothetical.is_empty() {
             let mut tracker = self.tracker.clone();
             let overridden = |name: &str| self.overrides.on(name, at).map(|known| known.request.action.status());
-            let transitions = suppose(&mut tracker, hypothetical, &overridden, at)?;
+            let transitions = set_hypothetical(&mut tracker, hypothetical, &overridden, at)?;
             let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
             // A hypothetical status has no failback delay: its effects are shown as complete.
             let checks = tracker.bits().with_draining(self.in_force.shares(&tracker, at)).with_at_once(changed.clone());
             world = Arc::new(world.with_health(&checks, &changed, at));
-            supposed = Some(tracker);
+            changed_tracker = Some(tracker);
         }
-        Ok(WhatIf { at, view: self, world, supposed })
+        Ok(WhatIf { at, view: self, world, hypothetical: changed_tracker })
     }
 }
 

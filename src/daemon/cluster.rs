@@ -115,8 +115,8 @@ pub(super) async fn exchange_opinions(
     }
 }
 
-/// The address that operators know this node by: the first on which it answers queries, or, if it does
-/// on all, the one from which it reaches etcd.
+/// The address that operators know this node by: the first on which it answers queries, or, if it
+/// does on all, the one from which it reaches etcd.
 pub(super) async fn own_address(settings: &Settings, listening: &[SocketAddr]) -> Option<IpAddr> {
     let specified = listening.iter().map(SocketAddr::ip).find(|address| !address.is_unspecified());
     if specified.is_some() {

@@ -70,7 +70,7 @@ use wiring::Wiring;
 const CONTROL_THREADS: usize = 2;
 /// How long these threads may yield, in addition to four times their CPU time. Failover is prompt
 /// even on a busy machine.
-const CONTROL_PATIENCE: Duration = Duration::from_millis(5);
+const CONTROL_YIELD_BUDGET: Duration = Duration::from_millis(5);
 /// How long queries in flight may take after a request to stop; no answer takes that long. Together
 /// with the steps after it, this is less than the time after which `signals` ends the process.
 const DRAIN: Duration = Duration::from_millis(3500);
@@ -117,7 +117,7 @@ fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
-        .on_thread_start(|| background::set_yield_budget(CONTROL_PATIENCE))
+        .on_thread_start(|| background::set_yield_budget(CONTROL_YIELD_BUDGET))
         .on_thread_unpark(background::resume)
         .enable_all()
         .build()
@@ -140,8 +140,18 @@ async fn boot_and_serve(
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
         return Ok(Ended::Orderly);
     };
-    let Prepared { mut claim, authorities, permission, seen, loaded, memory, state_writer, keeping, past, cluster } =
-        prepared;
+    let Prepared {
+        mut claim,
+        authorities,
+        permission,
+        seen,
+        loaded,
+        saved_state,
+        state_writer,
+        writer_thread,
+        past,
+        cluster,
+    } = prepared;
     report_start(&loaded.summary);
     // Before the first probes, which then succeed.
     let _backends = Backends::start(&settings.lab.backends);
@@ -149,7 +159,7 @@ async fn boot_and_serve(
     let PastEvents { history, restored } = past;
     let event_log = EventLog::new(history, restored.events);
     let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer, event_log, cluster);
-    let (control, reader, health) = Control::new(loaded, &memory, outputs, now());
+    let (control, reader, health) = Control::new(loaded, &saved_state, outputs, now());
     let awaited = control.pending_checks();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start_opinions(health.clone()).await;
@@ -166,7 +176,7 @@ async fn boot_and_serve(
         why = stopping.wanted() => {
             ready.send_replace(Readiness::Stopping);
             tracing::info!("{why}: stopped before serving");
-            end(&wiring, running, keeping).await;
+            end(&wiring, running, writer_thread).await;
             return Ok(Ended::Orderly);
         }
     }
@@ -189,7 +199,7 @@ async fn boot_and_serve(
         return Ok(Ended::AtOnce);
     }
     let finish_query_logging = tokio::task::spawn_blocking(move || query_logging.finish(WRITING));
-    let ((), _) = tokio::join!(end(&wiring, running, keeping), finish_query_logging);
+    let ((), _) = tokio::join!(end(&wiring, running, writer_thread), finish_query_logging);
     drop(claim);
     tracing::info!("stopped");
     Ok(Ended::Orderly)
@@ -220,9 +230,9 @@ struct Prepared {
     /// The fingerprint of the files before they were loaded.
     seen: Fingerprint,
     loaded: Loaded,
-    memory: SavedState,
+    saved_state: SavedState,
     state_writer: StateWriter,
-    keeping: StateWriterThread,
+    writer_thread: StateWriterThread,
     past: PastEvents,
     cluster: Option<Arc<ClusterFiles>>,
 }
@@ -269,11 +279,22 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     if !source.overrides.in_memory {
         clean_up_after_kills(settings).await?;
     }
-    let remembered = settings.clone();
-    let (memory, state_writer, keeping) = with_files(move || remember(&remembered)).await??;
+    let of_state = settings.clone();
+    let (saved_state, state_writer, writer_thread) = with_files(move || open_state(&of_state)).await??;
     let permission = Permission::find(settings, source.overrides.in_memory).await?;
     let past = PastEvents { history, restored };
-    Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, memory, state_writer, keeping, past, cluster })
+    Ok(Prepared {
+        claim,
+        authorities,
+        permission,
+        seen,
+        loaded: *loaded,
+        saved_state,
+        state_writer,
+        writer_thread,
+        past,
+        cluster,
+    })
 }
 
 /// Opens the history. Without one, everything else works.
@@ -314,16 +335,17 @@ fn make_new_zones_directory(directory: &Path) {
 }
 
 /// The saved state of the last run, and the state writer of this one.
-fn remember(settings: &Settings) -> anyhow::Result<(SavedState, StateWriter, StateWriterThread)> {
-    let (found, state_writer, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
+fn open_state(settings: &Settings) -> anyhow::Result<(SavedState, StateWriter, StateWriterThread)> {
+    let (found, state_writer, writer_thread) =
+        store::start_state_writer(&settings.state.directory).context("cannot start threads")?;
     if let Some(damage) = &found.damage {
         tracing::error!("{damage}; {} intact lines are used", found.lines.len());
     }
-    Ok((SavedState::read(found.lines.iter().map(String::as_str)), state_writer, keeping))
+    Ok((SavedState::read(found.lines.iter().map(String::as_str)), state_writer, writer_thread))
 }
 
 /// Stops the loop and waits until the state is written.
-async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThread) {
+async fn end(wiring: &Wiring, running: JoinHandle<()>, writer_thread: StateWriterThread) {
     wiring.leave().await;
     if !running.is_finished() {
         wiring.send(Event::Stop).await;
@@ -332,7 +354,7 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThrea
     }
     let history = wiring.history();
     let finish = move || {
-        keeping.finish(WRITING);
+        writer_thread.finish(WRITING);
         history.finish(WRITING);
     };
     let _ = tokio::task::spawn_blocking(finish).await;

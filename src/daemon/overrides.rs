@@ -87,7 +87,8 @@ async fn refusing<T>(
 }
 
 impl SharedOverrides {
-    /// Returns when the connection is lost. Until there is one, changes are refused if it was `lost`.
+    /// Returns when the connection is lost. Until there is one, changes are refused if it was
+    /// `lost`.
     async fn follow(&mut self, lost: &mut Option<Lost>) -> Result<Infallible, Lost> {
         let document = self.files.overrides();
         let following = refusing(&mut self.changes, lost.as_ref(), document.follow()).await;

@@ -258,7 +258,7 @@ impl Wiring {
             health,
             base: self.base.clone(),
             objects: self.objects(),
-            feed: self.event_log.clone(),
+            event_log: self.event_log.clone(),
             last_load: self.last_load.clone(),
             reloads: self.reloads.clone(),
             cluster: self.cluster.clone(),

@@ -165,7 +165,8 @@ pub struct GroupShape {
     pub policy: String,
     /// What the policy does, in a sentence.
     pub rule: String,
-    /// The traffic policy that its records come from, such as `traffic policy canary, version 2, rule split`.
+    /// The traffic policy that its records come from, such as `traffic policy canary, version 2,
+    /// rule split`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic_policy: Option<String>,
     /// Its records, in the order of preference.

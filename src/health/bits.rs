@@ -3,7 +3,7 @@
 
 use super::{CheckSlot, Status, WeightShare};
 
-/// The final verdicts of all checks. A slot without a check is healthy.
+/// The final statuses of all checks. A slot without a check is healthy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckBits {
     /// A set bit is an unhealthy check, so slots past the end and slots never set are healthy.
@@ -33,7 +33,7 @@ impl CheckBits {
         self.unhealthy.get(word).is_none_or(|bits| bits & mask == 0)
     }
 
-    /// The same verdicts, with these unhealthy checks draining.
+    /// The same final statuses, with these unhealthy checks draining.
     #[must_use]
     pub fn with_draining(self, draining: impl IntoIterator<Item = (CheckSlot, WeightShare)>) -> CheckBits {
         let mut draining: Box<[_]> = draining.into_iter().collect();
@@ -41,7 +41,7 @@ impl CheckBits {
         CheckBits { draining, ..self }
     }
 
-    /// The same verdicts. Records of these checks return to use at once when healthy.
+    /// The same final statuses. Records of these checks return to use at once when healthy.
     #[must_use]
     pub fn with_at_once(self, slots: impl IntoIterator<Item = CheckSlot>) -> CheckBits {
         let mut at_once: Box<[_]> = slots.into_iter().collect();

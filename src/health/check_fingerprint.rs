@@ -19,12 +19,12 @@ pub struct Identity {
     /// The id, as in the API.
     pub id: HealthCheckId,
     /// The hash of what it probes.
-    pub question: CheckFingerprint,
+    pub fingerprint: CheckFingerprint,
 }
 
 impl Identity {
     pub(super) fn of(check: &HealthCheck) -> Identity {
-        Identity { id: check.id.clone(), question: question(&check.kind) }
+        Identity { id: check.id.clone(), fingerprint: fingerprint(&check.kind) }
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) fn compares_the_same(one: &MetricCheck, other: &MetricCheck) -> bool 
 }
 
 /// Whether results of one are valid for the other. Intervals and thresholds do not matter for that.
-pub(super) fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
+pub(super) fn probes_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
     let EndpointCheck {
         protocol,
         target,
@@ -67,9 +67,9 @@ pub(super) fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool 
         && *timeouts == other.timeouts
 }
 
-/// A hash of what `asks_the_same` and `compares_the_same` compare: FNV-1a of its text form, which
+/// A hash of what `probes_the_same` and `compares_the_same` compare: FNV-1a of its text form, which
 /// is part of the state directory's format. Checks that probe nothing have no results to save.
-fn question(kind: &HealthCheckKind) -> CheckFingerprint {
+fn fingerprint(kind: &HealthCheckKind) -> CheckFingerprint {
     let text = match kind {
         HealthCheckKind::Endpoint(EndpointCheck { protocol, target, port, address_family, timeouts, .. }) => {
             format!("{:?} {target:?} {port} {address_family:?} {timeouts:?}", FullProtocol(protocol))
@@ -85,8 +85,8 @@ fn question(kind: &HealthCheckKind) -> CheckFingerprint {
 }
 
 /// A protocol written out in full, secrets included, for the hash only; it is never displayed. The
-/// form is part of the state directory's format: if it
-/// changes, every saved result belongs to a different question.
+/// form is part of the format of the state directory: if it changes, no saved result fits a check
+/// any more.
 struct FullProtocol<'p>(&'p EndpointProtocol);
 
 struct Request<'r>(&'r HttpRequest);

@@ -84,7 +84,7 @@ pub struct StateChange {
     pub cause: Cause,
 }
 
-/// Why a verdict changed.
+/// Why a final status changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The first result decided the first status.

@@ -26,7 +26,7 @@ impl Family {
         self.known.iter().copied()
     }
 
-    /// Counts final verdicts: a disabled child is healthy, and an inverted one counts after
+    /// Counts final statuses: a disabled child is healthy, and an inverted one counts after
     /// inversion (API ChildHealthChecks).
     pub(super) fn count(&self, bits: &CheckBits) -> Children {
         let healthy = self.known.iter().filter(|child| bits.is_healthy(**child)).count();

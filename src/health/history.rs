@@ -47,7 +47,7 @@ pub struct Run {
     pub slowest: Duration,
 }
 
-/// A change of the final verdict.
+/// A change of the final status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastTransition {
     /// When it changed.

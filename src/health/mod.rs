@@ -13,15 +13,16 @@
 //! [`Tracker`] holds the checks and runs all of these steps. [`CheckState`] is the state of one
 //! check as one checker sees it; [`MetricCheckState`] is the state of a metric check, which can be
 //! without data. [`agreement`] is Route 53's 18 % rule. [`CheckBits`] is what a query reads.
-//! [`History`] holds past results. [`Overrides`] replace the observed verdict by an operator's.
-//! [`Recovery`] is the return of a record to use, with a [`WeightShare`] of its weight at first.
-//! [`Sentinels`] detect that this server is isolated and its results mean nothing.
+//! [`History`] holds past results. [`Overrides`] replace the observed final status by that of an
+//! operator. [`Recovery`] is the return of a record to use, with a [`WeightShare`] of its weight at
+//! first. [`Sentinels`] detect that this server is isolated and its results mean nothing.
 
 pub mod agreement;
 mod bits;
 mod check_fingerprint;
 mod check_state;
 mod children;
+mod final_status;
 mod history;
 mod metric;
 mod overrides;
@@ -32,7 +33,6 @@ mod sentinels;
 mod shared_vec;
 mod slots;
 mod tracker;
-mod verdict;
 mod weight_share;
 
 use std::time::Duration;
@@ -40,6 +40,7 @@ use std::time::Duration;
 pub use bits::CheckBits;
 pub use check_fingerprint::{CheckFingerprint, Identity};
 pub use check_state::{Cause, CheckState, Children, SavedCheckState, StateChange, Thresholds};
+pub use final_status::final_status;
 pub use history::{History, Latency, PastTransition, Run, RunUpdate};
 pub use metric::MetricCheckState;
 pub use overrides::{
@@ -55,7 +56,6 @@ pub use tracker::{
     Applied, CheckTarget, CheckView, CountedResult, RestoredCheck, ResultOutcome, ScheduledMetric, ScheduledProbe,
     Terms, Tracker, Transition,
 };
-pub use verdict::verdict;
 pub use weight_share::WeightShare;
 
 /// The index of a check's bit. It is dense and stays the same for as long as the check exists, also

@@ -1,7 +1,7 @@
 //! Operator overrides of health checks: up, down or drain, by name or glob, from one time until
 //! another.
 //!
-//! An override is the final verdict of the checks it matches: it applies after inversion, and to
+//! An override is the final status of the checks it matches: it applies after inversion, and to
 //! disabled checks too. If several overrides match a check, the one set last applies. A drain is a
 //! `down` that leaves weighted records a share of their weight, which shrinks to zero. The share
 //! never grows when one drain replaces another.
@@ -116,7 +116,7 @@ impl Pattern {
 }
 
 impl Action {
-    /// The verdict that it sets.
+    /// The final status that it sets.
     #[must_use]
     pub fn status(self) -> Status {
         match self {

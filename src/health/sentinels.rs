@@ -57,10 +57,10 @@ impl Sentinels {
         self.isolated_since
     }
 
-    /// Evaluates the verdicts and returns a change of connectivity, if any. Without sentinels the
-    /// server is never isolated.
-    pub fn evaluate(&mut self, verdicts: &CheckBits, at: Timestamp) -> Option<Connectivity> {
-        let is_isolated = !self.slots.is_empty() && self.slots.iter().all(|slot| !verdicts.is_healthy(*slot));
+    /// Evaluates the final statuses and returns a change of connectivity, if any. Without sentinels
+    /// the server is never isolated.
+    pub fn evaluate(&mut self, final_statuses: &CheckBits, at: Timestamp) -> Option<Connectivity> {
+        let is_isolated = !self.slots.is_empty() && self.slots.iter().all(|slot| !final_statuses.is_healthy(*slot));
         match (self.isolated_since, is_isolated) {
             (None, true) => {
                 self.isolated_since = Some(at);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 /// Far above what anything here takes: only a fault makes a test wait this long, or a machine that
 /// is very busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// More than a socket and a pipe hold.
 const LARGE: usize = 8 * 1024 * 1024;
 
@@ -107,7 +107,7 @@ async fn status(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<(u16
 /// Asks and reads the status.
 async fn ask(address: SocketAddr, from: [u8; 4], path: &str) -> Option<u16> {
     let answered = async { status(&mut send(address, from, &request(path)).await).await };
-    Some(tokio::time::timeout(PATIENCE, answered).await.expect("there is no answer")?.0)
+    Some(tokio::time::timeout(TIMEOUT, answered).await.expect("there is no answer")?.0)
 }
 
 /// Waits until it is so.
@@ -117,7 +117,7 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waited).await.expect("it never came to that");
+    tokio::time::timeout(TIMEOUT, waited).await.expect("it never came to that");
 }
 
 const HERE: [u8; 4] = [127, 0, 0, 1];

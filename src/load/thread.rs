@@ -43,11 +43,11 @@ pub(crate) async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Sen
     }
 }
 
-/// Runs work on its own thread. Gives up if one file operation takes longer than `patience`. If the
+/// Runs work on its own thread. Gives up if one file operation takes longer than `limit`. If the
 /// work ends later, `when_late` runs on its thread.
 pub(super) async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-    patience: Duration,
+    limit: Duration,
     when_late: impl FnOnce() + Send + 'static,
 ) -> Ended<T> {
     let (done, outcome) = oneshot::channel();
@@ -57,7 +57,7 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
         }
     };
     match spawn(work) {
-        Ok(thread) => end_of(outcome, thread, patience).await,
+        Ok(thread) => end_of(outcome, thread, limit).await,
         Err(error) => no_thread(&error),
     }
 }
@@ -70,13 +70,13 @@ pub(super) struct Worker(Option<(mpsc::Sender<Work>, ThreadId)>);
 type Work = Box<dyn FnOnce() + Send>;
 
 impl Worker {
-    /// Runs work like [`on_a_thread`]. A thread that is given up is replaced. `afterwards` runs when
-    /// the result is known, before the next work.
+    /// Runs work like [`on_a_thread`]. A thread that is given up is replaced. `afterwards` runs
+    /// when the result is known, before the next work.
     pub(super) async fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
         afterwards: impl FnOnce() + Send + 'static,
-        patience: Duration,
+        limit: Duration,
     ) -> Ended<T> {
         let (done, outcome) = oneshot::channel();
         let work = move || {
@@ -87,7 +87,7 @@ impl Worker {
             Ok(thread) => thread,
             Err(error) => return no_thread(&error),
         };
-        let ended = end_of(outcome, thread, patience).await;
+        let ended = end_of(outcome, thread, limit).await;
         if !matches!(ended, Ended::Done(_)) {
             self.0 = None;
         }
@@ -123,13 +123,13 @@ fn no_thread<T>(error: &io::Error) -> Ended<T> {
     Ended::Failed(format!("cannot start a thread: {error}"))
 }
 
-async fn end_of<T>(mut outcome: oneshot::Receiver<T>, thread: ThreadId, patience: Duration) -> Ended<T> {
+async fn end_of<T>(mut outcome: oneshot::Receiver<T>, thread: ThreadId, limit: Duration) -> Ended<T> {
     loop {
-        match tokio::time::timeout(LOOK.min(patience), &mut outcome).await {
+        match tokio::time::timeout(LOOK.min(limit), &mut outcome).await {
             Ok(Ok(outcome)) => return Ended::Done(outcome),
             Ok(Err(_)) => return Ended::Failed("a thread panicked".to_owned()),
             Err(_) => {
-                if let Some(unresponsive) = files::unresponsive(thread, patience) {
+                if let Some(unresponsive) = files::unresponsive(thread, limit) {
                     return Ended::GivenUp(unresponsive);
                 }
             }
@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(50);
+    const TIMEOUT: Duration = Duration::from_millis(50);
 
     #[tokio::test]
     async fn work_that_waits_for_files_is_given_up_and_what_it_waited_for_is_named() {
@@ -154,25 +154,25 @@ mod tests {
         let path = Path::new("/mount-without-a-server-3/a.toml");
         let work = move || files::operate(path, || Ok(wait.recv()));
         let (late, mut was_late) = mpsc::channel(1);
-        let ended = on_a_thread(work, PATIENCE, move || {
+        let ended = on_a_thread(work, TIMEOUT, move || {
             let _ = late.blocking_send(());
         })
         .await;
         let Ended::GivenUp(unresponsive) = ended else { panic!("{ended:?}") };
         assert_eq!(unresponsive.path, path);
-        assert!(unresponsive.waited >= PATIENCE && was_late.try_recv().is_err());
+        assert!(unresponsive.waited >= TIMEOUT && was_late.try_recv().is_err());
         drop(end);
         was_late.recv().await.unwrap();
     }
 
     #[tokio::test]
     async fn work_that_takes_long_is_not_given_up_while_it_makes_progress() {
-        let patience = Duration::from_secs(2);
+        let limit = Duration::from_secs(2);
         // The total exceeds the limit, but no single operation does.
         let steps = move || {
             (0..20).for_each(|_| {
                 files::operate(Path::new("/a-slow-disk/a.toml"), || {
-                    thread::sleep(patience / 16);
+                    thread::sleep(limit / 16);
                     Ok(())
                 })
                 .unwrap();
@@ -180,31 +180,31 @@ mod tests {
             Ok(())
         };
         let work = move || files::operate(Path::new("/a-slow-disk"), steps).map_err(|error| error.to_string());
-        assert_eq!(on_a_thread(work, patience, || {}).await, Ended::Done(Ok(())));
-        let computes = || thread::sleep(PATIENCE * 4);
-        assert_eq!(on_a_thread(computes, PATIENCE, || {}).await, Ended::Done(()));
+        assert_eq!(on_a_thread(work, limit, || {}).await, Ended::Done(Ok(())));
+        let computes = || thread::sleep(TIMEOUT * 4);
+        assert_eq!(on_a_thread(computes, TIMEOUT, || {}).await, Ended::Done(()));
     }
 
     #[tokio::test]
     async fn a_worker_keeps_its_thread_until_that_is_given_up_or_panics() {
         let mut worker = Worker::default();
-        let first = worker.run(|| thread::current().id(), || {}, PATIENCE).await;
-        assert_eq!(worker.run(|| thread::current().id(), || {}, PATIENCE).await, first);
-        let ended = worker.run(|| panic!("a fault of ours"), || {}, PATIENCE).await;
+        let first = worker.run(|| thread::current().id(), || {}, TIMEOUT).await;
+        assert_eq!(worker.run(|| thread::current().id(), || {}, TIMEOUT).await, first);
+        let ended = worker.run(|| panic!("a fault of ours"), || {}, TIMEOUT).await;
         assert!(matches!(ended, Ended::Failed::<()>(_)), "{ended:?}");
-        let second = worker.run(|| thread::current().id(), || {}, PATIENCE).await;
+        let second = worker.run(|| thread::current().id(), || {}, TIMEOUT).await;
         assert!(second != first && matches!(second, Ended::Done(_)), "{second:?}");
         let (end, wait) = threads::channel::<()>();
         let hangs = move || files::operate(Path::new("/mount-without-a-server-4/a.toml"), || Ok(wait.recv()));
-        assert!(matches!(worker.run(hangs, || {}, PATIENCE).await, Ended::GivenUp(_)));
-        let third = worker.run(|| thread::current().id(), || {}, PATIENCE).await;
+        assert!(matches!(worker.run(hangs, || {}, TIMEOUT).await, Ended::GivenUp(_)));
+        let third = worker.run(|| thread::current().id(), || {}, TIMEOUT).await;
         assert!(third != second && matches!(third, Ended::Done(_)), "{third:?}");
         drop(end);
     }
 
     #[tokio::test]
     async fn a_panic_is_an_end() {
-        let ended = on_a_thread(|| panic!("a fault of ours"), PATIENCE, || {}).await;
+        let ended = on_a_thread(|| panic!("a fault of ours"), TIMEOUT, || {}).await;
         assert!(matches!(ended, Ended::Failed::<()>(_)), "{ended:?}");
     }
 }

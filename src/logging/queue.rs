@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     /// Far longer than anything here takes.
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     /// A stream that blocks until it is opened; then it forwards what it receives, or fails.
     struct Gate {
@@ -180,7 +180,7 @@ mod tests {
         queue.flush(Duration::from_millis(50));
         assert!(began.elapsed() >= Duration::from_millis(50));
         drop(open);
-        queue.flush(PATIENCE);
+        queue.flush(TIMEOUT);
         // In order: the oldest messages.
         let numbers: Vec<usize> = taken.try_iter().map(|line| line.trim_end().parse().unwrap()).collect();
         assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
@@ -194,7 +194,7 @@ mod tests {
         drop(open);
         let large = "x".repeat(2 * CAPACITY_BYTES);
         queue.put(Level::INFO, large.as_bytes());
-        queue.flush(PATIENCE);
+        queue.flush(TIMEOUT);
         assert_eq!(taken.try_iter().collect::<String>().len(), large.len());
         assert_eq!(queue.lost(), Lost::default());
     }
@@ -207,7 +207,7 @@ mod tests {
         for _ in 0..3 {
             queue.put(Level::INFO, b"line\n");
         }
-        queue.flush(PATIENCE);
+        queue.flush(TIMEOUT);
         assert_eq!(queue.lost(), Lost { full: 0, write: 3 });
     }
 }

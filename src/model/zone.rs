@@ -36,8 +36,8 @@ pub struct HostedZone {
     pub default_addresses: Vec<ResourceRecordSet>,
     /// What programs attached to it.
     pub attachments: Arc<ZoneAttachments>,
-    /// The record sets of its traffic policy instances. They are in answers, but they are no record sets
-    /// of the zone.
+    /// The record sets of its traffic policy instances. They are in answers, but they are no record
+    /// sets of the zone.
     pub policy_sets: Arc<[PolicySet]>,
 }
 

@@ -92,7 +92,7 @@ impl fmt::Display for MetricReport {
 impl fmt::Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Numbers { worst, count, comparison, threshold } = self;
-        let (verdict, not) = if self.are_bad() { ("Failure", "") } else { ("Success", " not") };
+        let (word, not) = if self.are_bad() { ("Failure", "") } else { ("Success", " not") };
         let words = match comparison {
             ComparisonOperator::GreaterThanThreshold => "greater than",
             ComparisonOperator::GreaterThanOrEqualToThreshold => "greater than or equal to",
@@ -100,8 +100,8 @@ impl fmt::Display for Numbers {
             ComparisonOperator::LessThanOrEqualToThreshold => "less than or equal to",
         };
         match count {
-            1 => write!(f, "{verdict}: {worst} is{not} {words} {threshold}."),
-            _ => write!(f, "{verdict}: {worst}, the worst of {count} series, is{not} {words} {threshold}."),
+            1 => write!(f, "{word}: {worst} is{not} {words} {threshold}."),
+            _ => write!(f, "{word}: {worst}, the worst of {count} series, is{not} {words} {threshold}."),
         }
     }
 }

@@ -135,7 +135,7 @@ async fn run(probe: HttpProbe, server: &Server, timings: Timings) -> (Finding, D
     let start = Instant::now();
     let connectors = Connectors::new(&Authorities::default()).unwrap();
     let result = probe.probe(&connectors, server.address, &timings).await.unwrap();
-    assert!(start.elapsed() < IN_TIME, "no verdict in time");
+    assert!(start.elapsed() < IN_TIME, "no result in time");
     server.assert_that_nothing_is_left().await;
     result
 }

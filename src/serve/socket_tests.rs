@@ -79,10 +79,10 @@ fn www(id: u16) -> Vec<u8> {
     query(id, "www.lab.test.", HickoryType::A).to_vec().unwrap()
 }
 
-fn ask_udp(server: SocketAddr, packet: &[u8], patience: Duration) -> Option<Vec<u8>> {
+fn ask_udp(server: SocketAddr, packet: &[u8], timeout: Duration) -> Option<Vec<u8>> {
     let client = UdpSocket::bind(loopback()).unwrap();
     client.connect(server).unwrap();
-    client.set_read_timeout(Some(patience)).unwrap();
+    client.set_read_timeout(Some(timeout)).unwrap();
     client.send(packet).unwrap();
     let mut buffer = [0; 65535];
     client.recv(&mut buffer).ok().map(|octets| buffer[..octets].to_vec())
@@ -322,8 +322,8 @@ fn a_client_that_reads_late_gets_every_response() {
 
 #[test]
 fn idle_and_slow_clients_are_hung_up_on() {
-    let patience = Duration::from_millis(200);
-    let (serving, address, _publisher) = start(TcpLimits { idle_timeout: patience, ..TcpLimits::default() });
+    let timeout = Duration::from_millis(200);
+    let (serving, address, _publisher) = start(TcpLimits { idle_timeout: timeout, ..TcpLimits::default() });
     let mut idle = connect(address);
     let mut slow = connect(address);
     slow.write_all(b"\0").unwrap();
@@ -337,8 +337,8 @@ fn idle_and_slow_clients_are_hung_up_on() {
 
 #[test]
 fn messages_without_an_answer_keep_no_connection_open() {
-    let patience = Duration::from_millis(500);
-    let (serving, address, _publisher) = start(TcpLimits { idle_timeout: patience, ..TcpLimits::default() });
+    let timeout = Duration::from_millis(500);
+    let (serving, address, _publisher) = start(TcpLimits { idle_timeout: timeout, ..TcpLimits::default() });
     let mut response = www(1);
     response[2] |= 0x80;
     let family: [&[u8]; 4] = [b"", b"noise", &[0; 11], &response];
@@ -358,7 +358,7 @@ fn messages_without_an_answer_keep_no_connection_open() {
     // deadline.
     let mut stream = connect(address);
     for _ in 0..4 {
-        sleep(patience * 6 / 10);
+        sleep(timeout * 6 / 10);
         stream.write_all(&with_length(b"")).unwrap();
         assert_eq!(ask_tcp(&mut stream, &www(1)).answers.len(), 3);
     }

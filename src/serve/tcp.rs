@@ -254,8 +254,8 @@ impl TcpServer {
     }
 }
 
-/// Writes a response of so many octets, which is in `out` behind the space for its length, as far as
-/// the socket accepts it now. Returns the rest, or `None` if there is no response.
+/// Writes a response of so many octets, which is in `out` behind the space for its length, as far
+/// as the socket accepts it now. Returns the rest, or `None` if there is no response.
 fn write_now(stream: &TcpStream, out: &mut [u8], octets: usize) -> io::Result<Option<Vec<u8>>> {
     let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
         return Ok(None);

@@ -47,7 +47,7 @@ pub(crate) use replaced_files::ReplacedFiles;
 pub(crate) use settings::{Overrides, SettingsReading, SettingsSource};
 pub(crate) use source_cache::{SourceCache, SourceHash};
 pub(crate) use state_lock::StateLock;
-pub(crate) use state_writer::{AllLines, Done, NotDurable, StateWriter, StateWriterThread, keep};
+pub(crate) use state_writer::{AllLines, Done, NotDurable, StateWriter, StateWriterThread, start_state_writer};
 pub(crate) use symlinks::disclosure_of;
 pub(crate) use watch::Watcher;
 pub(crate) use watched_files::{Fingerprint, Stamp, Targets, zone_files};

@@ -142,16 +142,16 @@ fn replace_on(
     replaced: Option<&ReplacedFiles>,
 ) -> Result<(), ReplaceError> {
     let names = HiddenNames::of(path);
-    let (part, beside) =
+    let (part, hidden) =
         (TemporaryFile(names.part()), TemporaryFile(names.complete(SourceHash::of(read), SourceHash::of(text))));
-    let outcome = Replacement { disk, path, part: &part.0, beside: &beside.0, read, text }.run();
+    let outcome = Replacement { disk, path, part: &part.0, hidden: &hidden.0, read, text }.run();
     if let (Ok(()), Some(replaced)) = (&outcome, replaced) {
-        replaced.keep(path, &beside.0, SourceHash::of(read));
+        replaced.keep(path, &hidden.0, SourceHash::of(read));
     }
     pause::at(Place::Replaced);
     // It is kept for a while, or it may have what somebody else saved.
     if (outcome.is_ok() && replaced.is_some()) || matches!(outcome, Err(ReplaceError::NotRestored(_))) {
-        std::mem::forget(beside);
+        std::mem::forget(hidden);
     }
     outcome
 }
@@ -172,7 +172,7 @@ struct Replacement<'r> {
     /// The hidden file while its text is not complete.
     part: &'r Path,
     /// The hidden file.
-    beside: &'r Path,
+    hidden: &'r Path,
     read: &'r str,
     text: &'r str,
 }
@@ -183,14 +183,14 @@ impl Replacement<'_> {
         pause::at(Place::Complete);
         self.check_before()?;
         pause::at(Place::Checked);
-        match self.disk.exchange(self.beside, self.path) {
+        match self.disk.exchange(self.hidden, self.path) {
             Ok(()) => {
                 pause::at(Place::Exchanged);
                 self.check_old_file()?;
             }
             // What is saved after the check and before this is lost.
             Err(error) if is_unsupported(&error) => {
-                fs::rename(self.beside, self.path).map_err(ReplaceError::NotWritten)?;
+                fs::rename(self.hidden, self.path).map_err(ReplaceError::NotWritten)?;
             }
             Err(error) => return Err(ReplaceError::NotWritten(error)),
         }
@@ -203,14 +203,14 @@ impl Replacement<'_> {
     /// Exchanges the names back if the old file does not have the text that was read. Others may
     /// save meanwhile: in the end the file has what was saved last.
     fn check_old_file(&self) -> Result<(), ReplaceError> {
-        let old_file = || fs::read(self.beside).map_err(ReplaceError::NotRestored);
+        let old_file = || fs::read(self.hidden).map_err(ReplaceError::NotRestored);
         let mut saved = old_file()?;
         if saved == self.read.as_bytes() {
             return Ok(());
         }
         let mut put = self.text.as_bytes().to_vec();
         for _ in 0..EXCHANGES {
-            self.disk.exchange(self.beside, self.path).map_err(ReplaceError::NotRestored)?;
+            self.disk.exchange(self.hidden, self.path).map_err(ReplaceError::NotRestored)?;
             pause::at(Place::PutBack);
             let out = old_file()?;
             if out == put {
@@ -225,7 +225,7 @@ impl Replacement<'_> {
     /// Writes a hidden file. Its name says whether its text is complete.
     fn write(&self, text: &str) -> io::Result<()> {
         write(self.disk, self.part, text, self.path)?;
-        fs::rename(self.part, self.beside)
+        fs::rename(self.part, self.hidden)
     }
 
     /// Most other writers are noticed here, before anybody could read the new text.
@@ -239,9 +239,9 @@ impl Replacement<'_> {
 
     /// Puts the old text back after `error`.
     fn restore(&self, error: io::Error) -> ReplaceError {
-        let restored = match self.disk.exchange(self.beside, self.path) {
+        let restored = match self.disk.exchange(self.hidden, self.path) {
             Err(error) if is_unsupported(&error) => {
-                self.write(self.read).and_then(|()| fs::rename(self.beside, self.path))
+                self.write(self.read).and_then(|()| fs::rename(self.hidden, self.path))
             }
             exchanged => exchanged,
         };

@@ -53,7 +53,8 @@ struct Replaced {
 }
 
 impl ReplacedFiles {
-    /// Keeps the old file of a replacement under its hidden name. Without an exchange there is none.
+    /// Keeps the old file of a replacement under its hidden name. Without an exchange there is
+    /// none.
     pub(super) fn keep(&self, file: &Path, hidden: &Path, hash: SourceHash) {
         let Ok(metadata) = files::metadata(hidden) else { return };
         // A time in the future says nothing.
@@ -73,7 +74,8 @@ impl ReplacedFiles {
         list.push_back(replaced);
     }
 
-    /// Removes those that were kept for long enough, and the oldest ones if they have too many bytes.
+    /// Removes those that were kept for long enough, and the oldest ones if they have too many
+    /// bytes.
     pub(crate) fn remove_old(&self, now: Instant) {
         let ended = self.kept().take_old(now);
         // Without the lock: a file system may not respond.

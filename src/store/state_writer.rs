@@ -26,7 +26,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 const GROWTH: u64 = 1 << 20;
 
 /// How long writing may yield, in addition to four times its CPU time: a sender may be waiting.
-const PATIENCE: Duration = Duration::from_millis(5);
+const YIELD_BUDGET: Duration = Duration::from_millis(5);
 
 /// Called with the outcome when a line is durable.
 pub(crate) type Done = Box<dyn FnOnce(Result<(), NotDurable>) + Send>;
@@ -148,7 +148,7 @@ impl StateWriterThread {
 
 impl Thread {
     fn run(mut self, inbox: &mpsc::Receiver<Work>) {
-        background::set_yield_budget(PATIENCE);
+        background::set_yield_budget(YIELD_BUDGET);
         loop {
             let wait = self.sync_at.map(|at| at.saturating_duration_since(Instant::now()));
             let first = match wait {
@@ -250,11 +250,11 @@ impl Thread {
 }
 
 /// Recovers the journal of this state directory and starts the state writer.
-pub(crate) fn keep(state: &Path) -> io::Result<(super::Found, StateWriter, StateWriterThread)> {
+pub(crate) fn start_state_writer(state: &Path) -> io::Result<(super::Found, StateWriter, StateWriterThread)> {
     let journal = Journal::new(state);
     let found = journal.recover();
-    let (state_writer, keeping) = StateWriter::start(journal)?;
-    Ok((found, state_writer, keeping))
+    let (state_writer, thread) = StateWriter::start(journal)?;
+    Ok((found, state_writer, thread))
 }
 
 #[cfg(test)]
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn what_is_handed_over_is_found_again_in_order() {
         let state = tempfile::tempdir().unwrap();
-        let (found, state_writer, keeping) = keep(state.path()).unwrap();
+        let (found, state_writer, thread) = keep(state.path()).unwrap();
         assert_eq!(found, super::super::Found::default());
         assert!(state_writer.wants_all());
         state_writer.all(all(&["a"]));

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     /// Far longer than any of this takes, because the machine may be busy.
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn watch(directory: &Path) -> (Watcher, Receiver<()>) {
         let (sender, changes) = mpsc::channel();
@@ -277,7 +277,7 @@ mod tests {
         for step in ["n", "na", "name"] {
             fs::write(&file, step).unwrap();
         }
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
         assert!(changes.recv_timeout(QUIET * 2).is_err(), "one report for all steps");
     }
 
@@ -290,9 +290,9 @@ mod tests {
         let beside = directory.path().join(".lab.test.toml.swp");
         fs::write(&beside, "new").unwrap();
         fs::rename(&beside, &file).unwrap();
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
         fs::remove_file(&file).unwrap();
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
     }
 
     #[test]
@@ -334,12 +334,12 @@ mod tests {
         fs::write(directory.join("a.toml"), "1").unwrap();
         let (_watcher, changes) = watch(&directory);
         fs::remove_dir_all(&directory).unwrap();
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
         fs::create_dir(&directory).unwrap();
         fs::write(directory.join("a.toml"), "2").unwrap();
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
         fs::write(directory.join("a.toml"), "three").unwrap();
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
         fs::write(&file, "written since").unwrap();
         let (sender, changes) = mpsc::channel();
         let _watcher = Watcher::start(Writers::of(targets, seen), move || sender.send(()).unwrap()).unwrap();
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
     }
 
     #[test]
@@ -361,6 +361,6 @@ mod tests {
         fs::write(other.path().join("a.toml"), "who knows when").unwrap();
         let (watcher, changes) = watch(one.path());
         watcher.retarget(Targets { zones: vec![other.path().to_path_buf()], files: vec![] });
-        changes.recv_timeout(PATIENCE).unwrap();
+        changes.recv_timeout(TIMEOUT).unwrap();
     }
 }

@@ -399,7 +399,7 @@ fn a_detached_task_is_found() {
     assert_eq!(detached_tasks(code), [2, 4]);
 }
 
-// --- circles ----------------------------------------------------------------------------------------------------------
+// --- circles ------------------------------------------------------------------------------------
 
 /// What uses what (two siblings), and one place where it does.
 type Uses = BTreeMap<(String, String), String>;

@@ -83,7 +83,7 @@ fn what_does_not_exist_is_noticed() {
     }
 }
 
-// --- reading the page -------------------------------------------------------------------------------------------------
+// --- reading the page ---------------------------------------------------------------------------
 
 fn rows() -> Vec<Row> {
     let page = fs::read_to_string(home().join("docs/route53.md")).expect("the page is there");
@@ -113,7 +113,7 @@ fn is_name_of_a_test(text: &str) -> bool {
     text.contains("::") || text.starts_with("tests/")
 }
 
-// --- looking for tests ------------------------------------------------------------------------------------------------
+// --- looking for tests --------------------------------------------------------------------------
 
 fn look_for(name: &str) -> Result<(), String> {
     if let Some(rest) = name.strip_prefix("tests/tools/") {

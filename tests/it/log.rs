@@ -85,7 +85,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-// --- logs that are not read or cannot be written -----------------------------------------------------------------
+// --- logs that are not read or cannot be written ------------------------------------------------
 
 #[test]
 fn a_full_disk_ends_nothing_and_is_counted() {
@@ -226,7 +226,7 @@ fn a_service_manager_that_does_not_read_holds_up_nothing() {
     assert!(server.stop().success());
 }
 
-// --- systemd ----------------------------------------------------------------------------------------------------------
+// --- systemd ------------------------------------------------------------------------------------
 
 /// A stream like the one that the journal gives to services, and its name.
 fn journal() -> (UnixStream, OwnedFd, String) {
@@ -308,7 +308,7 @@ fn json_for_the_journal_has_priorities_too() {
     assert!(last.contains("\"message\":\"cannot start: "), "{log}");
 }
 
-// --- panics -----------------------------------------------------------------------------------------------------------
+// --- panics -------------------------------------------------------------------------------------
 
 /// The variable that makes `panics_are_logged` panic, as the process that the tests watch.
 const PANICS: &str = "FIFTYTHREE_TEST_PANICS";

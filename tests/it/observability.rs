@@ -15,7 +15,7 @@ use crate::server::{Lab, Transport, WebServer, ask_from, checked_zone, get, wait
 
 const STEP: Duration = Duration::from_millis(50);
 
-// --- metrics ----------------------------------------------------------------------------------------------------------
+// --- metrics ------------------------------------------------------------------------------------
 
 /// The counts of one name by target.
 fn answers(admin: &str, name: &str) -> Vec<(String, u64)> {
@@ -107,7 +107,7 @@ fn every_alert_has_an_example_in_which_it_fires() {
     }
 }
 
-// --- the query log ----------------------------------------------------------------------------------------------------
+// --- the query log ------------------------------------------------------------------------------
 
 fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()

@@ -311,7 +311,7 @@ fn a_drain_fades_is_seen_everywhere_and_outlives_a_kill() {
 }
 
 #[test]
-fn verdicts_stand_while_the_sentinel_is_down() {
+fn statuses_stay_while_the_sentinel_is_down() {
     let (web, gateway) = (WebServer::start(), WebServer::start());
     let sentinel = format!(
         "[[health_check]]\nname = 'gateway'\ntype = 'http'\nip_address = '127.0.0.1'\nport = {}\nresource_path = '/'\n\

@@ -50,7 +50,7 @@ fn after_kill_9_the_first_answer_is_right_before_any_probe() {
     server.wait_for_log("1 of 2 health checks is unhealthy at the start: blue");
     let log = server.log();
     assert!(log.contains("restored the state of 2 health checks from"), "{log}");
-    assert!(!log.contains("waiting up to"), "port 53 does not wait for what is remembered: {log}");
+    assert!(!log.contains("waiting up to"), "port 53 does not wait for what was restored: {log}");
     drop(server);
 
     // It is healthy again: the results correct the saved state.
@@ -62,7 +62,7 @@ fn after_kill_9_the_first_answer_is_right_before_any_probe() {
 }
 
 #[test]
-fn a_new_check_is_waited_for_beside_one_that_is_remembered() {
+fn a_new_check_is_waited_for_next_to_one_that_was_restored() {
     let (primary, secondary) = (WebServer::start(), WebServer::start());
     let (_held, silent) = silent_port();
     let lab = Lab::new(&[("lab.test.toml", &zone(primary.port, secondary.port))]);

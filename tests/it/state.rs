@@ -85,7 +85,7 @@ fn code(server: &Running, name: &str) -> ResponseCode {
 }
 
 #[test]
-fn verdicts_overrides_and_copies_of_version_0_1_survive() {
+fn statuses_overrides_and_copies_of_version_0_1_survive() {
     let lab = lab_of_0_1();
     let long = copies().into_iter().map(|(name, _)| name).find(|name| name.len() > 100).unwrap();
     // All are broken, so their copies are served.

@@ -80,7 +80,7 @@ fn play(section: &str, fewest_steps: usize, ports: [(&'static str, String); 4]) 
     }
 }
 
-// --- reading the page -------------------------------------------------------------------------------------------------
+// --- reading the page ---------------------------------------------------------------------------
 
 /// The steps of a section, each with its line number.
 fn steps(page: &str, section: &str) -> Vec<(usize, Step)> {
@@ -141,7 +141,7 @@ fn edit<'a>(mut block: impl Iterator<Item = &'a str>) -> Step {
     Step::Edit { file, parts }
 }
 
-// --- doing it ---------------------------------------------------------------------------------------------------------
+// --- doing it -----------------------------------------------------------------------------------
 
 /// Somebody who follows the page in an empty directory.
 struct Reader {
@@ -336,7 +336,7 @@ fn free_port() -> String {
     })
 }
 
-// --- comparing --------------------------------------------------------------------------------------------------------
+// --- comparing ----------------------------------------------------------------------------------
 
 fn has_lines(shown: &[String], output: &str) -> bool {
     lines_match(shown, &output.lines().collect::<Vec<_>>())

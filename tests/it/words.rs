@@ -1,4 +1,4 @@
-//! The words of the repository: no name that was replaced comes back, and prose in Markdown wraps.
+//! The words of the repository: no name that was replaced comes back, and prose and comments wrap.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,7 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
     ("steered", "names_with_policies"),
     ("subnet_ahead", "likely_client_subnet"),
     ("unforced", "without_overrides"),
+    ("verdict", "final_status"),
     ("wish", "request"),
 ];
 
@@ -128,7 +129,21 @@ fn prose_in_markdown_wraps() {
     assert!(found.is_empty(), "lines of prose with more than {MAX_COLUMNS} characters:\n{}", found.join("\n"));
 }
 
-// --- names ------------------------------------------------------------------------------------------------------------
+#[test]
+fn comments_wrap() {
+    let files: Vec<PathBuf> = CODE.iter().flat_map(|directory| files_below(&home().join(directory), "rs")).collect();
+    let found: Vec<String> = files
+        .iter()
+        .flat_map(|file| {
+            let path = file.strip_prefix(home()).expect("every file is in the repository");
+            let source = fs::read_to_string(file).expect("Rust files are UTF-8");
+            long_comments(&source).into_iter().map(|line| format!("{}:{line}", path.display())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(found.is_empty(), "comments with more than {MAX_COLUMNS} characters:\n{}", found.join("\n"));
+}
+
+// --- names --------------------------------------------------------------------------------------
 
 /// One line per retired name, with the place and the name to use.
 fn retired_names(path: &Path, source: &str) -> Vec<String> {
@@ -173,7 +188,7 @@ fn has_part(identifier: &str, name: &str) -> bool {
     identifier.match_indices(name).any(|(start, _)| ends_there(&identifier[start + name.len()..]))
 }
 
-// --- lines ------------------------------------------------------------------------------------------------------------
+// --- lines --------------------------------------------------------------------------------------
 
 /// Lines of prose that are too long: number and length.
 fn long_lines(page: &str) -> Vec<(usize, usize)> {
@@ -195,6 +210,13 @@ fn long_lines(page: &str) -> Vec<(usize, usize)> {
     found
 }
 
+/// The numbers of the lines that are only a comment and too long.
+fn long_comments(source: &str) -> Vec<usize> {
+    let lines = source.lines().enumerate();
+    let long = lines.filter(|(_, line)| line.trim_start().starts_with("//") && line.chars().count() > MAX_COLUMNS);
+    long.map(|(index, _)| index + 1).collect()
+}
+
 /// Not a heading, not a row of a table, and more than one word behind the marks of a list or a
 /// quote.
 fn can_wrap(text: &str) -> bool {
@@ -204,7 +226,7 @@ fn can_wrap(text: &str) -> bool {
     is_prose && text.split_whitespace().skip_while(is_mark).count() > 1
 }
 
-// --- files ------------------------------------------------------------------------------------------------------------
+// --- files --------------------------------------------------------------------------------------
 
 /// Every file below a directory with this extension, in order.
 fn files_below(directory: &Path, extension: &str) -> Vec<PathBuf> {
@@ -228,7 +250,7 @@ fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-// --- the checks themselves --------------------------------------------------------------------------------------------
+// --- the checks themselves ----------------------------------------------------------------------
 
 fn found(source: &str) -> Vec<String> {
     retired_names(Path::new("src/a.rs"), source)

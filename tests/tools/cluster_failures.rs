@@ -1,8 +1,8 @@
 //! What nodes answer, and which changes they make, while something is broken: the table in
 //! `docs/cluster.md`.
 //!
-//! In each test, writers change records and count what is acknowledged, and probers ask all nodes. At
-//! the end every node has every acknowledged change, and no answer was wrong or empty.
+//! In each test, writers change records and count what is acknowledged, and probers ask all nodes.
+//! At the end every node has every acknowledged change, and no answer was wrong or empty.
 
 use std::time::{Duration, Instant};
 

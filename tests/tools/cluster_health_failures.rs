@@ -41,9 +41,9 @@ pub(crate) fn nodes_are_cut_from_an_endpoint_one_after_the_other() {
     universe.until_nothing_is_lost("cut from an endpoint", &report);
 }
 
-/// A node that is cut from all but its clients is isolated and changes nothing. If only etcd and the
-/// endpoint are out of its reach, it decides by its own results, but not before the opinions of others
-/// are old.
+/// A node that is cut from all but its clients is isolated and changes nothing. If only etcd and
+/// the endpoint are out of its reach, it decides by its own results, but not before the opinions of
+/// others are old.
 pub(crate) fn a_node_is_cut_from_etcd_and_from_the_endpoint() {
     let (universe, _endpoint, _uplink) = Universe::with_checks(&[]);
     let cut: Vec<&str> = ALL_MEMBERS.into_iter().chain(["endpoint"]).collect();
@@ -129,8 +129,8 @@ pub(crate) fn many_checks_flip_at_once() {
     assert!(longest < 512 << 10);
 }
 
-/// Waits until all nodes have so many checks, and so many of them unhealthy. Returns how long the first
-/// and the last node took.
+/// Waits until all nodes have so many checks, and so many of them unhealthy. Returns how long the
+/// first and the last node took.
 fn until_all_have(universe: &Universe, checks: usize, unhealthy: usize) -> (Duration, Duration) {
     let has_them = |node: &str| {
         let counts = universe.get(node, "/v1/status")["checks"].clone();

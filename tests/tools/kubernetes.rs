@@ -13,8 +13,8 @@ use crate::server::{Lab, text};
 /// The oldest version that has all fields (`preStop.sleep`), and the newest one with schemas.
 const VERSIONS: [&str; 2] = ["1.30", "1.37"];
 
-/// Prints the documents of the files as JSON, after it has validated each of them. Strict means that
-/// unknown fields are errors.
+/// Prints the documents of the files as JSON, after it has validated each of them. Strict means
+/// that unknown fields are errors.
 const VALIDATE: &str = "
 import json, sys, kubernetes_validate, yaml
 version, documents = sys.argv[1], []

@@ -136,7 +136,7 @@ fn encoded(query: &str) -> String {
     query.bytes().map(|octet| format!("%{octet:02X}")).collect()
 }
 
-// --- dnstap -----------------------------------------------------------------------------------------------------------
+// --- dnstap -------------------------------------------------------------------------------------
 
 pub(crate) fn a_real_reader_takes_dnstap_and_may_come_late() {
     let web = WebServer::start();

@@ -113,7 +113,7 @@ impl ScrapeData {
     fn health(&self, last: &MetricsSnapshot, exposition: &mut Exposition<'_, '_>) -> fmt::Result {
         let mut status = exposition.gauge(&families::HEALTH_STATUS)?;
         self.checks()
-            .try_for_each(|check| status.sample(&[&check.name], &u32::from(check.verdict == Status::Healthy)))?;
+            .try_for_each(|check| status.sample(&[&check.name], &u32::from(check.final_status == Status::Healthy)))?;
         let mut overridden = exposition.gauge(&families::HEALTH_OVERRIDDEN)?;
         self.checks()
             .try_for_each(|check| overridden.sample(&[&check.name], &u32::from(check.overridden.is_some())))?;

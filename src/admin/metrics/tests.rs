@@ -49,7 +49,7 @@ fn scrape_data() -> ScrapeData {
     counters.results[Reason::Timeout as usize] = 7;
     let check = CheckMetrics {
         name: "app \"blue\"".into(),
-        verdict: Status::Unhealthy,
+        final_status: Status::Unhealthy,
         overridden: Some(Status::Unhealthy),
         last_transition: Some(Timestamp(Duration::from_millis(1_800_000_000_500))),
         counters,

@@ -152,7 +152,7 @@ function facts(check) {
     item("Status", check.status, check.pending ? "" : [" since ", time(check.since), ` (${since(check.since)})`]),
     overridden && item("Override", `${OVERRIDDEN[overridden.action] ?? overridden.action} by ${overridden.author} since `, time(overridden.from), overridden.until ? [" until ", time(overridden.until)] : " until cleared",
       overridden.reason && `: ${overridden.reason}`, overridden.drain && `; ${overridden.drain.left_percent} % of the weight remains`, `. Without it: ${check.without_overrides}.`),
-    last && item("Last result", last.status, h("span.quiet", null, " at ", time(last.at), last.remembered ? ", before the server restarted" : "")),
+    last && item("Last result", last.status, h("span.quiet", null, " at ", time(last.at), last.restored ? ", before the server restarted" : "")),
     last && item("Duration", milliseconds(last.total_ms), h("span.quiet", null, steps(last))),
     check.agreement && item("Agreement", check.agreement.text),
     item("Next", next(check)));

@@ -228,7 +228,7 @@ pub(crate) struct ResultShape {
     /// Duration of the probe in milliseconds, without the lookup of a name.
     pub(crate) total_ms: f64,
     /// True if the result is from before the server was started.
-    pub(crate) remembered: bool,
+    pub(crate) restored: bool,
 }
 
 /// The next probe, and when the status can change.

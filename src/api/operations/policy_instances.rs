@@ -1,5 +1,5 @@
-//! Traffic policy instances: create, read, list, update, delete. An instance is in the file of its zone,
-//! and its record sets are made of the policy when the zone is read.
+//! Traffic policy instances: create, read, list, update, delete. An instance is in the file of its
+//! zone, and its record sets are made of the policy when the zone is read.
 
 use std::sync::Arc;
 

@@ -67,7 +67,8 @@ pub(super) async fn list(context: &Context, request: &Request) -> Outcome {
     }))
 }
 
-/// What is listed: a record set, or the name of a traffic policy instance, whose record sets are not.
+/// What is listed: a record set, or the name of a traffic policy instance, whose record sets are
+/// not.
 enum Listed<'z> {
     Set(&'z ResourceRecordSet),
     Instance(&'z TrafficPolicyInstance),

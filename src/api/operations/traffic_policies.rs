@@ -68,8 +68,8 @@ pub(super) fn get(context: &Context, request: &Request) -> Outcome {
     Ok(request.response(|xml| write_policy(xml, &policy, version)))
 }
 
-/// ListTrafficPolicies: the latest version of each, in the order in which they were created, from the
-/// marker on.
+/// ListTrafficPolicies: the latest version of each, in the order in which they were created, from
+/// the marker on.
 pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, PAGE)?;
     let marker = request.query("trafficpolicyid").filter(|id| !id.is_empty());

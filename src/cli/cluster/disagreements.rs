@@ -39,8 +39,8 @@ pub(super) fn disagreements(
     for (node, opinions) in stated.iter().filter(|(_, opinions)| !opinions.isolated) {
         for (check, opinion) in opinions.checks().checks().iter().zip(opinions.opinions()) {
             let Some(opinion) = opinion else { continue };
-            let CheckFingerprint(question) = check.question;
-            let of_check = all.entry((&check.id.0, question)).or_insert_with(|| Disagreement {
+            let CheckFingerprint(fingerprint) = check.fingerprint;
+            let of_check = all.entry((&check.id.0, fingerprint)).or_insert_with(|| Disagreement {
                 id: check.id.0.clone(),
                 name: names.get(&check.id).cloned(),
                 healthy: Vec::new(),
@@ -80,11 +80,11 @@ mod tests {
 
     #[test]
     fn only_nodes_that_ask_the_same_can_disagree() {
-        let identity = |id: &str, question| {
-            Arc::new(Identity { id: HealthCheckId(id.to_owned()), question: CheckFingerprint(question) })
+        let identity = |id: &str, fingerprint| {
+            Arc::new(Identity { id: HealthCheckId(id.to_owned()), fingerprint: CheckFingerprint(fingerprint) })
         };
-        let node = |name: &str, isolated, question, unhealthy: &str| {
-            let list = Arc::new(CheckList::new([identity("a", 1), identity("b", question)]));
+        let node = |name: &str, isolated, fingerprint, unhealthy: &str| {
+            let list = Arc::new(CheckList::new([identity("a", 1), identity("b", fingerprint)]));
             let opinions = NodeOpinions::new(Timestamp::default(), isolated, list, |check| {
                 let (status, text) = match check.id.0 == unhealthy {
                     true => (Status::Unhealthy, "Failure"),

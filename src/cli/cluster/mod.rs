@@ -60,7 +60,7 @@ const NO_CONFIGURATION: &str = "etcd has no configuration: run `fiftythree clust
 the files that they have\n";
 
 /// How long etcd may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Show and change the files that nodes share through etcd
 #[derive(Debug, clap::Args)]
@@ -164,7 +164,7 @@ impl Cluster {
         let Some(cluster) = settings.cluster else { bail!("the settings have no `[cluster]`") };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let files = Arc::new(ClusterFiles::open(&cluster, Vec::new())?);
-        if !runtime.block_on(connect(&files, PATIENCE)) {
+        if !runtime.block_on(connect(&files, CONNECT_TIMEOUT)) {
             bail!("{}", *files.link().borrow());
         }
         Ok(Cluster { runtime, source, files, cookies })

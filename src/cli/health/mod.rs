@@ -142,7 +142,7 @@ fn row(check: &CheckShape, now: Timestamp) -> [String; 5] {
 
 /// Such as `unhealthy`, `unhealthy (overridden)`, `healthy (disabled)`.
 fn state(check: &CheckShape) -> String {
-    let remembered = check.last_result.as_ref().is_some_and(|last| last.remembered) && !check.disabled;
+    let restored = check.last_result.as_ref().is_some_and(|last| last.restored) && !check.disabled;
     let drain = check.overridden.as_ref().and_then(|overridden| overridden.drain.as_ref());
     let note = match drain {
         Some(drain) if drain.left_percent > 0 => format!("draining, {} % left", drain.left_percent),
@@ -155,7 +155,7 @@ fn state(check: &CheckShape) -> String {
         (check.disabled, "disabled"),
         (check.inverted, "inverted"),
         (check.pending, "no result yet"),
-        (remembered, "remembered"),
+        (restored, "restored"),
         (disagree, "nodes disagree"),
     ];
     let notes: Vec<&str> = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect();
@@ -190,7 +190,7 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
     let mut text =
         format!("{}: {} since {} ({} ago)\n", check.name, state(check), local(&check.since), ago(now, &check.since));
     let mut line = |what: &str, value: String| text.push_str(&format!("  {what:12}{value}\n"));
-    line("asks", format!("{} {}", check.kind, check.endpoint));
+    line("type", format!("{} {}", check.kind, check.endpoint));
     line("id", check.id.clone());
     if let Some(overridden) = &check.overridden {
         let until = overridden
@@ -209,8 +209,8 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
         line(if number == 0 { "opinions" } else { "" }, opinion(stated, now));
     }
     if let Some(last) = &check.last_result {
-        let remembered = if last.remembered { ", before the restart" } else { "" };
-        line("last result", format!("{} ago{remembered}: {}", ago(now, &last.at), last.status));
+        let restored = if last.restored { ", before the restart" } else { "" };
+        line("last result", format!("{} ago{restored}: {}", ago(now, &last.at), last.status));
         line("latency", latency(last));
     }
     if let Some(next) = &check.next {

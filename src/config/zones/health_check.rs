@@ -224,14 +224,14 @@ fn read_calculated(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     }
     let threshold = threshold?;
     let health_threshold = u16::try_from(threshold.value).ok()?;
-    warn_of_fixed_verdicts(&threshold.map(|_| health_threshold), children.len(), diagnostics);
+    warn_of_fixed_statuses(&threshold.map(|_| health_threshold), children.len(), diagnostics);
     let calculated = CalculatedCheck { child_health_checks: Vec::new(), health_threshold };
     let children = children.into_iter().map(|child| child.map(str::to_owned)).collect();
     Some((HealthCheckKind::Calculated(calculated), children))
 }
 
 /// API HealthThreshold: both are allowed, but rarely intended.
-fn warn_of_fixed_verdicts(threshold: &At<u16>, children: usize, diagnostics: &mut Diagnostics<'_>) {
+fn warn_of_fixed_statuses(threshold: &At<u16>, children: usize, diagnostics: &mut Diagnostics<'_>) {
     let label = match usize::from(threshold.value) {
         0 => "with 0 the check is always healthy",
         needed if needed > children => "more than the number of children: the check is never healthy",

@@ -1,5 +1,5 @@
-//! Reads `[[traffic_policy]]` and the traffic policy instances of a zone, and makes the record sets of
-//! these.
+//! Reads `[[traffic_policy]]` and the traffic policy instances of a zone, and makes the record sets
+//! of these.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -116,8 +116,8 @@ fn read_version(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<
     Some(PolicyVersion { number: number?, comment, document: document.value.to_owned(), is_deleted })
 }
 
-/// The record sets of the instances of a zone, whose other parts are read. What is wrong is reported at
-/// the instances.
+/// The record sets of the instances of a zone, whose other parts are read. What is wrong is
+/// reported at the instances.
 pub(super) fn sets_of(
     zone: &HostedZone,
     spans: &[Range<usize>],

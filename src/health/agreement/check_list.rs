@@ -48,8 +48,8 @@ impl CheckList {
 fn hash(checks: &[Arc<Identity>]) -> ListHash {
     let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
     let octets = checks.iter().flat_map(|check| {
-        let question = check.question.0.to_be_bytes();
-        check.id.0.bytes().chain([0]).chain(question)
+        let fingerprint = check.fingerprint.0.to_be_bytes();
+        check.id.0.bytes().chain([0]).chain(fingerprint)
     });
     ListHash(octets.fold(0xcbf2_9ce4_8422_2325, step))
 }

@@ -9,8 +9,8 @@
 //!
 //! Every node probes every check and has its own opinion, as each of Route 53's health checkers
 //! does. The agreed status is a function of the opinions alone, so nodes that know the same
-//! opinions agree. An opinion counts while it is fresh, its node is not isolated, and it answers
-//! the same question: a node whose configuration is older may still probe another endpoint under
+//! opinions agree. An opinion counts while it is fresh, its node is not isolated, and it is
+//! about the same probe: a node whose configuration is older may still probe another endpoint under
 //! the same id.
 //!
 //! A node that knows no fresh opinion of another uses its own. One that has none either, because it

@@ -47,7 +47,7 @@ impl OtherNodes {
     }
 
     /// A node stated its opinions. Returns the checks whose opinion is another one now. `slot_of`
-    /// finds the check that asks the same question under the same id.
+    /// finds the check that has the same id and probes the same.
     pub fn hear(
         &mut self,
         node: &Arc<str>,

@@ -13,21 +13,21 @@ use crate::model::HealthCheckId;
 
 use Status::{Healthy, Unhealthy};
 
-const OWN_QUESTION: u64 = 7;
+const OWN_FINGERPRINT: u64 = 7;
 
-fn identity(number: u32, question: u64) -> Arc<Identity> {
-    Arc::new(Identity { id: HealthCheckId(format!("{number:08x}-0000")), question: CheckFingerprint(question) })
+fn identity(number: u32, fingerprint: u64) -> Arc<Identity> {
+    Arc::new(Identity { id: HealthCheckId(format!("{number:08x}-0000")), fingerprint: CheckFingerprint(fingerprint) })
 }
 
 fn list(count: u32) -> Arc<CheckList> {
-    Arc::new(CheckList::new((0..count).map(|number| identity(number, OWN_QUESTION))))
+    Arc::new(CheckList::new((0..count).map(|number| identity(number, OWN_FINGERPRINT))))
 }
 
 /// Slots follow ids here, in the opposite order.
 fn slot_of(count: u32) -> impl Fn(&Identity) -> Option<CheckSlot> {
     move |check| {
         let number = u32::from_str_radix(&check.id.0[..8], 16).unwrap();
-        (number < count && check.question.0 == OWN_QUESTION).then(|| CheckSlot(count - 1 - number))
+        (number < count && check.fingerprint.0 == OWN_FINGERPRINT).then(|| CheckSlot(count - 1 - number))
     }
 }
 
@@ -46,7 +46,7 @@ fn node(name: &str) -> Arc<str> {
     name.into()
 }
 
-// --- the rule ---------------------------------------------------------------------------------------------------------
+// --- the rule -----------------------------------------------------------------------------------
 
 #[test]
 fn more_than_18_percent_of_the_checkers_make_it_healthy() {
@@ -102,7 +102,7 @@ fn status() -> impl Strategy<Value = Option<Status>> {
 /// What can happen to the opinions of other nodes.
 #[derive(Clone, Debug)]
 enum Happens {
-    Hear { node: usize, isolated: bool, statuses: Vec<Option<Status>>, asks_the_same: bool },
+    Hear { node: usize, isolated: bool, statuses: Vec<Option<Status>>, probes_the_same: bool },
     Forget(usize),
     Ticks(u32),
 }
@@ -111,7 +111,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     let statuses = proptest::collection::vec(status(), 4);
     prop_oneof![
         4 => (0usize..5, proptest::bool::weighted(0.2), statuses, proptest::bool::weighted(0.8))
-            .prop_map(|(node, isolated, statuses, asks_the_same)| Happens::Hear { node, isolated, statuses, asks_the_same }),
+            .prop_map(|(node, isolated, statuses, probes_the_same)| Happens::Hear { node, isolated, statuses, probes_the_same }),
         1 => (0usize..5).prop_map(Happens::Forget),
         2 => (1u32..12).prop_map(Happens::Ticks),
     ]
@@ -151,9 +151,9 @@ proptest! {
         for event in events {
             let before: Vec<Checkers> = (0..4).map(|number| count(&known, number)).collect();
             let changed = match event {
-                Happens::Hear { node: number, isolated, statuses, asks_the_same } => {
-                    let opinions = says(if asks_the_same { &same } else { &other }, isolated, &statuses);
-                    let counts = asks_the_same && !isolated;
+                Happens::Hear { node: number, isolated, statuses, probes_the_same } => {
+                    let opinions = says(if probes_the_same { &same } else { &other }, isolated, &statuses);
+                    let counts = probes_the_same && !isolated;
                     known.insert(number, (0, if counts { statuses } else { vec![None; 4] }));
                     nodes.hear(&node(&number.to_string()), opinions, &slot_of(4))
                 }
@@ -253,7 +253,7 @@ fn a_sentence_says_why() {
     assert_eq!(say(0, 1), "0 of 1 node considers it healthy, 1 must");
 }
 
-// --- the form in etcd -------------------------------------------------------------------------------------------------
+// --- the form in etcd ---------------------------------------------------------------------------
 
 #[test]
 fn the_form_of_version_1_stays() {
@@ -327,7 +327,7 @@ fn texts_of_endpoints_have_no_control_characters_and_a_limited_length() {
 fn twenty_thousand_checks_that_fail_for_as_many_reasons_fit() {
     let ids = (0..20_000).map(|number| {
         let id = HealthCheckId(format!("{number:08x}-0000-4000-8000-000000000000"));
-        Arc::new(Identity { id, question: CheckFingerprint(number) })
+        Arc::new(Identity { id, fingerprint: CheckFingerprint(number) })
     });
     let checks = Arc::new(CheckList::new(ids));
     let mut number = 0;

@@ -5,7 +5,7 @@
 //! with health. So a flip of one check among 20 000 writes 60 KB and not the ids of all.
 //!
 //! ```text
-//!  list      {"version":1,"list":"<hash>","chunk":0,"chunks":1,"checks":[["<id>","<question>"],…]}
+//!  list      {"version":1,"list":"<hash>","chunk":0,"chunks":1,"checks":[["<id>","<fingerprint>"],…]}
 //!  opinions  {"version":1,"list":"<hash>","at":<ms>,"isolated":false,"region":"…","address":"…",
 //!             "statements":[{"healthy":true,"text":"Success: …"},…],"opinions":"<base64>"}
 //! ```
@@ -110,7 +110,7 @@ pub(super) struct ListChunk {
     pub(super) checks: Vec<Arc<Identity>>,
 }
 
-// --- the list ---------------------------------------------------------------------------------------------------------
+// --- the list -----------------------------------------------------------------------------------
 
 /// A list as values for etcd: its chunks, in order. There is at least one.
 #[must_use]
@@ -118,7 +118,7 @@ pub fn encode_list(list: &CheckList) -> Vec<String> {
     let mut chunks: Vec<Vec<(String, String)>> = vec![Vec::new()];
     let mut bytes = 0;
     for check in list.checks() {
-        let item = (check.id.0.clone(), format!("{:016x}", check.question.0));
+        let item = (check.id.0.clone(), format!("{:016x}", check.fingerprint.0));
         bytes += item.0.len() + item.1.len() + 8;
         if bytes > CHUNK_BYTES {
             chunks.push(Vec::new());
@@ -141,14 +141,14 @@ pub(super) fn decode_list_chunk(value: &[u8]) -> Result<ListChunk, WireError> {
     Ok(ListChunk { hash: read_hash(&list)?, chunk, chunks, checks: checks? })
 }
 
-fn read_check((id, question): (String, String)) -> Result<Arc<Identity>, WireError> {
+fn read_check((id, fingerprint): (String, String)) -> Result<Arc<Identity>, WireError> {
     let is_plain = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_graphic());
-    let question = u64::from_str_radix(&question, 16).ok().filter(|_| is_plain);
-    let question = question.ok_or(WireError::Inconsistent("a check of the list has no valid id or hash"))?;
-    Ok(Arc::new(Identity { id: HealthCheckId(id), question: CheckFingerprint(question) }))
+    let fingerprint = u64::from_str_radix(&fingerprint, 16).ok().filter(|_| is_plain);
+    let fingerprint = fingerprint.ok_or(WireError::Inconsistent("a check of the list has no valid id or hash"))?;
+    Ok(Arc::new(Identity { id: HealthCheckId(id), fingerprint: CheckFingerprint(fingerprint) }))
 }
 
-// --- the opinions -----------------------------------------------------------------------------------------------------
+// --- the opinions -------------------------------------------------------------------------------
 
 /// Opinions as a value for etcd.
 #[must_use]
@@ -249,7 +249,7 @@ fn plain(text: &str) -> String {
     text.chars().take(MAX_TEXT_CHARACTERS).map(visible).collect()
 }
 
-// --- both -------------------------------------------------------------------------------------------------------------
+// --- both ---------------------------------------------------------------------------------------
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("the values have string keys only")

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::health::agreement::{AgreedStatus, CheckList, OtherNodes, agreed_status};
-use crate::health::{Cause, CheckSlot, Identity, Status, Timestamp, verdict};
+use crate::health::{Cause, CheckSlot, Identity, Status, Timestamp, final_status};
 use crate::model::{Agreement, HealthCheckKind};
 
 use super::entry::Entry;
@@ -22,7 +22,7 @@ pub struct Terms<'o> {
 }
 
 impl Tracker {
-    /// Decides these checks again. Returns the changes of final verdicts, including those of
+    /// Decides these checks again. Returns the changes of final statuses, including those of
     /// calculated checks whose children changed.
     pub fn agree(
         &mut self,
@@ -65,7 +65,7 @@ impl Tracker {
             return None;
         }
         let after = Entry { agreed: Some(agreed.status), ..before.clone() };
-        let (from, to, name) = (before.verdict(), after.verdict(), Arc::clone(&after.name));
+        let (from, to, name) = (before.final_status(), after.final_status(), Arc::clone(&after.name));
         self.put(slot, after);
         (from != to).then_some(Transition { slot, name, from, to, at, cause: Cause::Agreement(agreed) })
     }
@@ -77,11 +77,11 @@ impl Tracker {
         self.entry(slot)?.opinion()
     }
 
-    /// The verdict of a check if only this node's own results counted.
+    /// The final status of a check if only this node's own results counted.
     #[must_use]
     pub fn own_status(&self, slot: CheckSlot) -> Option<Status> {
         let entry = self.entry(slot)?;
-        Some(entry.overridden.unwrap_or_else(|| verdict(&entry.check, entry.source.status())))
+        Some(entry.overridden.unwrap_or_else(|| final_status(&entry.check, entry.source.status())))
     }
 
     /// The checks that nodes have opinions on.
@@ -92,12 +92,12 @@ impl Tracker {
         )
     }
 
-    /// The check that asks the same question under the same id.
+    /// The check that has the same id and probes the same.
     #[must_use]
     pub fn slot_asking(&self, check: &Identity) -> Option<CheckSlot> {
         let slot = self.slots.of(&check.id)?;
         let entry = self.entry(slot)?;
-        (entry.has_opinions() && entry.identity.question == check.question).then_some(slot)
+        (entry.has_opinions() && entry.identity.fingerprint == check.fingerprint).then_some(slot)
     }
 }
 

@@ -21,7 +21,7 @@ impl Tracker {
             let cause = self.calculate(slot, at).map_or(Cause::Configuration, |counted| counted.cause);
             let from = if before.is_healthy(slot) { Status::Healthy } else { Status::Unhealthy };
             let Some(entry) = self.entry(slot) else { continue };
-            let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
+            let (to, name) = (entry.final_status(), Arc::clone(&entry.name));
             if from != to && !added.contains(&slot) {
                 applied.transitions.push(Transition { slot, name, from, to, at, cause });
             }
@@ -63,11 +63,11 @@ impl Tracker {
     /// Counts the children of one calculated check.
     pub(super) fn calculate(&mut self, slot: CheckSlot, at: Timestamp) -> Option<Transition> {
         let entry = self.entry(slot)?;
-        let from = entry.verdict();
+        let from = entry.final_status();
         let Source::Calculated { family, .. } = &entry.source else { return None };
         let counted = family.count(&self.bits);
         let entry = Entry { source: entry.source.counted(counted, at)?, ..entry.clone() };
-        let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
+        let (to, name) = (entry.final_status(), Arc::clone(&entry.name));
         self.put(slot, entry);
         (from != to).then_some(Transition { slot, name, from, to, at, cause: Cause::Children(counted) })
     }

@@ -19,15 +19,15 @@ pub struct Applied {
     pub restarted: Vec<CheckSlot>,
     /// Checks that were removed; their slots are free.
     pub removed: Vec<CheckSlot>,
-    /// Checks that stayed and whose final verdict changed because the configuration did.
+    /// Checks that stayed and whose final status changed because the configuration did.
     pub transitions: Vec<Transition>,
 }
 
 impl Tracker {
     /// Takes over the checks of a configuration. A check that probes the same as before keeps its
     /// state, also under other thresholds or another interval. A check that probes something else
-    /// keeps its slot and its verdict until the first result, which decides. Ids are unique; of two
-    /// checks with one id the first counts.
+    /// keeps its slot and its final status until the first result, which decides. Ids are unique;
+    /// of two checks with one id the first counts.
     pub fn apply(&mut self, checks: &[HealthCheck], at: Timestamp) -> Applied {
         let before = self.bits.clone();
         let mut applied = Applied { removed: self.remove_all_but(checks), ..Applied::default() };
@@ -58,7 +58,7 @@ impl Tracker {
 
     fn update(&mut self, slot: CheckSlot, check: &HealthCheck, at: Timestamp, applied: &mut Applied) {
         let old = self.entry(slot).expect("an assigned slot has its check").clone();
-        let from = old.verdict();
+        let from = old.final_status();
         let entry = if old.keeps_state_as(check) {
             old.reconfigured(check, at)
         } else {
@@ -67,7 +67,7 @@ impl Tracker {
             let new = Entry::new(check, self.next_generation(), Some(old.status_before_inversion()), at);
             Entry { overridden, ..new }
         };
-        let (to, name) = (entry.verdict(), entry.name.clone());
+        let (to, name) = (entry.final_status(), entry.name.clone());
         // Calculated checks are counted when all others are updated.
         let is_final = !matches!(check.kind, HealthCheckKind::Calculated(_));
         self.put(slot, entry);

@@ -1,8 +1,8 @@
-//! One check: its configuration, its state and its verdict.
+//! One check: its configuration, its state and its final status.
 
 use std::sync::Arc;
 
-use crate::health::{Generation, Identity, Status, Timestamp, verdict};
+use crate::health::{Generation, Identity, Status, Timestamp, final_status};
 use crate::model::HealthCheck;
 
 use super::source::Source;
@@ -46,16 +46,16 @@ impl Entry {
 
     /// Whether the state stays valid under this configuration.
     pub(super) fn keeps_state_as(&self, check: &HealthCheck) -> bool {
-        self.check.disabled == check.disabled && self.source.asks_the_same(&check.kind)
+        self.check.disabled == check.disabled && self.source.probes_the_same(&check.kind)
     }
 
-    /// The final verdict: the override, otherwise the status after `disabled` and `inverted`.
-    pub(super) fn verdict(&self) -> Status {
-        self.overridden.unwrap_or_else(|| self.verdict_without_overrides())
+    /// The final status: the override, otherwise the status after `disabled` and `inverted`.
+    pub(super) fn final_status(&self) -> Status {
+        self.overridden.unwrap_or_else(|| self.status_without_overrides())
     }
 
-    pub(super) fn verdict_without_overrides(&self) -> Status {
-        verdict(&self.check, self.status())
+    pub(super) fn status_without_overrides(&self) -> Status {
+        final_status(&self.check, self.status())
     }
 
     /// The status before inversion; a disabled check is healthy.

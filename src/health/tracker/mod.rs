@@ -53,7 +53,7 @@ pub struct Tracker {
     last_generation: u64,
 }
 
-/// A change of a check's final verdict.
+/// A change of a check's final status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
     /// The check.
@@ -89,22 +89,22 @@ impl Tracker {
         self.slots.of(id)
     }
 
-    /// The final verdicts.
+    /// The final statuses.
     #[must_use]
     pub fn bits(&self) -> CheckBits {
         self.bits.clone()
     }
 
-    /// The final verdict of one check.
+    /// The final status of one check.
     #[must_use]
     pub fn status(&self, slot: CheckSlot) -> Option<Status> {
-        self.entry(slot).map(Entry::verdict)
+        self.entry(slot).map(Entry::final_status)
     }
 
-    /// The verdict of one check without overrides.
+    /// The final status of one check without overrides.
     #[must_use]
     pub fn status_without_overrides(&self, slot: CheckSlot) -> Option<Status> {
-        self.entry(slot).map(Entry::verdict_without_overrides)
+        self.entry(slot).map(Entry::status_without_overrides)
     }
 
     /// Whether a check has no first result yet.
@@ -141,7 +141,7 @@ impl Tracker {
 
     /// Replaces a check, and its bit with it.
     fn put(&mut self, slot: CheckSlot, entry: Entry) {
-        self.bits.set(slot, entry.verdict());
+        self.bits.set(slot, entry.final_status());
         *self.entries.get_mut(slot.0 as usize) = Some(Arc::new(entry));
     }
 }

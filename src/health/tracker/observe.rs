@@ -23,18 +23,18 @@ pub struct CountedResult {
     pub is_first: bool,
     /// The state to save is another than before.
     pub saved_state_changed: bool,
-    /// This node's own opinion changed. In a cluster the verdict follows later, by
+    /// This node's own opinion changed. In a cluster the final status follows later, by
     /// `Tracker::agree`.
     pub opinion_changed: bool,
-    /// The verdict without overrides changed. Under an override, the final verdict did not.
+    /// The status without overrides changed. Under an override, the final status did not.
     pub changed_without_overrides: bool,
-    /// The changes of final verdicts: usually none, otherwise that of this check, followed by those
+    /// The changes of final statuses: usually none, otherwise that of this check, followed by those
     /// of the calculated checks that count it.
     pub transitions: Vec<Transition>,
 }
 
 impl ResultOutcome {
-    /// The changes of final verdicts.
+    /// The changes of final statuses.
     #[must_use]
     pub fn into_transitions(self) -> Vec<Transition> {
         match self {
@@ -69,10 +69,10 @@ impl Tracker {
             is_first: before.is_pending(),
             saved_state_changed: before.source.saved_state() != after.source.saved_state(),
             opinion_changed: before.opinion() != after.opinion(),
-            changed_without_overrides: before.verdict_without_overrides() != after.verdict_without_overrides(),
+            changed_without_overrides: before.status_without_overrides() != after.status_without_overrides(),
             transitions: Vec::new(),
         };
-        let (from, to, name) = (before.verdict(), after.verdict(), Arc::clone(&after.name));
+        let (from, to, name) = (before.final_status(), after.final_status(), Arc::clone(&after.name));
         self.pending -= usize::from(before.is_pending() && !after.is_pending());
         self.put(slot, after);
         if let Some(change) = change.filter(|_| from != to) {

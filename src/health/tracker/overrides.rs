@@ -16,7 +16,7 @@ impl Tracker {
     }
 
     /// Applies overrides: `status_of` maps a check's name to the status it is set to. Returns the
-    /// changes of final verdicts, including those of calculated checks whose children changed.
+    /// changes of final statuses, including those of calculated checks whose children changed.
     pub fn apply_overrides(&mut self, status_of: &dyn Fn(&str) -> Option<Status>, at: Timestamp) -> Vec<Transition> {
         let is_changed = |(slot, entry): (CheckSlot, &Entry)| {
             let overridden = status_of(&entry.name);
@@ -26,7 +26,7 @@ impl Tracker {
         let mut transitions = Vec::new();
         for (slot, entry) in changed {
             let from = if self.bits.is_healthy(slot) { Status::Healthy } else { Status::Unhealthy };
-            let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
+            let (to, name) = (entry.final_status(), Arc::clone(&entry.name));
             self.put(slot, entry);
             if from != to {
                 transitions.push(Transition { slot, name, from, to, at, cause: Cause::Override });

@@ -10,7 +10,7 @@ use super::Tracker;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoredCheck {
     /// The hash of what it probed.
-    pub question: CheckFingerprint,
+    pub fingerprint: CheckFingerprint,
     /// Its state.
     pub state: SavedCheckState,
     /// The last time at which this state was known to be current.
@@ -32,17 +32,17 @@ impl Tracker {
     /// the first result decides.
     pub fn restore(&mut self, slot: CheckSlot, saved: &RestoredCheck, at: Timestamp) -> Option<Status> {
         let entry = self.entry(slot)?;
-        if !entry.is_pending() || entry.identity.question != saved.question {
+        if !entry.is_pending() || entry.identity.fingerprint != saved.fingerprint {
             return None;
         }
         let mut entry = entry.clone();
         entry.source.restore(saved, at);
         entry.agreed = saved.state.agreed;
-        let verdict = entry.verdict();
+        let final_status = entry.final_status();
         self.put(slot, entry);
         self.pending -= 1;
         // The restored statuses are the starting point; they are not changes to report.
         drop(self.calculate_parents(slot, at));
-        Some(verdict)
+        Some(final_status)
     }
 }

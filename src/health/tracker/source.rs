@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::check_fingerprint::{asks_the_same, compares_the_same};
+use crate::health::check_fingerprint::{compares_the_same, probes_the_same};
 use crate::health::children::Family;
 use crate::health::{
     CheckState, Children, MetricCheckState, Observation, SavedCheckState, StateChange, Status, Thresholds, Timestamp,
@@ -47,9 +47,9 @@ impl Source {
     }
 
     /// Whether results of this source are valid for another configuration.
-    pub(super) fn asks_the_same(&self, kind: &HealthCheckKind) -> bool {
+    pub(super) fn probes_the_same(&self, kind: &HealthCheckKind) -> bool {
         match (self, kind) {
-            (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => asks_the_same(endpoint, new),
+            (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => probes_the_same(endpoint, new),
             (Source::Metric { check, .. }, HealthCheckKind::Metric(new)) => compares_the_same(check, new),
             (Source::Calculated { .. }, HealthCheckKind::Calculated(_)) => true,
             (Source::Manual { .. }, HealthCheckKind::Manual(_)) => true,

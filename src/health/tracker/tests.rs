@@ -110,7 +110,7 @@ fn a_result_says_what_it_changed() {
     assert_eq!(counted(Pass, false), CountedResult::default());
     assert_eq!([counted(Fail, false), counted(Fail, false)], [saved.clone(), saved.clone()]);
     let changed = CountedResult { changed_without_overrides: true, opinion_changed: true, ..saved };
-    assert_eq!(counted(Fail, true), changed, "an override decides the final verdict");
+    assert_eq!(counted(Fail, true), changed, "an override decides the final final_status");
     counted(Pass, false);
     counted(Pass, false);
     let CountedResult { transitions, .. } = counted(Pass, false);
@@ -154,7 +154,7 @@ fn a_disabled_check_is_not_probed_and_ignores_results() {
     // Disabled and inverted: the documented way to force traffic off.
     tracker.apply(&[HealthCheck { disabled: true, inverted: true, ..check("a") }], T0);
     assert!(!tracker.bits().is_healthy(a));
-    // Enabled again it asks anew; what it believed before it was disabled is too old to count.
+    // Enabled again it is probed anew; its status from before it was disabled is too old to count.
     tracker.apply(&[check("a")], T0);
     assert!(tracker.bits().is_healthy(a));
     assert_eq!((tracker.probes().len(), tracker.pending()), (1, 1));
@@ -201,7 +201,7 @@ fn what_only_the_api_shows_changes_without_any_effect() {
 }
 
 #[test]
-fn another_endpoint_keeps_slot_and_verdict_until_its_first_result() {
+fn another_endpoint_keeps_slot_and_final_status_until_its_first_result() {
     let mut tracker = tracker(&[check("a")]);
     let (a, old) = (slot(&tracker, "a"), generation(&tracker, "a"));
     observe(&mut tracker, "a", Fail);
@@ -232,7 +232,7 @@ fn a_reused_slot_ignores_results_of_its_predecessor() {
 fn saved_check(tracker: &Tracker, name: &str, status: Status, opposing: u8) -> RestoredCheck {
     let (identity, _) = tracker.saved_state_of(slot(tracker, name)).unwrap();
     RestoredCheck {
-        question: identity.question,
+        fingerprint: identity.fingerprint,
         state: SavedCheckState { status, opposing: Some(opposing), since: T0, agreed: None },
         as_of: T0,
     }
@@ -291,7 +291,7 @@ fn the_saved_state_of_another_endpoint_is_ignored() {
 }
 
 #[test]
-fn an_override_replaces_the_verdict_until_it_is_cleared() {
+fn an_override_replaces_the_final_status_until_it_is_cleared() {
     let mut tracker = tracker(&[check("a"), HealthCheck { inverted: true, ..check("b") }]);
     let (a, b) = (slot(&tracker, "a"), slot(&tracker, "b"));
     let down = |name: &str| (name == "a").then_some(Status::Unhealthy);
@@ -352,7 +352,7 @@ fn a_calculated_check_changes_in_the_same_step_as_its_child() {
 }
 
 #[test]
-fn inversion_comes_after_counting_and_final_verdicts_are_counted() {
+fn inversion_comes_after_counting_and_final_statuses_are_counted() {
     use Status::{Healthy, Unhealthy};
     let inverted_child = HealthCheck { inverted: true, ..check("a") };
     let inverted = HealthCheck { inverted: true, ..calculated("not-site", &["a", "b"], 2) };
@@ -386,7 +386,7 @@ fn a_metric_check_is_evaluated_and_keeps_its_state_under_other_periods() {
     tracker.observe(slot, scheduled.generation, Fail, T0);
     assert_eq!(tracker.apply(&[metric(2, "errors")], T0).restarted, []);
     assert_eq!(tracker.observe(slot, scheduled.generation, Fail, T0).into_transitions()[0].cause, Cause::Failures(2));
-    // Another query is another metric: the verdict stays until there is data.
+    // Another query is another metric: the final status stays until there is data.
     assert_eq!(tracker.apply(&[metric(2, "latency")], T0).restarted, [slot]);
     let generation = tracker.metrics()[0].generation;
     assert_eq!(tracker.observe(slot, scheduled.generation, Pass, T0).into_transitions(), []);
@@ -413,8 +413,8 @@ fn overrides_and_saved_states_of_children_count() {
     assert!(matches!(view.target, CheckTarget::Children(Children { healthy: 1, all: 2, needed: 2 })));
 
     let (identity, state) = tracker.saved_state_of(slot(&tracker, "a")).unwrap();
-    let Identity { id, question } = (**identity).clone();
-    let saved = RestoredCheck { question, state: state.unwrap(), as_of: T0 };
+    let Identity { id, fingerprint } = (**identity).clone();
+    let saved = RestoredCheck { fingerprint, state: state.unwrap(), as_of: T0 };
     let mut restarted = self::tracker(&checks);
     let slot_of_a = restarted.slot_of(&id).unwrap();
     assert_eq!(restarted.restore(slot_of_a, &saved, T0), Some(Unhealthy));
@@ -459,7 +459,7 @@ fn children_may_come_go_and_change_with_any_load() {
     let applied = tracker.apply(&[site(&["c", "b"]), check("b"), check("c")], T0);
     assert_eq!(changes(&applied.transitions), [("site", Unhealthy)]);
     assert!(matches!(applied.transitions[0].cause, Cause::Children(_)));
-    // Another kind under the same id keeps its verdict until its first result.
+    // Another kind under the same id keeps its final status until its first result.
     let applied = tracker.apply(&[check("site"), check("b"), check("c")], T0);
     assert_eq!((changes(&applied.transitions).len(), applied.restarted), (0, vec![slot(&tracker, "site")]));
     assert_eq!(changes(&observe_all(&mut tracker, "site", Pass)), [("site", Healthy)]);
@@ -499,7 +499,7 @@ fn without_nesting(checks: Vec<HealthCheck>) -> Vec<HealthCheck> {
 
 fn names(tracker: &Tracker) -> HashMap<Arc<str>, Status> {
     let entries = tracker.entries().map(|(_, entry)| entry);
-    entries.map(|entry| (Arc::clone(&entry.name), entry.verdict())).collect()
+    entries.map(|entry| (Arc::clone(&entry.name), entry.final_status())).collect()
 }
 
 proptest! {
@@ -545,7 +545,7 @@ proptest! {
             }
             let used = tracker.slots.all();
             for (slot, entry) in (0..).map(CheckSlot).zip(tracker.entries.iter()) {
-                let healthy = entry.as_ref().is_none_or(|entry| entry.verdict() == Status::Healthy);
+                let healthy = entry.as_ref().is_none_or(|entry| entry.final_status() == Status::Healthy);
                 prop_assert_eq!(tracker.bits.is_healthy(slot), healthy);
                 prop_assert_eq!(entry.is_none(), !used.contains(&slot));
             }
@@ -560,7 +560,7 @@ proptest! {
     }
 }
 
-// --- several nodes ----------------------------------------------------------------------------------------------------
+// --- several nodes ------------------------------------------------------------------------------
 
 /// Other nodes that say this about the checks of a tracker.
 fn others(tracker: &Tracker, opinions: &[Status]) -> OtherNodes {

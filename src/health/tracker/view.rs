@@ -22,11 +22,11 @@ pub struct CheckView {
     pub target: CheckTarget,
     /// Not probed.
     pub disabled: bool,
-    /// The verdict is the opposite of the status.
+    /// The final status is the opposite of the status.
     pub inverted: bool,
-    /// The final verdict, overrides included.
-    pub verdict: Status,
-    /// The verdict without overrides.
+    /// The final status, overrides included.
+    pub final_status: Status,
+    /// The final status without overrides.
     pub without_overrides: Status,
     /// The status before inversion.
     pub observed: Status,
@@ -76,8 +76,8 @@ impl Entry {
             target: self.source.target(),
             disabled: self.check.disabled,
             inverted: self.check.inverted,
-            verdict: self.verdict(),
-            without_overrides: self.verdict_without_overrides(),
+            final_status: self.final_status(),
+            without_overrides: self.status_without_overrides(),
             observed: self.status(),
             own: self.source.status(),
             observed_since: self.source.since(),

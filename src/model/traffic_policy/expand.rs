@@ -114,8 +114,8 @@ impl<'e> Expansion<'e> {
         }
     }
 
-    /// A value, or an alias if the endpoint is a resource whose name is in this zone. Resources of AWS
-    /// are not here.
+    /// A value, or an alias if the endpoint is a resource whose name is in this zone. Resources of
+    /// AWS are not here.
     fn endpoint(&self, id: &str, evaluate_target_health: bool) -> Result<Content, InstanceError> {
         let Endpoint { resource, value } = &self.document.endpoints[id];
         let Some(resource) = resource else {

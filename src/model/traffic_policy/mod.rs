@@ -1,5 +1,5 @@
-//! Traffic policies: rules and endpoints in a document, from which an instance makes the record sets
-//! of one name.
+//! Traffic policies: rules and endpoints in a document, from which an instance makes the record
+//! sets of one name.
 
 mod document;
 mod expand;

@@ -113,7 +113,7 @@ impl NameServers {
         let first = *lock(&self.first);
         let (mut under_way, mut failed, mut why) = (Vec::new(), Vec::new(), String::new());
         let mut answered = 0;
-        for (attempt, patience) in NEXT_AFTER.into_iter().enumerate() {
+        for (attempt, wait) in NEXT_AFTER.into_iter().enumerate() {
             let server = (first + attempt) % self.servers.len();
             if failed.contains(&server) {
                 continue;
@@ -127,7 +127,7 @@ impl NameServers {
                     continue;
                 }
             }
-            let Ok(Some((server, response))) = timeout(patience, responses.recv()).await else { continue };
+            let Ok(Some((server, response))) = timeout(wait, responses.recv()).await else { continue };
             answered += 1;
             match self.judge(server, query, response).await {
                 Ok(response) => return Ok(response),

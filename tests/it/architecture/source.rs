@@ -313,7 +313,7 @@ fn without_tests(code: &str) -> &str {
     code.find("\n#[cfg(test)]\nmod tests {").map_or(code, |at| &code[..at])
 }
 
-// --- the reader of sources is tested itself ---------------------------------------------------------------------------
+// --- the reader of sources is tested itself -----------------------------------------------------
 
 /// The paths that a file names, written with `::`.
 fn named(path: &str, source: &str) -> Vec<String> {

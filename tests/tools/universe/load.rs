@@ -17,8 +17,8 @@ use crate::server::{Answer, PATIENCE, try_ask};
 pub(crate) const FIXED: (&str, &str) = ("fixed.lab.test.", "192.0.2.1");
 /// The name that all writers change.
 const BUSY: &str = "busy.lab.test.";
-/// The pauses leave the processor to what is tested. A node that changes one file without a pause is
-/// faster than all others, and they never get their turn.
+/// The pauses leave the processor to what is tested. A node that changes one file without a pause
+/// is faster than all others, and they never get their turn.
 const BETWEEN_CHANGES: Duration = Duration::from_millis(150);
 const BETWEEN_QUERIES: Duration = Duration::from_millis(4);
 
@@ -156,7 +156,8 @@ impl Universe {
 }
 
 impl Report {
-    /// No node gave an answer that is empty, an error or wrong, and these nodes answered all queries.
+    /// No node gave an answer that is empty, an error or wrong, and these nodes answered all
+    /// queries.
     #[track_caller]
     pub(crate) fn never_wrong(&self, always: &[&str]) {
         for (node, probed) in &self.probed {

@@ -57,8 +57,8 @@ impl Universe {
         Universe::with(&[], "", "")
     }
 
-    /// The same with more arguments of etcd, more settings of each node, and a file that each node has
-    /// for itself.
+    /// The same with more arguments of etcd, more settings of each node, and a file that each node
+    /// has for itself.
     pub(crate) fn with(arguments: &[&str], settings: &str, own_file: &str) -> Universe {
         let mut network = Network::new();
         for (host, address) in MEMBERS.into_iter().chain(NODES).chain(OTHERS) {
@@ -199,8 +199,8 @@ impl Universe {
         began.elapsed()
     }
 
-    /// Gives a name an address through the API of a node. Returns the id of the change, or the status
-    /// and the reason.
+    /// Gives a name an address through the API of a node. Returns the id of the change, or the
+    /// status and the reason.
     pub(crate) fn change(&self, node: &str, name: &str, address: &str) -> Result<String, String> {
         let client = self.client(node);
         self.network.on(node, || load::change(&client, name, address))
@@ -219,7 +219,8 @@ impl Universe {
         }
     }
 
-    /// The same by the command line, which says why a node refuses it. Returns how long that took, too.
+    /// The same by the command line, which says why a node refuses it. Returns how long that took,
+    /// too.
     pub(crate) fn refusal(&self, node: &str, name: &str) -> (Duration, String) {
         let admin = self.node(node).running.lock().unwrap().as_ref().unwrap().admin();
         let began = Instant::now();

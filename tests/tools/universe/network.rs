@@ -57,7 +57,8 @@ impl Network {
         })
     }
 
-    /// No packet between a host of the one side and a host of the other arrives, and nobody is told.
+    /// No packet between a host of the one side and a host of the other arrives, and nobody is
+    /// told.
     pub(crate) fn separate(&self, one: &[&str], other: &[&str]) {
         self.each_pair(one, other, |namespace, address| {
             ip(&format!("-n {namespace} neighbour replace {address} lladdr {NOBODY} dev eth0 nud permanent"));

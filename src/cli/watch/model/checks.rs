@@ -177,7 +177,7 @@ pub(crate) mod tests {
             "pending": false, "disabled": false, "inverted": false, "overridden": null,
             "last_result": {
                 "at": at, "passed": passed, "status": text,
-                "connect_ms": null, "first_byte_ms": null, "total_ms": total_ms, "remembered": false,
+                "connect_ms": null, "first_byte_ms": null, "total_ms": total_ms, "restored": false,
             },
             "next": {
                 "probe_at": null, "results_needed": 2, "passes": !passed, "then": other,

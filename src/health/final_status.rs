@@ -1,14 +1,14 @@
-//! From the status of a check to the final verdict: disabled, then inverted.
+//! From the status of a check to the final status: disabled, then inverted.
 
 use crate::model::HealthCheck;
 
 use super::Status;
 
-/// The final verdict for the records that use this check, from the status of the endpoint, metric
+/// The final status for the records that use this check, from the status of the endpoint, metric
 /// or children. A disabled check is healthy, and inversion applies after that: disabled and
 /// inverted is the documented way to force traffic off a record (API Disabled, Inverted).
 #[must_use]
-pub fn verdict(check: &HealthCheck, believed: Status) -> Status {
+pub fn final_status(check: &HealthCheck, believed: Status) -> Status {
     let status = if check.disabled { Status::Healthy } else { believed };
     if check.inverted { status.opposite() } else { status }
 }
@@ -21,7 +21,7 @@ mod tests {
     #[test]
     fn inversion_comes_after_disabling() {
         use Status::{Healthy, Unhealthy};
-        // disabled, inverted, verdict on a good endpoint, verdict on a bad one
+        // disabled, inverted, final status on a good endpoint, final status on a bad one
         let cases = [
             (false, false, Healthy, Unhealthy),
             (false, true, Unhealthy, Healthy),
@@ -30,8 +30,8 @@ mod tests {
         ];
         for (disabled, inverted, good, bad) in cases {
             let check = HealthCheck { disabled, inverted, ..check("a") };
-            assert_eq!(verdict(&check, Healthy), good);
-            assert_eq!(verdict(&check, Unhealthy), bad);
+            assert_eq!(final_status(&check, Healthy), good);
+            assert_eq!(final_status(&check, Unhealthy), bad);
         }
     }
 }
