@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn what_is_handed_over_is_found_again_in_order() {
         let state = tempfile::tempdir().unwrap();
-        let (found, state_writer, thread) = keep(state.path()).unwrap();
+        let (found, state_writer, thread) = start_state_writer(state.path()).unwrap();
         assert_eq!(found, super::super::Found::default());
         assert!(state_writer.wants_all());
         state_writer.all(all(&["a"]));
@@ -288,14 +288,14 @@ mod tests {
         state_writer.all(all(&["e"]));
         state_writer.line("f".to_owned());
         drop(state_writer);
-        keeping.finish(Duration::from_secs(30));
+        thread.finish(Duration::from_secs(30));
         assert_eq!(Journal::new(state.path()).recover().lines, ["e", "f"]);
     }
 
     #[test]
     fn a_journal_that_has_grown_is_to_be_written_anew() {
         let state = tempfile::tempdir().unwrap();
-        let (_, state_writer, _keeping) = keep(state.path()).unwrap();
+        let (_, state_writer, _thread) = start_state_writer(state.path()).unwrap();
         state_writer.all(all(&["a"]));
         state_writer.line("x".repeat(usize::try_from(GROWTH).unwrap() + 100));
         durable(&state_writer, "b").unwrap();
@@ -310,7 +310,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let file = state.path().join("a-file");
         std::fs::write(&file, "").unwrap();
-        let (_, state_writer, _keeping) = keep(&file).unwrap();
+        let (_, state_writer, _thread) = start_state_writer(&file).unwrap();
         state_writer.all(all(&["a"]));
         assert!(durable(&state_writer, "b").unwrap_err().to_string().contains("cannot be written"));
         assert!(durable(&state_writer, "c").is_err());
