@@ -245,7 +245,7 @@ impl HealthView {
 
     /// The region and the address of this node; `None` without a cluster, or if they are not known.
     #[must_use]
-    pub(crate) fn place(&self) -> (Option<Arc<str>>, Option<IpAddr>) {
+    pub(crate) fn region_and_address(&self) -> (Option<Arc<str>>, Option<IpAddr>) {
         self.opinions.as_ref().map_or((None, None), |opinions| (opinions.region.clone(), opinions.address))
     }
 

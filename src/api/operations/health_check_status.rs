@@ -60,7 +60,7 @@ fn of_nodes(
 
 /// A result of this server.
 fn own(view: &HealthView, run: Option<&Run>) -> Option<Reported> {
-    let (region, address) = view.place();
+    let (region, address) = view.region_and_address();
     run.map(|run| Reported {
         region: region.as_deref().unwrap_or(REGION).to_owned(),
         address: address.map_or_else(|| ADDRESS.to_owned(), |address| address.to_string()),
