@@ -27,7 +27,7 @@ use crate::objects::ObjectId;
 
 use super::shapes::{
     BeatShape, ChangedPartShape, ChangedShape, ConnectivityHappenedShape, DrainedShape, HappenedShape, HelloShape,
-    LostShape, OverrideDidShape, OverrideHappenedShape, ReloadHappenedShape, StatusChangedShape,
+    LostShape, OverrideChangeShape, OverrideHappenedShape, ReloadHappenedShape, StatusChangedShape,
 };
 use super::{AdminState, Readiness, health};
 
@@ -133,10 +133,10 @@ fn words(start: &str, seen: u64, since: &Since) -> (String, u64) {
 /// An event and its name.
 pub(super) fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
     let at = rfc3339_milliseconds(record.at);
-    let about = |did, granted| {
+    let about = |change, granted| {
         let shape = OverrideHappenedShape {
             at: rfc3339_milliseconds(record.at),
-            did,
+            change,
             granted: health::overridden(granted, granted.draining().and_then(|drain| drain.left(record.at))),
         };
         ("override", HappenedShape::Override(shape))
@@ -146,12 +146,12 @@ pub(super) fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
             let (to, check, why, records) = (health::status(*to), check.to_string(), why.to_string(), *records);
             ("transition", HappenedShape::StatusChanged(StatusChangedShape { at, check, to, why, records }))
         }
-        EventKind::OverrideSet(granted) => about(OverrideDidShape::Set, granted),
-        EventKind::OverrideCleared(granted) => about(OverrideDidShape::Cleared, granted),
-        EventKind::OverrideEnded(granted) => about(OverrideDidShape::Ended, granted),
+        EventKind::OverrideSet(granted) => about(OverrideChangeShape::Set, granted),
+        EventKind::OverrideCleared(granted) => about(OverrideChangeShape::Cleared, granted),
+        EventKind::OverrideEnded(granted) => about(OverrideChangeShape::Ended, granted),
         EventKind::Drained { check } => {
-            let words = format!("{check} is drained");
-            ("drain", HappenedShape::Drained(DrainedShape { at, check: check.to_string(), words }))
+            let text = format!("{check} is drained");
+            ("drain", HappenedShape::Drained(DrainedShape { at, check: check.to_string(), text }))
         }
         EventKind::ServerIsolated { sentinels } => ("connectivity", connectivity(at, true, sentinels)),
         EventKind::ServerReconnected { sentinels } => ("connectivity", connectivity(at, false, sentinels)),
@@ -177,7 +177,7 @@ fn changed(at: String, change: &ObjectChange) -> ChangedShape {
         ObjectId::TrafficPolicy(_) => "traffic_policy",
     };
     let part = |part: &Part| ChangedPartShape {
-        did: part.did().to_owned(),
+        change: part.kind().to_owned(),
         what: part.what.clone(),
         before: part.before.clone(),
         after: part.after.clone(),
@@ -198,12 +198,12 @@ fn changed(at: String, change: &ObjectChange) -> ChangedShape {
 
 fn connectivity(at: String, isolated: bool, sentinels: &[Arc<str>]) -> HappenedShape {
     let sentinels: Vec<String> = sentinels.iter().map(ToString::to_string).collect();
-    let words = if isolated {
+    let text = if isolated {
         format!("this server is isolated: all sentinels are unhealthy ({})", sentinels.join(", "))
     } else {
         "this server is connected again".to_owned()
     };
-    HappenedShape::Connectivity(ConnectivityHappenedShape { at, isolated, sentinels, words })
+    HappenedShape::Connectivity(ConnectivityHappenedShape { at, isolated, sentinels, text })
 }
 
 /// Compact JSON has no line breaks, so it fits into one `data` line.

@@ -96,11 +96,11 @@ impl AdminState {
 }
 
 fn last_change(change: &RecordChange, now: Timestamp) -> LastChangeShape {
-    let RecordChange { at, author, did } = change;
+    let RecordChange { at, author, kind } = change;
     LastChangeShape {
         at: rfc3339(*at),
         ago: humanize_duration(now.since(*at)),
-        did: (*did).to_owned(),
+        change: (*kind).to_owned(),
         author: author.name.clone(),
         operation: author.operation.clone(),
     }

@@ -21,7 +21,7 @@ use super::concurrency_limit::{ConcurrencyLimits, Permit};
 use super::reports::{LARGEST_PAGE, Report, counts, in_words};
 use super::shapes::{
     AgreementShape, CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OpinionShape,
-    OverriddenShape, ResultShape, ResultsShape, ReturningShape, SampleShape, StageShape, StatusShape, TransitionShape,
+    OverriddenShape, RecoveringShape, ResultShape, ResultsShape, SampleShape, StageShape, StatusShape, TransitionShape,
     TransitionsShape,
 };
 use super::{AdminState, json, overrides};
@@ -130,7 +130,7 @@ fn health(report: &Report, query: &HealthQuery, with_recent: bool) -> HealthShap
         checks: checks.collect(),
         overrides: health.overrides(*at).iter().map(overrides::shape).collect(),
         connectivity: connectivity(health),
-        returning: health.recoveries().take(RECOVERIES).filter_map(|recovery| returning(&recovery, *at)).collect(),
+        recovering: health.recoveries().take(RECOVERIES).filter_map(|recovery| recovering(&recovery, *at)).collect(),
     }
 }
 
@@ -140,14 +140,14 @@ fn connectivity(health: &HealthView) -> Option<ConnectivityShape> {
         .then(|| ConnectivityShape { isolated_since: health.isolated_since().map(rfc3339), sentinels })
 }
 
-fn returning(way: &RecoveringRecord, at: Timestamp) -> Option<ReturningShape> {
+fn recovering(way: &RecoveringRecord, at: Timestamp) -> Option<RecoveringShape> {
     let (stage, share_percent, until) = match way.rules.stage(way.since, at) {
         RecoveryStage::Waiting { until } => (StageShape::FailbackDelay, None, until),
         RecoveryStage::Ramping { share, until } => (StageShape::SlowStart, Some(share.percent()), until),
         RecoveryStage::Back => return None,
     };
     let (record, since, until) = (way.record.to_string(), rfc3339(way.since), rfc3339(until));
-    Some(ReturningShape { record, since, stage, share_percent, until })
+    Some(RecoveringShape { record, since, stage, share_percent, until })
 }
 
 impl HealthQuery {

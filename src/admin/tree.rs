@@ -133,7 +133,7 @@ impl<'f> PolicyTrees<'f> {
                 let shape = AliasShape {
                     target: target.name.to_string(),
                     evaluate_target_health: target.evaluate_target_health,
-                    is_there: !self.sets(&owner).is_empty(),
+                    exists: !self.sets(&owner).is_empty(),
                     group,
                 };
                 (None, Vec::new(), 0, Some(shape))

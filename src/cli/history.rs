@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use crate::admin::shapes::{
-    ChangedPartShape, ChangedShape, HappenedShape, HistoryShape, NamedEventShape, OverrideDidShape,
+    ChangedPartShape, ChangedShape, HappenedShape, HistoryShape, NamedEventShape, OverrideChangeShape,
 };
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -62,18 +62,18 @@ fn in_words(NamedEventShape { event, .. }: &NamedEventShape) -> String {
             format!("{}  health check {} is {to}: {}\n", one.at, one.check, one.why)
         }
         HappenedShape::Override(one) => {
-            let did = match one.did {
-                OverrideDidShape::Set => "is set",
-                OverrideDidShape::Cleared => "is cleared",
-                OverrideDidShape::Ended => "has ended",
+            let changed = match one.change {
+                OverrideChangeShape::Set => "is set",
+                OverrideChangeShape::Cleared => "is cleared",
+                OverrideChangeShape::Ended => "has ended",
             };
             format!(
-                "{}  the override of {} by {} {did}: {}\n",
+                "{}  the override of {} by {} {changed}: {}\n",
                 one.at, one.granted.pattern, one.granted.author, one.granted.reason
             )
         }
-        HappenedShape::Drained(one) => format!("{}  {}\n", one.at, one.words),
-        HappenedShape::Connectivity(one) => format!("{}  {}\n", one.at, one.words),
+        HappenedShape::Drained(one) => format!("{}  {}\n", one.at, one.text),
+        HappenedShape::Connectivity(one) => format!("{}  {}\n", one.at, one.text),
         HappenedShape::Reload(one) => match &one.refused {
             Some(why) => format!("{}  the reload was refused: {why}\n", one.at),
             None => format!("{}  reloaded: {}\n", one.at, one.changes.join(", ")),
@@ -87,8 +87,8 @@ fn change_in_words(change: &ChangedShape) -> String {
     let id = change_id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
     let comment = comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
     let mut text = format!("{at}  {operation} of {object} by {author}{id}{comment}\n");
-    for ChangedPartShape { did, what, before, after } in parts {
-        let _ = writeln!(text, "  {did} {what}");
+    for ChangedPartShape { change, what, before, after } in parts {
+        let _ = writeln!(text, "  {change} {what}");
         match (before, after) {
             (Some(before), Some(after)) => {
                 let _ = write!(text, "    # before\n{}    # after\n{}", indented(before), indented(after));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::admin::shapes::ReturningShape;
+use crate::admin::shapes::RecoveringShape;
 use crate::control::humanize_duration;
 
 /// A time of the API. The start of 1970 if it is none.
@@ -27,7 +27,7 @@ pub(super) fn until(now: Timestamp, then: &str) -> Duration {
 }
 
 /// The progress of a recovered record: how long until all its traffic is back.
-pub(super) fn recovery(record: &ReturningShape, now: Timestamp) -> String {
+pub(super) fn recovery(record: &RecoveringShape, now: Timestamp) -> String {
     let left = humanize_duration(until(now, &record.until));
     match record.share_percent {
         Some(share) => format!("has {share} % of its weight, and all of it in {left}"),

@@ -233,7 +233,7 @@ pub struct LastChangeShape {
     /// The time since then, in words.
     pub ago: String,
     /// `added` or `changed`.
-    pub did: String,
+    pub change: String,
     /// Who made it, for example `key terraform`.
     pub author: String,
     /// Such as `ChangeResourceRecordSets`.

@@ -148,7 +148,7 @@ impl ObjectChange {
     /// For example `removed www.lab.test. A, added new.lab.test. A and 3 more`.
     pub(crate) fn outline(&self, most: usize) -> String {
         let parts: Vec<String> =
-            self.parts.iter().take(most).map(|part| format!("{} {}", part.did(), part.what)).collect();
+            self.parts.iter().take(most).map(|part| format!("{} {}", part.kind(), part.what)).collect();
         match self.more + self.parts.len() - parts.len() {
             0 => parts.join(", "),
             more => format!("{} and {more} more", parts.join(", ")),
@@ -168,7 +168,7 @@ impl ObjectChange {
 
 impl Part {
     /// `added`, `changed` or `removed`.
-    pub(crate) fn did(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "added",
             (_, None) => "removed",

@@ -16,7 +16,7 @@ pub(crate) struct RecordChange {
     /// Who.
     pub(crate) author: Author,
     /// `added` or `changed`.
-    pub(crate) did: &'static str,
+    pub(crate) kind: &'static str,
 }
 
 /// Collects changes, given in their order.
@@ -71,7 +71,7 @@ impl LastChanges {
         for part in &change.parts {
             let owner = part.what.split(' ').next().unwrap_or_default();
             if self.names.contains(owner) {
-                let one = RecordChange { at: record.at, author: change.author.clone(), did: part.did() };
+                let one = RecordChange { at: record.at, author: change.author.clone(), kind: part.kind() };
                 let changes = self.found.entry(part.what.clone()).or_default();
                 // One change is made at a time.
                 changes.drain(..changes.len().saturating_sub(1));

@@ -71,7 +71,7 @@ fn explain_says_who_changed_each_record_last() {
     let www: serde_json::Value = serde_json::from_str(&www).unwrap();
     let steps = www["steps"].as_array().unwrap();
     let change = &steps.iter().find(|step| step["step"] == "group").unwrap()["candidates"][0]["last_change"];
-    assert_eq!((&change["did"], &change["operation"]), (&"changed".into(), &"Edit".into()), "{www}");
+    assert_eq!((&change["change"], &change["operation"]), (&"changed".into(), &"Edit".into()), "{www}");
     assert_eq!(change["author"], "an edit of the file");
 }
 

@@ -68,7 +68,7 @@ function candidate(one, index) {
     check && h("div.quiet", null, h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name),
       ` ${check.as_if ? "assumed " : ""}${check.healthy ? "healthy" : "unhealthy"}${check.ago ? ` for ${check.ago}` : ""}`,
       check.agreement && `; ${check.agreement}`, check.last_result && `: ${check.last_result}`, check.overridden && `; ${check.overridden}`),
-    change && h("div.quiet.words", null, h("time", { datetime: change.at, title: change.at }, `${change.did} ${change.ago} ago`),
+    change && h("div.quiet.words", null, h("time", { datetime: change.at, title: change.at }, `${change.change} ${change.ago} ago`),
       ` by ${change.author}: ${change.operation}`));
 }
 

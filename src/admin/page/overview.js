@@ -36,7 +36,7 @@ export function render(page) {
     counters(server),
     unhealthyChecks(server),
     overridden(page),
-    recovering(unhealthy?.returning ?? []),
+    recovering(unhealthy?.recovering ?? []),
     h("section", { "aria-labelledby": "o-transitions" },
       h("h2", { id: "o-transitions" }, "Last transitions"),
       transitionsList(transitions?.transitions ?? [], transitions ? "No transition yet." : "Reading …"),

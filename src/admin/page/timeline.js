@@ -75,15 +75,15 @@ function strip(transitions) {
 /** Entries, newest first. */
 export function list(entries, empty, { named = true } = {}) {
   if (!entries.length) return h("p.quiet", null, empty);
-  return h("ol.timeline", null, entries.map((entry) => h("li", { key: `${entry.at}|${entry.name ?? ""}|${entry.check ?? ""}|${entry.to ?? entry.did ?? ""}|${entry.object ?? ""}|${entry.change_id ?? ""}` },
+  return h("ol.timeline", null, entries.map((entry) => h("li", { key: `${entry.at}|${entry.name ?? ""}|${entry.check ?? ""}|${entry.to ?? entry.change ?? ""}|${entry.object ?? ""}|${entry.change_id ?? ""}` },
     h("div.when", null, time(entry.at), h("span.quiet", null, `${since(entry.at)} ago`)),
     h("div.what", null, describe(entry, named)))));
 }
 
 /** A record set before and after. */
-function part({ did, what, before, after }) {
+function part({ change, what, before, after }) {
   const texts = [before && `before: ${short(before)}`, after && `after: ${short(after)}`].filter(Boolean);
-  return h("li", { key: `${did} ${what}` }, `${did} ${what}`, texts.map((text) => h("div.quiet.words", { key: text }, text)));
+  return h("li", { key: `${change} ${what}` }, `${change} ${what}`, texts.map((text) => h("div.quiet.words", { key: text }, text)));
 }
 
 /** A text on one line. */
@@ -95,14 +95,14 @@ function short(text) {
 function describe(entry, named) {
   switch (entry.name) {
     case "override": {
-      const { did, override: one } = entry;
+      const { change, override: one } = entry;
       return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "◆"), " override"), " ",
-        h("strong", null, one.pattern), ` ${one.action}: ${did} (by ${one.author})`, one.reason && h("div.quiet.words", null, one.reason)];
+        h("strong", null, one.pattern), ` ${one.action}: ${change} (by ${one.author})`, one.reason && h("div.quiet.words", null, one.reason)];
     }
     case "connectivity":
-      return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "⇅"), " connectivity"), " ", h("span.words", null, entry.words ?? "")];
+      return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "⇅"), " connectivity"), " ", h("span.words", null, entry.text ?? "")];
     case "drain":
-      return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "↘"), " drain"), " ", h("span.words", null, entry.words ?? "")];
+      return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "↘"), " drain"), " ", h("span.words", null, entry.text ?? "")];
     case "change":
       return [h("span.badge.neutral", null, h("span", { "aria-hidden": "true" }, "✎"), " change"), " ",
         h("strong", null, entry.object), ` ${entry.operation} by ${entry.author}`, entry.comment && h("div.quiet.words", null, entry.comment),

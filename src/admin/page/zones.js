@@ -193,7 +193,7 @@ function answers({ values, value_count: all, ttl }) {
   ];
 }
 
-function alias({ target, evaluate_target_health: evaluates, is_there: isThere, group }) {
+function alias({ target, evaluate_target_health: evaluates, exists: isThere, group }) {
   return h("span", null,
     h("span", { "aria-hidden": "true" }, "→ "), h("span.hidden", null, "alias of "), h("span.words", null, target),
     h("span.quiet", null, evaluates ? " (evaluates target health)" : " (target health not evaluated)"),

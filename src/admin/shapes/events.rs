@@ -67,7 +67,7 @@ pub(crate) struct OverrideHappenedShape {
     /// When.
     pub(crate) at: String,
     /// What happened to the override.
-    pub(crate) did: OverrideDidShape,
+    pub(crate) change: OverrideChangeShape,
     /// The override.
     #[serde(rename = "override")]
     pub(crate) granted: OverriddenShape,
@@ -76,7 +76,7 @@ pub(crate) struct OverrideHappenedShape {
 /// What happened to an override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum OverrideDidShape {
+pub(crate) enum OverrideChangeShape {
     /// It was set.
     Set,
     /// It was cleared.
@@ -93,7 +93,7 @@ pub(crate) struct DrainedShape {
     /// The name of the check.
     pub(crate) check: String,
     /// The same as a sentence.
-    pub(crate) words: String,
+    pub(crate) text: String,
 }
 
 /// The event `connectivity`: the server is isolated or connected again.
@@ -106,7 +106,7 @@ pub(crate) struct ConnectivityHappenedShape {
     /// The names of the sentinels.
     pub(crate) sentinels: Vec<String>,
     /// The same as a sentence.
-    pub(crate) words: String,
+    pub(crate) text: String,
 }
 
 /// The event `reload`.
@@ -152,7 +152,7 @@ pub(crate) struct ChangedShape {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChangedPartShape {
     /// `added`, `changed` or `removed`.
-    pub(crate) did: String,
+    pub(crate) change: String,
     /// Such as `www.lab.test. A`.
     pub(crate) what: String,
     /// Its text before, as zone files have it; null if it was added.

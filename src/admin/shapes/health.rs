@@ -36,7 +36,7 @@ pub(crate) struct HealthShape {
     pub(crate) connectivity: Option<ConnectivityShape>,
     /// Recovered records that wait or start slowly, at most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) returning: Vec<ReturningShape>,
+    pub(crate) recovering: Vec<RecoveringShape>,
 }
 
 /// The connectivity of the server itself, as its sentinels show it.
@@ -51,7 +51,7 @@ pub(crate) struct ConnectivityShape {
 
 /// A recovered record that waits for its failback or starts slowly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ReturningShape {
+pub(crate) struct RecoveringShape {
     /// Such as `app.lab.test. A blue`.
     pub(crate) record: String,
     /// When it recovered.

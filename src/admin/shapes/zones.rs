@@ -144,7 +144,7 @@ pub(crate) struct AliasShape {
     /// True if the target's health counts (EvaluateTargetHealth).
     pub(crate) evaluate_target_health: bool,
     /// True if the target exists.
-    pub(crate) is_there: bool,
+    pub(crate) exists: bool,
     /// The target's group; absent if the response is full.
     pub(crate) group: Option<Box<GroupShape>>,
 }

@@ -155,8 +155,8 @@ fn values(values: &[String]) -> String {
 
 /// Such as `changed 3 min ago by key terraform: ChangeResourceRecordSets`.
 fn changed(change: &LastChangeShape) -> String {
-    let LastChangeShape { ago, did, author, operation, .. } = change;
-    format!("{did} {ago} ago by {author}: {operation}")
+    let LastChangeShape { ago, change, author, operation, .. } = change;
+    format!("{change} {ago} ago by {author}: {operation}")
 }
 
 /// Such as `health check blue: healthy for 3 min; last result: Success: HTTP Status Code 200, OK`.

@@ -117,9 +117,9 @@ fn overview(health: &HealthShape) -> String {
         let [first, second, third, fourth] = widths;
         text.push_str(&format!("{name:first$}  {state:second$}  {since:third$}  {latency:fourth$}  {last}\n"));
     }
-    if !health.returning.is_empty() {
+    if !health.recovering.is_empty() {
         text.push_str("\ncoming back:\n");
-        health.returning.iter().for_each(|way| text.push_str(&format!("  {} {}\n", way.record, recovery(way, now))));
+        health.recovering.iter().for_each(|way| text.push_str(&format!("  {} {}\n", way.record, recovery(way, now))));
     }
     if !health.overrides.is_empty() {
         text.push_str("\noverrides:\n");
@@ -224,7 +224,7 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
         line("recent", sparkline(&check.recent));
     }
     line("records", if check.records.is_empty() { "none".to_owned() } else { check.records.join(", ") });
-    for way in health.returning.iter().filter(|way| check.records.contains(&way.record)) {
+    for way in health.recovering.iter().filter(|way| check.records.contains(&way.record)) {
         line("", format!("{} {}", way.record, recovery(way, now)));
     }
     for (number, transition) in check.transitions.iter().enumerate() {

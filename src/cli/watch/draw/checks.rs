@@ -223,7 +223,7 @@ fn details(model: &Model, check: &Check) -> String {
     let last = check.shape.last_words().map(str::to_owned);
     let next = check.may_change().or_else(|| check.needed());
     let now = model.server_now().unwrap_or_default();
-    let returning = model.returning.iter().filter(|way| check.shape.records.contains(&way.record));
-    let returning = returning.map(|way| format!("{} {}", way.record, recovery(way, now)));
-    overridden.into_iter().chain(notes).chain(last).chain(next).chain(returning).collect::<Vec<_>>().join(" · ")
+    let recovering = model.recovering.iter().filter(|way| check.shape.records.contains(&way.record));
+    let recovering = recovering.map(|way| format!("{} {}", way.record, recovery(way, now)));
+    overridden.into_iter().chain(notes).chain(last).chain(next).chain(recovering).collect::<Vec<_>>().join(" · ")
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::admin::shapes::{CheckShape, HealthShape, ReturningShape, StatusShape};
+use crate::admin::shapes::{CheckShape, HealthShape, RecoveringShape, StatusShape};
 
 use checks::{Check, StatusChange};
 use tally::Tally;
@@ -91,7 +91,7 @@ pub(crate) struct Model {
     /// Whether all sentinels of the server fail, so that it ignores results.
     pub(crate) is_isolated: bool,
     /// Records that come back after an outage.
-    pub(crate) returning: Vec<ReturningShape>,
+    pub(crate) recovering: Vec<RecoveringShape>,
     /// What happened.
     pub(crate) timeline: Timeline,
     replies: u64,
@@ -134,7 +134,7 @@ impl Model {
             direct: true,
             admin_side: AdminSide::Unknown,
             is_isolated: false,
-            returning: Vec::new(),
+            recovering: Vec::new(),
             timeline: Timeline::default(),
             replies: 0,
             server_clock: None,
@@ -182,7 +182,7 @@ impl Model {
     fn health(&mut self, health: HealthShape, at: Duration) -> Vec<Entry> {
         self.admin_side = AdminSide::Available;
         self.is_isolated = health.connectivity.is_some_and(|connectivity| connectivity.isolated_since.is_some());
-        self.returning = health.returning;
+        self.recovering = health.recovering;
         let Ok(now) = health.now.parse::<Timestamp>() else { return Vec::new() };
         self.server_clock = Some((now, at));
         // The server's clock and ours may differ: its times count from its `now`.
