@@ -41,6 +41,7 @@ codes! {
     RequestTimeout 408,
     ServiceUnavailable 503,
     SignatureDoesNotMatch 403,
+    Throttling 400,
     UnknownOperationException 404,
     // Errors of operations.
     CidrBlockInUseException 400,

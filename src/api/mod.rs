@@ -25,6 +25,7 @@ mod reply;
 mod request;
 mod router;
 mod signature;
+mod throttling;
 mod time;
 mod uri;
 mod value_problem;
@@ -42,6 +43,7 @@ use tokio::net::TcpListener;
 
 use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Limits, Peer, Tls};
+use crate::model::StrictRule;
 
 pub(crate) use access::Access;
 use errors::{ApiError, Code};
@@ -49,7 +51,7 @@ pub(crate) use keys::{KEY_ID_VARIABLE, Keys};
 pub(crate) use operations::Context;
 use reply::RequestId;
 use request::Outcome;
-use xml::Element;
+use xml::{Element, ElementOrder};
 
 /// Most open connections of all listeners; each needs a file descriptor. Half of them can serve a
 /// request at a time. One client can have 96 requests at a time:
@@ -131,7 +133,7 @@ impl Api {
         if admitted.service != "route53" {
             return Ok(other_services::answer(&admitted.service, &admitted.caller, head, body, id));
         }
-        let request = read(head, body, admitted.caller, scheme)?;
+        let request = self.read(head, body, admitted.caller, scheme)?;
         let status = StatusCode::from_u16(request.operation.status()).expect("a status of the model");
         let outcome: Outcome = operations::run(&self.context, &request).await;
         let request::Response { location, body } = outcome?;
@@ -141,32 +143,43 @@ impl Api {
         }
         Ok(response)
     }
-}
 
-/// Turns what was sent into a request of an operation.
-fn read(head: &Parts, body: &[u8], caller: caller::Caller, scheme: Scheme) -> Result<request::Request, ApiError> {
-    let route = router::route(&head.method, head.uri.path())?;
-    caller.check(route.operation, &route.path)?;
-    let body = match route.operation.input() {
-        operation::Input::Body => Some(document(body, route.operation.name())?),
-        operation::Input::Empty => None,
-    };
-    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    Ok(request::Request {
-        submission: OnceLock::new(),
-        operation: route.operation,
-        ids: route.ids,
-        query: router::query(head.uri.query().unwrap_or_default()),
-        body,
-        caller,
-        base_url: format!("{}://{host}", scheme.0),
-    })
+    /// Turns what was sent into a request of an operation.
+    fn read(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        caller: caller::Caller,
+        scheme: Scheme,
+    ) -> Result<request::Request, ApiError> {
+        let route = router::route(&head.method, head.uri.path())?;
+        caller.check(route.operation, &route.path)?;
+        self.context.throttle_request(route.operation)?;
+        let order = match self.context.keeps(StrictRule::ElementOrder) {
+            true => ElementOrder::Reference,
+            false => ElementOrder::Any,
+        };
+        let body = match route.operation.input() {
+            operation::Input::Body => Some(document(body, order, route.operation.name())?),
+            operation::Input::Empty => None,
+        };
+        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        Ok(request::Request {
+            submission: OnceLock::new(),
+            operation: route.operation,
+            ids: route.ids,
+            query: router::query(head.uri.query().unwrap_or_default()),
+            body,
+            caller,
+            base_url: format!("{}://{host}", scheme.0),
+        })
+    }
 }
 
 /// The body of an operation: an element `<Operation>Request`.
-fn document(body: &[u8], operation: &str) -> Result<Element, ApiError> {
+fn document(body: &[u8], order: ElementOrder, operation: &str) -> Result<Element, ApiError> {
     let malformed = |why: String| ApiError::new(Code::MalformedInput, why);
-    let root = Element::read(body).map_err(|error| malformed(format!("Invalid XML ; {error}")))?;
+    let root = Element::read_in(body, order).map_err(|error| malformed(format!("Invalid XML ; {error}")))?;
     match root.name().strip_suffix("Request") {
         Some(name) if name == operation => Ok(root),
         _ => Err(malformed(format!("{} is not valid, expected {operation}Request", root.name()))),

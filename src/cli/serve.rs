@@ -56,6 +56,9 @@ pub(super) struct ServeArguments {
     /// server stops, and `fiftythree reset` undoes them
     #[arg(long, conflicts_with = "state")]
     in_memory: bool,
+    /// Refuse through the API everything that Route 53 refuses, as `[api] strict = true` does
+    #[arg(long)]
+    strict: bool,
     /// The format of the log on standard error [default: that of the settings, else auto]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<Format>,
@@ -87,7 +90,7 @@ impl From<Format> for LogFormat {
 
 /// Serves until a signal stops it.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
-    let ServeArguments { config, listen, zones, admin, api, state, in_memory, log_format, verbose } = arguments;
+    let ServeArguments { config, listen, zones, admin, api, state, in_memory, strict, log_format, verbose } = arguments;
     let end_on_signals = daemon::end_on_signals().context("cannot listen for signals")?;
     let file =
         settings::locate_or_default(config.as_deref(), zones.as_deref())?.as_deref().map(absolute).transpose()?;
@@ -102,6 +105,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         state: state.as_deref().map(absolute).transpose()?,
         log_format: log_format.map(LogFormat::from),
         in_memory,
+        strict,
     };
     let source = SettingsSource { file, overrides };
     let reading = source.read();
@@ -110,6 +114,9 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     };
     if in_memory && settings.cluster.is_some() {
         anyhow::bail!("`[cluster]` and --in-memory exclude each other");
+    }
+    if strict && settings.api.is_none() {
+        anyhow::bail!("--strict needs the Route 53 API: `[api]` in the settings, or --api ADDRESS:PORT");
     }
     // Before there are other threads, which inherit the restrictions. The one that waits for
     // signals is older, because the settings may be on a file system that hangs.

@@ -13,6 +13,7 @@ use super::document::Diagnostics;
 use super::listeners::{EnvironmentKey, Listener};
 use super::table::{At, Table};
 use super::value::{self, path, read_list};
+use crate::model::{StrictRule, StrictRules};
 
 /// The port of AWS emulators.
 const PORT: u16 = 4566;
@@ -38,6 +39,8 @@ pub struct ApiSettings {
     pub zones_directory: Option<PathBuf>,
     /// The cache of record sets.
     pub cache: CacheSize,
+    /// What the API refuses only because Route 53 does.
+    pub strict: StrictRules,
 }
 
 /// The most memory for the record sets of zones that are read or changed, in bytes.
@@ -82,7 +85,13 @@ pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Di
         insync_delay: insync_delay.unwrap_or_default(),
         zones_directory: path(table, "zones_directory", directory, diagnostics),
         cache: cache.unwrap_or_default(),
+        strict: read_strict(table, diagnostics),
     }
+}
+
+fn read_strict(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> StrictRules {
+    let names = table.switches("strict", diagnostics).unwrap_or_default();
+    StrictRule::ALL.into_iter().filter(|rule| names.contains(&rule.name())).collect()
 }
 
 /// The addresses of `listen`, with their positions.

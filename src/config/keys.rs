@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::MAX_TTL;
+use crate::model::{MAX_TTL, StrictRule};
 
 /// The keys that a table may have.
 pub(super) struct Keys {
@@ -55,6 +55,8 @@ pub(super) enum Shape {
     },
     AnyNumber,
     Boolean,
+    /// `true` for all of these words, or a list of some.
+    Switches(&'static [&'static str]),
     Duration(Bounds),
     /// A number of bytes with a unit, up to this many.
     Size {
@@ -182,6 +184,7 @@ impl Shape {
             Shape::Number { least, most } => format!("a number from {least} to {most}"),
             Shape::AnyNumber => "a finite number".to_owned(),
             Shape::Boolean => "`true` or `false`".to_owned(),
+            Shape::Switches(_) => "`true`, `false` or a list of strings".to_owned(),
             Shape::Duration(bounds) => format!("a duration: {}", bounds.describe()),
             Shape::Size { most } => format!("a size of at most {}GiB, such as \"64MiB\"", most >> 30),
             Shape::Table(_) => "a table".to_owned(),
@@ -667,6 +670,11 @@ pub(super) const API: Keys = Keys {
             "cache",
             Shape::Size { most: 64 << 30 },
             "How much memory the record sets of zones that are read or changed may take, such as \"512KiB\" or \"1GiB\". Default: \"64MiB\".",
+        ),
+        optional(
+            "strict",
+            Shape::Switches(&StrictRule::NAMES),
+            "Refuses what Route 53 refuses and this server does not need: true for all of it, or a list of single rules. Default: false.",
         ),
     ],
 };

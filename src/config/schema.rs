@@ -58,6 +58,9 @@ fn shape(shape: Shape) -> Value {
         Shape::Number { least, most } => json!({ "type": "number", "minimum": least, "maximum": most }),
         Shape::AnyNumber => json!({ "type": "number" }),
         Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::Switches(words) => json!({
+            "anyOf": [{ "type": "boolean" }, { "type": "array", "items": { "enum": words } }],
+        }),
         Shape::Duration(bounds) => duration(bounds),
         // The reader checks the bounds.
         Shape::Size { .. } => json!({ "type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB)$" }),

@@ -111,16 +111,8 @@ impl<'d> Table<'d> {
     pub(super) fn choice(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<&'static str>> {
         let written = self.string(key, diagnostics)?;
         let Shape::Choice(words) = self.key(key).shape else { unreachable!("`{key}` is read as a choice") };
-        let found = words.iter().find(|word| **word == written.value);
-        if found.is_none() {
-            let message = format!("unknown {key} `{}`", written.value);
-            let diagnostic = diagnostics.error(written.span.clone(), message);
-            diagnostic.label(format!("expected {}", words::one_of(words)));
-            if let Some(meant) = words::meant(written.value, words) {
-                diagnostic.hint(format!("did you mean `{meant}`?"));
-            }
-        }
-        Some(At::new(found?, written.span))
+        let found = known_word(key, &written, words, diagnostics)?;
+        Some(At::new(found, written.span))
     }
 
     pub(super) fn boolean(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<bool>> {
@@ -130,6 +122,19 @@ impl<'d> Table<'d> {
             wrong_shape(key, value, span.clone(), diagnostics);
         }
         Some(At::new(boolean?, span))
+    }
+
+    /// The words of a list; all that the key allows for `true`, none for `false`.
+    pub(super) fn switches(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<&'static str>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
+        let Shape::Switches(words) = key.shape else { unreachable!("`{}` is read as switches", key.name) };
+        match value.as_boolean() {
+            Some(true) => return Some(words.to_vec()),
+            Some(false) => return Some(Vec::new()),
+            None => {}
+        }
+        let written = strings(key, value, span, diagnostics)?;
+        Some(written.iter().filter_map(|text| known_word("rule", text, words, diagnostics)).collect())
     }
 
     /// An integer within the bounds of the key.
@@ -500,6 +505,25 @@ fn strings<'d>(
     }
     // A list without a readable element is not an empty list.
     (!texts.is_empty() || elements.is_empty()).then_some(texts)
+}
+
+/// The word that is written; `what` they are.
+fn known_word(
+    what: &str,
+    written: &At<&str>,
+    words: &[&'static str],
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<&'static str> {
+    let found = words.iter().find(|word| **word == written.value);
+    if found.is_none() {
+        let message = format!("unknown {what} `{}`", written.value);
+        let diagnostic = diagnostics.error(written.span.clone(), message);
+        diagnostic.label(format!("expected {}", words::one_of(words)));
+        if let Some(meant) = words::meant(written.value, words) {
+            diagnostic.hint(format!("did you mean `{meant}`?"));
+        }
+    }
+    found.copied()
 }
 
 /// A single string where a list is expected gets a hint.

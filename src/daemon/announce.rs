@@ -8,6 +8,7 @@ use std::thread;
 
 use crate::admin::{Changes, Token};
 use crate::config::{self, LogFormat};
+use crate::model::StrictRule;
 
 use super::Ready;
 use super::api::ApiUrl;
@@ -75,8 +76,10 @@ fn route_53_api(api: &ApiUrl) -> String {
         false => ("test", "test"),
     };
     let others = if api.waits_for_keys { format!("    {FOR_OTHERS}\n") } else { String::new() };
+    let rules: Vec<&str> = api.strict.iter().map(StrictRule::name).collect();
+    let strict = if rules.is_empty() { String::new() } else { format!("    strict: {}\n", rules.join(", ")) };
     format!(
-        "  Route 53 API: {url}\n{others}    export AWS_ENDPOINT_URL_ROUTE_53={url}\n    \
+        "  Route 53 API: {url}\n{strict}{others}    export AWS_ENDPOINT_URL_ROUTE_53={url}\n    \
          export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n    \
          export AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret}\n",
         url = api.url
@@ -143,6 +146,7 @@ fn parent() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::StrictRules;
 
     const TOKEN: &str = "c2VjcmV0LXRva2Vu";
 
@@ -154,7 +158,9 @@ mod tests {
 
     #[test]
     fn the_lines_for_the_api_can_be_pasted() {
-        let api = |needs_key| ApiUrl { url: "http://127.0.0.1:4566".to_owned(), needs_key, waits_for_keys: false };
+        let strict = StrictRules::default();
+        let url = "http://127.0.0.1:4566".to_owned();
+        let api = |needs_key| ApiUrl { url: url.clone(), needs_key, waits_for_keys: false, strict };
         let shown = |needs_key| route_53_api(&api(needs_key));
         assert_eq!(
             shown(false),
@@ -164,6 +170,9 @@ mod tests {
         assert!(shown(true).contains("AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…"));
         let waits = route_53_api(&ApiUrl { waits_for_keys: true, ..api(false) });
         assert!(waits.contains("-e FIFTYTHREE_API_ACCESS_KEY_ID=test"), "{waits}");
+        let strict = [StrictRule::Throttling, StrictRule::Quotas].into_iter().collect();
+        let strict = route_53_api(&ApiUrl { strict, ..api(false) });
+        assert!(strict.contains("4566\n    strict: throttling, quotas\n    export"), "{strict}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::control::HealthReader;
 use crate::history::PastChange;
 use crate::http::{self, Tls};
 use crate::load::with_files;
+use crate::model::StrictRules;
 
 use super::wiring::Wiring;
 
@@ -26,6 +27,7 @@ pub(super) struct ApiListeners {
     tls: Option<Tls>,
     has_files: bool,
     insync_delay: Duration,
+    strict: StrictRules,
     waits_for_keys: bool,
 }
 
@@ -38,6 +40,8 @@ pub(super) struct ApiUrl {
     pub(super) needs_key: bool,
     /// Whether it listens on other addresses when there are keys.
     pub(super) waits_for_keys: bool,
+    /// What it refuses only because Route 53 does.
+    pub(super) strict: StrictRules,
 }
 
 impl ApiListeners {
@@ -51,11 +55,11 @@ impl ApiListeners {
         let Some(settings) = settings.api.clone() else { return Ok(None) };
         let listeners = settings.listen.iter().map(|address| bind(*address)).collect::<anyhow::Result<_>>()?;
         let has_files = settings.keys_file.is_some() || settings.tls.is_some();
-        let insync_delay = settings.insync_delay;
+        let (insync_delay, strict) = (settings.insync_delay, settings.strict);
         let with_keys = &settings.listen_with_keys;
         let waits_for_keys = !with_keys.is_empty() && *with_keys != settings.listen;
         let (access, tls) = with_files(move || read(&settings)).await??;
-        Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay, waits_for_keys }))
+        Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay, strict, waits_for_keys }))
     }
 
     /// Serves the API until the server stops. It knows the changes of the runs before this one.
@@ -65,12 +69,13 @@ impl ApiListeners {
         health: HealthReader,
         past: Vec<PastChange>,
     ) -> anyhow::Result<ApiUrl> {
-        let ApiListeners { listeners, access, tls, has_files, insync_delay, waits_for_keys } = self;
+        let ApiListeners { listeners, access, tls, has_files, insync_delay, strict, waits_for_keys } = self;
         let address = listeners[0].local_addr().context("a listener has no address")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let context =
-            Context::new(Arc::new(wiring.objects()), health, insync_delay).with_tracker(wiring.change_tracker());
+        let context = Context::new(Arc::new(wiring.objects()), health, insync_delay)
+            .with_tracker(wiring.change_tracker())
+            .with_strict_rules(strict);
         for PastChange { at, submission } in past {
             context.restore_change(submission, UNIX_EPOCH + at.0);
         }
@@ -83,7 +88,7 @@ impl ApiListeners {
         if has_files {
             wiring.spawn(refresh(api, tls));
         }
-        Ok(ApiUrl { url: format!("{scheme}://{}", config::reachable(address)), needs_key, waits_for_keys })
+        Ok(ApiUrl { url: format!("{scheme}://{}", config::reachable(address)), needs_key, waits_for_keys, strict })
     }
 }
 

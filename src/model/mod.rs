@@ -17,6 +17,7 @@ mod record;
 mod routing;
 mod rules;
 mod secret;
+mod strict_rules;
 mod tags;
 mod traffic_policy;
 mod zone;
@@ -49,6 +50,7 @@ pub use record::{
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, policy_problems, violations, violations_near};
 pub use secret::Secret;
+pub use strict_rules::{StrictRule, StrictRules};
 pub use tags::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character};
 pub use traffic_policy::{
     InstanceError, InvalidDocument, MAX_DOCUMENT_CHARACTERS, MAX_POLICY_VERSIONS, PolicyDocument, PolicySet,

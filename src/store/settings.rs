@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{Diagnostic, ListenFlags, LogFormat, NODE_VARIABLE, Settings, SourceFile};
+use crate::model::StrictRules;
 
 use super::read::read_source;
 use super::watched_files::Targets;
@@ -29,6 +30,8 @@ pub(crate) struct Overrides {
     pub(crate) log_format: Option<LogFormat>,
     /// `--in-memory`: zone files are read at the start and never written.
     pub(crate) in_memory: bool,
+    /// `--strict`: the API keeps all rules of strict mode.
+    pub(crate) strict: bool,
 }
 
 /// The result of reading the settings.
@@ -83,7 +86,7 @@ impl Overrides {
     fn apply(&self, mut settings: Settings) -> Settings {
         // The listen flags are applied while the file is read, so that two uses of one port are
         // found.
-        let Overrides { listen: _, zones, state, log_format, in_memory: _ } = self.clone();
+        let Overrides { listen: _, zones, state, log_format, in_memory: _, strict } = self.clone();
         if let Some(zones) = zones {
             settings.zones.directory = zones;
         }
@@ -92,6 +95,9 @@ impl Overrides {
         }
         if let Some(format) = log_format {
             settings.log.format = format;
+        }
+        if let Some(api) = settings.api.as_mut().filter(|_| strict) {
+            api.strict = StrictRules::all();
         }
         settings
     }

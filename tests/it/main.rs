@@ -34,6 +34,8 @@ mod api_checks;
 mod api_front;
 /// Traffic policies over the Route 53 API.
 mod api_policies;
+/// Strict mode of the Route 53 API: every rule on and off.
+mod api_strict;
 /// Hosted zones and record sets over the Route 53 API.
 mod api_zones;
 /// A client that signs requests for the Route 53 API.

@@ -66,6 +66,13 @@ pub(crate) fn ansible_makes_what_a_playbook_says_and_nothing_twice() {
     finishes("ansible-playbook", &[&local[..], &[&script("ansible.yml")]].concat());
 }
 
+pub(crate) fn boto3_gets_through_to_a_server_that_throttles() {
+    let rules = "'reserved_names', 'request_intervals', 'cidr_blocks', 'element_order', 'throttling', 'quotas'";
+    let settings = format!("[api]\nlisten = ['127.0.0.1:0']\nstrict = [{rules}]\n");
+    let text = run_with(&settings, "python", &[&script("throttled.py")]);
+    assert!(text.contains("all steps done"), "{text}");
+}
+
 pub(crate) fn the_example_for_pytest() {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let binary = Path::new(env!("CARGO_BIN_EXE_fiftythree")).parent().unwrap().to_owned();
@@ -89,8 +96,12 @@ fn finishes(program: &str, arguments: &[&Path]) {
 
 /// Runs a client with a server of its own, as a user would: by the variables that `serve` prints.
 fn run(program: &str, arguments: &[&Path]) -> String {
+    run_with(SETTINGS, program, arguments)
+}
+
+fn run_with(settings: &str, program: &str, arguments: &[&Path]) -> String {
     let lab = Lab::new(&[]);
-    lab.add_settings(SETTINGS);
+    lab.add_settings(settings);
     let server = lab.serve_with(&["--in-memory"], &[]);
     let mut command = Command::new(needs::client(program));
     command.args(arguments).current_dir(lab.path(""));

@@ -105,6 +105,7 @@ const TESTS: &[Test] = &[
     test!(api_clients::octodns_plans_applies_and_has_nothing_left_to_do, OCTODNS, DIG),
     test!(api_clients::certbot_proves_that_a_name_is_its_own, CERTBOT, DIG),
     test!(api_clients::ansible_makes_what_a_playbook_says_and_nothing_twice, ANSIBLE, DIG),
+    test!(api_clients::boto3_gets_through_to_a_server_that_throttles, BOTO3),
     test!(api_clients::the_example_for_pytest, BOTO3, DIG),
     test!(browser::a_page_of_another_origin_cannot_use_the_route_53_api, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),

@@ -76,8 +76,9 @@ const NAMES: [&str; 18] = [
 const MAX_CHARACTERS: usize = 255;
 /// API ChildHealthCheckList.
 const MAX_CHILDREN: usize = 256;
-/// The values of RequestInterval (API RequestInterval).
-pub(super) const REQUEST_INTERVALS: [u8; 2] = [10, 30];
+/// API RequestInterval, in seconds. Route 53 has no intervals between these two.
+pub(super) const MIN_REQUEST_INTERVAL: u8 = 10;
+pub(super) const MAX_REQUEST_INTERVAL: u8 = 30;
 
 impl CheckType {
     const ALL: [CheckType; 8] = [
@@ -173,7 +174,7 @@ impl ConfigMembers {
             resource_path: text("ResourcePath")?,
             fully_qualified_domain_name: text("FullyQualifiedDomainName")?,
             search_string: text("SearchString")?,
-            request_interval: read_interval(members)?,
+            request_interval: integer(members, "RequestInterval", MIN_REQUEST_INTERVAL, MAX_REQUEST_INTERVAL)?,
             failure_threshold: integer(members, "FailureThreshold", 1, 10)?,
             measure_latency: members.boolean("MeasureLatency")?,
             inverted: members.boolean("Inverted")?,
@@ -208,15 +209,6 @@ fn read_address(members: Members<'_>) -> Result<Option<IpAddr>, ApiError> {
         }
         Ok(address) => Ok(Some(address)),
         Err(_) => Err(ApiError::invalid_input(format!("Invalid parameter : '{text}' is not a valid IP address"))),
-    }
-}
-
-fn read_interval(members: Members<'_>) -> Result<Option<u8>, ApiError> {
-    match integer(members, "RequestInterval", 10_u8, 30)? {
-        Some(seconds) if !REQUEST_INTERVALS.contains(&seconds) => Err(ApiError::invalid_input(format!(
-            "Invalid parameter : The request interval must be 10 or 30 seconds, not {seconds}"
-        ))),
-        interval => Ok(interval),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::config::{CheckType, ConfigMembers, HealthCheckConfig, REQUEST_INTERVALS};
+use super::config::{CheckType, ConfigMembers, HealthCheckConfig, MAX_REQUEST_INTERVAL, MIN_REQUEST_INTERVAL};
 use crate::api::errors::ApiError;
 use crate::model::{
     AddressFamily, AlarmIdentifier, CalculatedCheck, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,
@@ -233,7 +233,8 @@ fn of_endpoint(endpoint: &EndpointCheck, common: ConfigMembers) -> HealthCheckCo
     HealthCheckConfig { check_type, members }
 }
 
+/// Whole seconds within the range of the API.
 fn nearest_interval(interval: Duration) -> u8 {
-    let distance = |seconds: &u8| interval.abs_diff(Duration::from_secs((*seconds).into()));
-    REQUEST_INTERVALS.into_iter().min_by_key(distance).expect("there are two")
+    let seconds = u8::try_from(interval.as_secs()).unwrap_or(MAX_REQUEST_INTERVAL);
+    seconds.clamp(MIN_REQUEST_INTERVAL, MAX_REQUEST_INTERVAL)
 }

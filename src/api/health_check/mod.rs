@@ -4,10 +4,12 @@
 //! - `rules`: which members a type of check must and must not have.
 //! - `convert`: a check of the model from a shape, and the nearest shape of any check.
 //! - `update`: the members of UpdateHealthCheck.
+//! - `strict`: what only strict mode refuses.
 
 mod config;
 mod convert;
 mod rules;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod update;

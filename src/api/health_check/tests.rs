@@ -7,7 +7,7 @@ use crate::api::errors::{ApiError, Code};
 use crate::api::xml::Element;
 use crate::model::{
     AlarmIdentifier, CalculatedCheck, EndpointCheck, EndpointProtocol, HealthCheckId, InsufficientDataHealthStatus,
-    ManualCheck, RoutingControlState, StatusRange, Tags,
+    ManualCheck, RoutingControlState, StatusRange, StrictRule, StrictRules, Tags,
 };
 
 fn element(text: &str) -> Element {
@@ -163,10 +163,6 @@ fn members_of_another_type_are_refused_with_route_53s_sentences() {
         ),
         (HTTP.replace("192.0.2.1", "0.0.0.0"), "Invalid parameter : The IP address 0.0.0.0 is forbidden"),
         (
-            format!("{HTTP}<RequestInterval>20</RequestInterval>"),
-            "Invalid parameter : The request interval must be 10 or 30 seconds, not 20",
-        ),
-        (
             format!("{HTTP}<Regions><Region>us-east-1</Region><Region>us-west-1</Region></Regions>"),
             "Invalid parameter : A health check must have at least 3 different regions",
         ),
@@ -184,6 +180,32 @@ fn members_of_another_type_are_refused_with_route_53s_sentences() {
     ] {
         assert_eq!(config(members).unwrap_err().code(), Code::InvalidInput, "{members}");
     }
+}
+
+#[test]
+fn only_strict_mode_refuses_private_addresses_and_other_intervals() {
+    let of = |rule: StrictRule| StrictRules::from_iter([rule]);
+    let (private, public) = (HTTP.replace("192.0.2.1", "10.0.0.1"), HTTP.replace("192.0.2.1", "1.2.3.4"));
+    let message = |members: &str, rules| config(members).unwrap().check_strictly(rules).map_err(|e| e.to_string());
+    let forbidden = "InvalidInput: Invalid parameter : The IP address 10.0.0.1 is forbidden".to_owned();
+    assert_eq!(message(&private, StrictRules::default()), Ok(()));
+    assert_eq!(message(&private, of(StrictRule::RequestIntervals)), Ok(()));
+    assert_eq!(message(&private, of(StrictRule::HealthCheckAddresses)), Err(forbidden.clone()));
+    assert_eq!(message(&public, StrictRules::all()), Ok(()));
+    let slow = format!("{public}<RequestInterval>20</RequestInterval>");
+    let refused = "InvalidInput: Invalid parameter : The request interval must be 10 or 30 seconds, not 20".to_owned();
+    assert_eq!(message(&slow, StrictRules::default()), Ok(()));
+    assert_eq!(message(&slow, of(StrictRule::RequestIntervals)), Err(refused));
+    for seconds in ["9", "31"] {
+        let members = format!("{HTTP}<RequestInterval>{seconds}</RequestInterval>");
+        assert_eq!(config(&members).unwrap_err().code(), Code::InvalidInput, "{seconds}");
+    }
+    let update = |members: &str| {
+        let body = element(&format!("<UpdateHealthCheckRequest>{members}</UpdateHealthCheckRequest>"));
+        Update::read(&body).unwrap().check_strictly(StrictRules::all()).map_err(|error| error.to_string())
+    };
+    assert_eq!(update("<IPAddress>10.0.0.1</IPAddress>"), Err(forbidden));
+    assert_eq!(update("<Port>81</Port>"), Ok(()));
 }
 
 #[test]
@@ -243,7 +265,7 @@ fn what_route_53_does_not_have_is_listed_in_its_nearest_form_and_kept_by_an_upda
     let after = after.unwrap();
     let expected = EndpointCheck { port: 81, failure_threshold: 5, ..endpoint(&before).clone() };
     assert_eq!(after, HealthCheck { version: 2, inverted: true, kind: HealthCheckKind::Endpoint(expected), ..before });
-    for (seconds, nearest) in [(1, 10), (15, 10), (20, 10), (21, 30), (3600, 30)] {
+    for (seconds, nearest) in [(1, 10), (15, 15), (20, 20), (31, 30), (3600, 30)] {
         let mut check = created("a", HTTP, &[]).unwrap();
         let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { panic!() };
         endpoint.request_interval = Duration::from_secs(seconds);

@@ -36,7 +36,7 @@ const RESETTABLE: [&str; 4] = ["FullyQualifiedDomainName", "Regions", "ResourceP
 pub(in crate::api) struct Update {
     /// The version that the check must have.
     version: Option<u64>,
-    given: ConfigMembers,
+    pub(super) given: ConfigMembers,
     /// Elements that lose their value, unless one is given.
     reset: Vec<&'static str>,
 }

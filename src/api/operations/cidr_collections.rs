@@ -2,11 +2,12 @@
 
 use ipnet::IpNet;
 
+use super::limits::Quota;
 use super::{ApiError, Code, Context};
 use crate::api::ids;
 use crate::api::request::{Outcome, Request};
 use crate::api::xml::{Element, Members, Writer};
-use crate::model::{CidrCollection, CidrCollectionId};
+use crate::model::{CidrCollection, CidrCollectionId, StrictRule, StrictRules};
 use crate::objects::{Change, Object, ObjectId};
 
 /// The API reference states no size of a page.
@@ -17,7 +18,7 @@ const MAX_LOCATION_CHARACTERS: usize = 16;
 /// API CidrCollectionChanges, CidrList.
 const MAX_CHANGES: usize = 1000;
 const MAX_BLOCKS: usize = 1000;
-/// The longest prefixes (Developer Guide, "IP-based routing").
+/// The longest prefixes of Route 53 (Developer Guide, "IP-based routing").
 const MAX_IPV4_PREFIX: u8 = 24;
 const MAX_IPV6_PREFIX: u8 = 48;
 
@@ -38,6 +39,10 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
         version: 1,
         locations: Vec::new(),
     };
+    let collections = context.objects.cidr_collections();
+    if collections.iter().all(|other| other.name != new.name) {
+        context.check_quota(Quota::CidrCollections, collections.len() + 1)?;
+    }
     let (id, change) = (object_id(&new.id.0), Change::Create(Object::CidrCollection(new.clone().into())));
     let collection = match context.commit(request, id, change).await {
         Err(error) if error.code() == Code::CidrCollectionAlreadyExistsException => {
@@ -56,13 +61,18 @@ pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["CollectionVersion", "Changes"])?;
     let version = members.integer("CollectionVersion", 1..=i64::MAX)?.and_then(|version| u64::try_from(version).ok());
     let changes = members.required_list("Changes", "member")?;
-    let changes = changes.iter().map(LocationChange::read).collect::<Result<Vec<_>, _>>()?;
+    let changes = changes.iter().map(|change| LocationChange::read(change, context.strict));
+    let changes = changes.collect::<Result<Vec<_>, _>>()?;
     if !(1..=MAX_CHANGES).contains(&changes.len()) {
         return Err(ApiError::invalid_input(format!("Invalid parameter : There must be 1 to {MAX_CHANGES} changes")));
     }
     let id = object_id(request.id("CidrCollectionId"));
     let update = |object| match object {
-        Object::CidrCollection(collection) => changed((*collection).clone(), version, &changes),
+        Object::CidrCollection(collection) => {
+            let collection = changed((*collection).clone(), version, &changes)?;
+            let blocks = collection.locations.iter().map(|(_, blocks)| blocks.len()).sum();
+            context.check_quota(Quota::BlocksOfCidrCollection, blocks).map(|()| collection)
+        }
         _ => Err(no_such_collection(request.id("CidrCollectionId"))),
     };
     let submission = context.change_log.begin(request, None)?;
@@ -174,7 +184,7 @@ struct LocationChange {
 }
 
 impl LocationChange {
-    fn read(element: &Element) -> Result<LocationChange, ApiError> {
+    fn read(element: &Element, strict: StrictRules) -> Result<LocationChange, ApiError> {
         let members = Members::of(element, &["LocationName", "Action", "CidrList"])?;
         let location = members.sized_text("LocationName", 1..=MAX_LOCATION_CHARACTERS)?;
         let location = location.ok_or_else(|| members.incomplete("LocationName"))?;
@@ -186,7 +196,7 @@ impl LocationChange {
             let message = format!("Invalid parameter : A change must have 1 to {MAX_BLOCKS} CIDR blocks");
             return Err(ApiError::invalid_input(message));
         }
-        let blocks = blocks.iter().map(|block| read_block(block.text().trim())).collect::<Result<_, _>>()?;
+        let blocks = blocks.iter().map(|block| read_block(block.text().trim(), strict)).collect::<Result<_, _>>()?;
         Ok(LocationChange { location: location.to_owned(), puts, blocks })
     }
 
@@ -238,10 +248,15 @@ fn changed(
     Ok(collection)
 }
 
-fn read_block(text: &str) -> Result<IpNet, ApiError> {
+/// Longer blocks than Route 53 has are an extension of this server.
+fn read_block(text: &str, strict: StrictRules) -> Result<IpNet, ApiError> {
     let invalid = |why: &str| ApiError::invalid_input(format!("Invalid parameter : '{text}' {why}"));
     let block: IpNet = text.parse().map_err(|_| invalid("is not a CIDR block"))?;
-    let longest = if block.addr().is_ipv4() { MAX_IPV4_PREFIX } else { MAX_IPV6_PREFIX };
+    let longest = match (strict.contains(StrictRule::CidrBlocks), block.addr().is_ipv4()) {
+        (false, _) => block.max_prefix_len(),
+        (true, true) => MAX_IPV4_PREFIX,
+        (true, false) => MAX_IPV6_PREFIX,
+    };
     if !(1..=longest).contains(&block.prefix_len()) {
         return Err(invalid(&format!("is not a CIDR block with a prefix length of 1 to {longest}")));
     }
@@ -277,6 +292,15 @@ mod tests {
 
     /// Changes such as `PUT berlin 192.0.2.0/24 198.51.100.0/24`.
     fn change(before: &CidrCollection, version: Option<u64>, changes: &[&str]) -> Result<CidrCollection, ApiError> {
+        change_in(StrictRules::default(), before, version, changes)
+    }
+
+    fn change_in(
+        strict: StrictRules,
+        before: &CidrCollection,
+        version: Option<u64>,
+        changes: &[&str],
+    ) -> Result<CidrCollection, ApiError> {
         let element = |line: &&str| {
             let words: Vec<&str> = line.split(' ').collect();
             let blocks: String = words[2..].iter().map(|block| format!("<Cidr>{block}</Cidr>")).collect();
@@ -284,7 +308,7 @@ mod tests {
                 "<member><LocationName>{}</LocationName><Action>{}</Action><CidrList>{blocks}</CidrList></member>",
                 words[1], words[0]
             );
-            LocationChange::read(&Element::read(text.as_bytes()).unwrap())
+            LocationChange::read(&Element::read(text.as_bytes()).unwrap(), strict)
         };
         changed(before.clone(), version, &changes.iter().map(element).collect::<Result<Vec<_>, _>>()?)
     }
@@ -321,8 +345,6 @@ mod tests {
         for bad in [
             "PUT a 10.0.0.1/8",
             "PUT a 0.0.0.0/0",
-            "PUT a 192.0.2.0/25",
-            "PUT a 2001:db8::/49",
             "PUT a 192.0.2.1",
             "PUT a",
             "PUT * 10.0.0.0/8",
@@ -331,5 +353,18 @@ mod tests {
         ] {
             assert_eq!(change(&before, None, &[bad]).unwrap_err().code(), Code::InvalidInput, "{bad}");
         }
+    }
+
+    #[test]
+    fn only_strict_mode_refuses_long_blocks() {
+        let before = collection(&[]);
+        let strict = StrictRules::from_iter([StrictRule::CidrBlocks]);
+        for block in ["192.0.2.0/25", "192.0.2.1/32", "2001:db8::/49", "2001:db8::1/128"] {
+            let put = format!("PUT a {block}");
+            assert!(change(&before, None, &[&put]).is_ok(), "{block}");
+            let error = change_in(strict, &before, None, &[&put]).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidInput, "{block}");
+        }
+        assert!(change_in(strict, &before, None, &["PUT a 192.0.2.0/24 2001:db8::/48"]).is_ok());
     }
 }

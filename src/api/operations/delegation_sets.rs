@@ -1,5 +1,6 @@
 //! Reusable delegation sets: create, read, list, delete.
 
+use super::limits::Quota;
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::ids;
 use crate::api::xml::{Members, Writer};
@@ -16,6 +17,7 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
     let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
     let zone = members.text("HostedZoneId")?.map(ids::bare);
+    context.check_quota(Quota::DelegationSets, context.objects.delegation_sets().len() + 1)?;
     let set = DelegationSet {
         id: DelegationSetId(ids::delegation_set()?),
         caller_reference: Some(reference.to_owned()),

@@ -8,6 +8,7 @@ use crate::api::operation::Operation;
 use crate::api::request::Request;
 use crate::api::xml::Element;
 use crate::control::HealthReader;
+use crate::model::StrictRules;
 use crate::objects::MemoryObjects;
 
 /// The operations, and the objects that they change.
@@ -18,13 +19,14 @@ pub(in crate::api) struct TestApi {
 impl TestApi {
     /// Without any objects.
     pub(in crate::api) fn new() -> TestApi {
-        TestApi {
-            context: Context::new(
-                Arc::new(MemoryObjects::default()),
-                HealthReader::for_tests(),
-                Duration::from_secs(60),
-            ),
-        }
+        TestApi::strict(StrictRules::default())
+    }
+
+    /// The same in strict mode with these rules.
+    pub(in crate::api) fn strict(rules: StrictRules) -> TestApi {
+        let objects = Arc::new(MemoryObjects::default());
+        let context = Context::new(objects, HealthReader::for_tests(), Duration::from_secs(60));
+        TestApi { context: context.with_strict_rules(rules) }
     }
 
     /// Runs an operation: the parameters of its path and its query, and its body without the root

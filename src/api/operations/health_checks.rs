@@ -1,5 +1,6 @@
 //! The operations about health checks, without their status.
 
+use super::limits::Quota;
 use super::{ApiError, Code, Context};
 use crate::api::health_check::{self, HealthCheckConfig, Update};
 use crate::api::ids;
@@ -22,6 +23,7 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let reference = members.sized_text("CallerReference", 1..=MAX_CALLER_REFERENCE_CHARACTERS)?;
     let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
     let config = HealthCheckConfig::read(members.required_child("HealthCheckConfig")?)?.complete()?;
+    config.check_strictly(context.strict)?;
     let check = match existing(context, reference, &config)? {
         Some(check) => check,
         None => match commit_new(context, request, reference, &config).await {
@@ -57,6 +59,7 @@ async fn commit_new(
     config: &HealthCheckConfig,
 ) -> Result<HealthCheck, ApiError> {
     let checks = context.objects.health_checks();
+    context.check_quota(Quota::HealthChecks, checks.len() + 1)?;
     let id = HealthCheckId(ids::uuid()?);
     let check = HealthCheck {
         name: free_name(reference, &id, &checks),
@@ -118,6 +121,7 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
 
 pub(super) async fn update(context: &Context, request: &Request) -> Outcome {
     let update = Update::read(request.body()?)?;
+    update.check_strictly(context.strict)?;
     let change = |check| update.apply(check, &context.objects.health_checks());
     let check = context.update_health_check(request, request.id("HealthCheckId"), change).await?;
     Ok(request.response(|xml| health_check::write(xml, &check)))

@@ -1,43 +1,128 @@
 //! GetAccountLimit, GetHostedZoneLimit and GetReusableDelegationSetLimit: Route 53's default
-//! quotas, and how much of them is used.
+//! quotas, and how much of them is used. In strict mode they are kept.
 
 use super::{ApiError, Code, Context, Outcome, Request};
-use crate::model::MAX_RECORD_SETS;
+use crate::model::{MAX_RECORD_SETS, StrictRule};
 
-/// Developer Guide, "Quotas".
+/// A default quota of Route 53 (Developer Guide, "Quotas") that only strict mode keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quota {
+    /// Of the account.
+    HealthChecks,
+    HostedZones,
+    PolicyInstances,
+    DelegationSets,
+    TrafficPolicies,
+    CidrCollections,
+    VpcsOfZone,
+    ZonesOfDelegationSet,
+    BlocksOfCidrCollection,
+}
+
+/// What there is to know of a quota.
+struct Row {
+    /// The type of limit in the API, if it has one.
+    limit: Option<&'static str>,
+    most: usize,
+    /// The error of the operation that creates such a resource.
+    code: Code,
+    resources: &'static str,
+}
+
+impl Quota {
+    /// Those of the account that GetAccountLimit has.
+    const OF_ACCOUNT: [Quota; 5] = [
+        Quota::HealthChecks,
+        Quota::HostedZones,
+        Quota::PolicyInstances,
+        Quota::DelegationSets,
+        Quota::TrafficPolicies,
+    ];
+
+    fn row(self) -> Row {
+        let row = |limit, most, code, resources| Row { limit, most, code, resources };
+        let exceeded = Code::LimitsExceeded;
+        match self {
+            Quota::HealthChecks => {
+                row(Some("MAX_HEALTH_CHECKS_BY_OWNER"), 200, Code::TooManyHealthChecks, "health checks")
+            }
+            Quota::HostedZones => row(Some("MAX_HOSTED_ZONES_BY_OWNER"), 500, Code::TooManyHostedZones, "hosted zones"),
+            Quota::PolicyInstances => row(
+                Some("MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER"),
+                5,
+                Code::TooManyTrafficPolicyInstances,
+                "traffic policy instances",
+            ),
+            Quota::DelegationSets => {
+                row(Some("MAX_REUSABLE_DELEGATION_SETS_BY_OWNER"), 100, exceeded, "reusable delegation sets")
+            }
+            Quota::TrafficPolicies => {
+                row(Some("MAX_TRAFFIC_POLICIES_BY_OWNER"), 50, Code::TooManyTrafficPolicies, "traffic policies")
+            }
+            Quota::CidrCollections => row(None, 5, exceeded, "CIDR collections"),
+            Quota::VpcsOfZone => row(Some("MAX_VPCS_ASSOCIATED_BY_ZONE"), 300, exceeded, "VPC associations"),
+            Quota::ZonesOfDelegationSet => {
+                row(Some("MAX_ZONES_BY_REUSABLE_DELEGATION_SET"), 100, Code::TooManyHostedZones, "hosted zones")
+            }
+            Quota::BlocksOfCidrCollection => row(None, 1000, exceeded, "CIDR blocks"),
+        }
+    }
+
+    /// Whether a request names this type of limit.
+    fn is(self, kind: &str) -> bool {
+        self.row().limit == Some(kind)
+    }
+}
+
+impl Context {
+    /// The error if strict mode allows no `count` of these. Requests that are made at the same time
+    /// can exceed a quota together.
+    pub(super) fn check_quota(&self, quota: Quota, count: usize) -> Result<(), ApiError> {
+        let Row { limit, most, code, resources } = quota.row();
+        if count <= most || !self.keeps(StrictRule::Quotas) {
+            return Ok(());
+        }
+        let limit = limit.map(|limit| format!("{limit} - ")).unwrap_or_default();
+        Err(ApiError::new(code, format!("Limits Exceeded: {limit}Cannot create more {resources}.")))
+    }
+
+    fn used_of_account(&self, request: &Request, quota: Quota) -> usize {
+        match quota {
+            Quota::HealthChecks => self.objects.health_checks().len(),
+            Quota::PolicyInstances => self.policy_instances(request).len(),
+            Quota::DelegationSets => self.objects.delegation_sets().len(),
+            Quota::TrafficPolicies => self.policies(),
+            _ => self.zones(request).len(),
+        }
+    }
+}
+
 pub(super) fn of_account(context: &Context, request: &Request) -> Outcome {
     let kind = request.id("Type");
-    let policies = || context.objects.traffic_policies().iter().filter(|policy| policy.latest().is_some()).count();
-    let (limit, count) = match kind {
-        "MAX_HEALTH_CHECKS_BY_OWNER" => (200, context.objects.health_checks().len()),
-        "MAX_HOSTED_ZONES_BY_OWNER" => (500, context.zones(request).len()),
-        "MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER" => (5, context.policy_instances(request).len()),
-        "MAX_REUSABLE_DELEGATION_SETS_BY_OWNER" => (100, context.objects.delegation_sets().len()),
-        "MAX_TRAFFIC_POLICIES_BY_OWNER" => (50, policies()),
-        _ => return Err(unknown(kind)),
-    };
-    Ok(response(request, kind, limit, count))
+    let quota = Quota::OF_ACCOUNT.into_iter().find(|quota| quota.is(kind)).ok_or_else(|| unknown(kind))?;
+    Ok(response(request, kind, quota.row().most, context.used_of_account(request, quota)))
 }
 
 pub(super) fn of_zone(context: &Context, request: &Request) -> Outcome {
     let (kind, zone) = (request.id("Type"), context.zone_summary(request, request.id("Id"))?);
     let (limit, count) = match kind {
         "MAX_RRSETS_BY_ZONE" => (MAX_RECORD_SETS, zone.record_sets),
-        "MAX_VPCS_ASSOCIATED_BY_ZONE" if zone.vpcs.is_empty() => {
+        _ if !Quota::VpcsOfZone.is(kind) => return Err(unknown(kind)),
+        _ if zone.vpcs.is_empty() => {
             return Err(ApiError::new(Code::HostedZoneNotPrivate, "The specified hosted zone is not private."));
         }
-        "MAX_VPCS_ASSOCIATED_BY_ZONE" => (300, zone.vpcs.len()),
-        _ => return Err(unknown(kind)),
+        _ => (Quota::VpcsOfZone.row().most, zone.vpcs.len()),
     };
     Ok(response(request, kind, limit, count))
 }
 
 pub(super) fn of_delegation_set(context: &Context, request: &Request) -> Outcome {
     let (kind, set) = (request.id("Type"), context.delegation_set(request.id("Id"))?);
-    match kind {
-        "MAX_ZONES_BY_REUSABLE_DELEGATION_SET" => Ok(response(request, kind, 100, context.zones_of_set(&set))),
-        _ => Err(unknown(kind)),
+    let quota = Quota::ZonesOfDelegationSet;
+    if !quota.is(kind) {
+        return Err(unknown(kind));
     }
+    Ok(response(request, kind, quota.row().most, context.zones_of_set(&set)))
 }
 
 fn response(request: &Request, kind: &str, limit: usize, count: usize) -> super::Response {
@@ -52,4 +137,121 @@ fn response(request: &Request, kind: &str, limit: usize, count: usize) -> super:
 
 fn unknown(kind: &str) -> ApiError {
     ApiError::invalid_input(format!("'{kind}' is not a limit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::operation::Operation;
+    use crate::api::operations::fixture::TestApi;
+    use crate::api::operations::traffic_policies::tests::document;
+    use crate::model::StrictRules;
+
+    fn limit(api: &TestApi, operation: Operation, ids: &[&str]) -> (usize, usize) {
+        let limit = api.call(operation, ids, "", "").unwrap();
+        (limit.text_at("Limit/Value").parse().unwrap(), limit.text_at("Count").parse().unwrap())
+    }
+
+    /// Creates as many as the account may have and one more: that one is refused in strict mode.
+    fn fill(kind: &str, refused: (Code, &str), create: impl Fn(&TestApi, usize) -> Result<(), ApiError>) {
+        let api = TestApi::strict(StrictRules::from_iter([StrictRule::Quotas]));
+        let of_account = |api: &TestApi| limit(api, Operation::GetAccountLimit, &[kind]);
+        let (most, before) = of_account(&api);
+        (before..most).for_each(|at| create(&api, at).unwrap());
+        assert_eq!(of_account(&api), (most, most));
+        let error = create(&api, most).unwrap_err();
+        assert_eq!((error.code(), error.message()), refused);
+        assert_eq!(of_account(&api), (most, most));
+        let api = TestApi::new();
+        (before..=most).for_each(|at| create(&api, at).unwrap());
+        assert_eq!(of_account(&api), (most, most + 1), "without strict mode");
+    }
+
+    #[test]
+    fn an_account_has_so_many_zones_and_checks() {
+        let message = "Limits Exceeded: MAX_HOSTED_ZONES_BY_OWNER - Cannot create more hosted zones.";
+        fill("MAX_HOSTED_ZONES_BY_OWNER", (Code::TooManyHostedZones, message), |api, at| {
+            let body = format!("<Name>z{at}.test</Name><CallerReference>{at}</CallerReference>");
+            api.call(Operation::CreateHostedZone, &[], "", &body).map(drop)
+        });
+        let message = "Limits Exceeded: MAX_HEALTH_CHECKS_BY_OWNER - Cannot create more health checks.";
+        fill("MAX_HEALTH_CHECKS_BY_OWNER", (Code::TooManyHealthChecks, message), |api, at| {
+            let config = "<IPAddress>1.2.3.4</IPAddress><Port>9</Port><Type>TCP</Type>";
+            let body =
+                format!("<CallerReference>{at}</CallerReference><HealthCheckConfig>{config}</HealthCheckConfig>");
+            api.call(Operation::CreateHealthCheck, &[], "", &body)?;
+            // The same request again creates nothing.
+            api.call(Operation::CreateHealthCheck, &[], "", &body).map(drop)
+        });
+    }
+
+    #[test]
+    fn an_account_has_so_many_sets_and_policies() {
+        let message =
+            "Limits Exceeded: MAX_REUSABLE_DELEGATION_SETS_BY_OWNER - Cannot create more reusable delegation sets.";
+        fill("MAX_REUSABLE_DELEGATION_SETS_BY_OWNER", (Code::LimitsExceeded, message), |api, at| {
+            let body = format!("<CallerReference>{at}</CallerReference>");
+            api.call(Operation::CreateReusableDelegationSet, &[], "", &body).map(drop)
+        });
+        let message = "Limits Exceeded: MAX_TRAFFIC_POLICIES_BY_OWNER - Cannot create more traffic policies.";
+        fill("MAX_TRAFFIC_POLICIES_BY_OWNER", (Code::TooManyTrafficPolicies, message), |api, at| {
+            api.policy(&at.to_string(), &document("A", "192.0.2.1")).map(drop)
+        });
+    }
+
+    #[test]
+    fn an_account_has_so_many_policy_instances() {
+        let message =
+            "Limits Exceeded: MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER - Cannot create more traffic policy instances.";
+        let kind = "MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER";
+        fill(kind, (Code::TooManyTrafficPolicyInstances, message), |api, at| {
+            let (zone, policy) =
+                (api.zone(&format!("z{at}.test")), api.policy(&at.to_string(), &document("A", "192.0.2.1"))?);
+            let body = format!(
+                "<HostedZoneId>{zone}</HostedZoneId><Name>www.z{at}.test</Name><TTL>60</TTL>\
+                 <TrafficPolicyId>{policy}</TrafficPolicyId><TrafficPolicyVersion>1</TrafficPolicyVersion>"
+            );
+            api.call(Operation::CreateTrafficPolicyInstance, &[], "", &body).map(drop)
+        });
+    }
+
+    #[test]
+    fn a_zone_has_so_many_vpcs_and_a_delegation_set_so_many_zones() {
+        let api = TestApi::strict(StrictRules::from_iter([StrictRule::Quotas]));
+        let vpc = |at: usize| format!("<VPC><VPCRegion>eu-west-1</VPCRegion><VPCId>vpc-{at:08x}</VPCId></VPC>");
+        let zone = api.zone_with("private.test", &vpc(0));
+        let associate = |at: usize| api.call(Operation::AssociateVPCWithHostedZone, &[&zone], "", &vpc(at));
+        (1..300).for_each(|at| drop(associate(at).unwrap()));
+        let error = associate(300).unwrap_err();
+        assert_eq!(error.code(), Code::LimitsExceeded);
+        assert!(associate(299).is_ok(), "it is associated already");
+        assert_eq!(limit(&api, Operation::GetHostedZoneLimit, &[&zone, "MAX_VPCS_ASSOCIATED_BY_ZONE"]), (300, 300));
+
+        let reference = "<CallerReference>one</CallerReference>";
+        let set = api.call(Operation::CreateReusableDelegationSet, &[], "", reference).unwrap();
+        let set = format!("<DelegationSetId>{}</DelegationSetId>", set.text_at("DelegationSet/Id"));
+        (0..100).for_each(|at| drop(api.zone_with(&format!("z{at}.test"), &set)));
+        let body = format!("<Name>other.test</Name><CallerReference>other</CallerReference>{set}");
+        let error = api.call(Operation::CreateHostedZone, &[], "", &body).unwrap_err();
+        assert_eq!(error.code(), Code::TooManyHostedZones);
+        api.zone("other.test");
+    }
+
+    #[test]
+    fn a_collection_has_so_many_blocks() {
+        let api = TestApi::strict(StrictRules::from_iter([StrictRule::Quotas]));
+        let body = "<Name>offices</Name><CallerReference>1</CallerReference>";
+        let created = api.call(Operation::CreateCidrCollection, &[], "", body).unwrap();
+        let id = created.text_at("Collection/Id");
+        let put = |from: usize, to: usize| {
+            let block = |at: usize| format!("<Cidr>10.{}.{}.0/24</Cidr>", at / 256, at % 256);
+            let blocks: String = (from..to).map(block).collect();
+            let change = format!("<LocationName>a</LocationName><Action>PUT</Action><CidrList>{blocks}</CidrList>");
+            let body = format!("<Changes><member>{change}</member></Changes>");
+            api.call(Operation::ChangeCidrCollection, &[id], "", &body)
+        };
+        put(0, 999).unwrap();
+        assert_eq!(put(999, 1001).unwrap_err().code(), Code::LimitsExceeded);
+        put(999, 1000).unwrap();
+    }
 }

@@ -25,7 +25,7 @@ mod zones;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use change_log::ChangeLog;
 
@@ -33,7 +33,9 @@ use super::errors::{ApiError, Code};
 use super::listing::Listings;
 use super::operation::Operation;
 use super::request::{Outcome, PageSize, Request, Response};
+use super::throttling::Throttle;
 use crate::control::HealthReader;
+use crate::model::{StrictRule, StrictRules};
 use crate::objects::{ChangeTracker, ObjectStore, Submission};
 
 /// What operations use besides the request.
@@ -46,12 +48,29 @@ pub(crate) struct Context {
     health: HealthReader,
     /// The order of the record sets that were listed last.
     listings: Listings,
+    /// What is refused only because Route 53 refuses it.
+    strict: StrictRules,
+    /// `None` unless requests are throttled.
+    throttle: Option<Throttle>,
 }
 
 impl Context {
     /// Operations on these objects. GetChange says PENDING for `insync_delay`.
     pub(crate) fn new(objects: Arc<dyn ObjectStore>, health: HealthReader, insync_delay: Duration) -> Context {
-        Context { objects, change_log: ChangeLog::new(insync_delay), health, listings: Listings::default() }
+        Context {
+            objects,
+            change_log: ChangeLog::new(insync_delay),
+            health,
+            listings: Listings::default(),
+            strict: StrictRules::default(),
+            throttle: None,
+        }
+    }
+
+    /// The same in strict mode with these rules.
+    pub(crate) fn with_strict_rules(self, strict: StrictRules) -> Context {
+        let throttle = strict.contains(StrictRule::Throttling).then(|| Throttle::new(Instant::now()));
+        Context { strict, throttle, ..self }
     }
 
     /// The same in a cluster: GetChange also says PENDING until all nodes have the change.
@@ -62,6 +81,21 @@ impl Context {
     /// A change of a run of the server before this one. GetChange knows it.
     pub(crate) fn restore_change(&self, submission: Submission, submitted_at: SystemTime) {
         self.change_log.restore(submission, submitted_at);
+    }
+
+    /// Whether a rule of strict mode is kept.
+    pub(super) fn keeps(&self, rule: StrictRule) -> bool {
+        self.strict.contains(rule)
+    }
+
+    /// The error for a request of an operation that had too many.
+    pub(super) fn throttle_request(&self, operation: Operation) -> Result<(), ApiError> {
+        self.throttle.as_ref().map_or(Ok(()), |throttle| throttle.request(operation, Instant::now()))
+    }
+
+    /// The error for changes of record sets after too many others.
+    fn throttle_changes(&self, changes: u32) -> Result<(), ApiError> {
+        self.throttle.as_ref().map_or(Ok(()), |throttle| throttle.changes(changes, Instant::now()))
     }
 }
 

@@ -5,7 +5,9 @@ use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::batch_shape::BadChanges;
 use crate::api::listing::start_of;
 use crate::api::{record_set_xml, value_problem};
-use crate::model::{HostedZone, HostedZoneId, Name, RecordType, ResourceRecordSet, TrafficPolicyInstance};
+use crate::model::{
+    ChangeAction, ChangeBatch, HostedZone, HostedZoneId, Name, RecordType, ResourceRecordSet, TrafficPolicyInstance,
+};
 use crate::objects::Change;
 
 /// The default and the largest page.
@@ -18,11 +20,18 @@ pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
     let shape = record_set_xml::batch(request.body()?)?;
     context.zone_summary(request, id)?;
     let batch = shape.read(Some(&HostedZoneId(id.to_owned())))?;
+    context.throttle_changes(tokens(&batch))?;
     let comment = batch.comment.clone();
     let submission = context.change_log.begin(request, comment.as_deref())?;
     context.commit(request, zone_id(id), Change::RecordSets(batch)).await?;
     let info = context.change_log.add(submission);
     Ok(request.response(|xml| info.write(xml)))
+}
+
+/// How many changes a batch counts for: an UPSERT for two (Developer Guide, "Change throughput
+/// limiting").
+fn tokens(batch: &ChangeBatch) -> u32 {
+    batch.changes.iter().map(|change| if change.action == ChangeAction::Upsert { 2 } else { 1 }).sum()
 }
 
 /// What has not the form of a change is reported first.

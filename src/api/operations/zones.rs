@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::limits::Quota;
 use super::store::zone_id;
 use super::{ApiError, Code, Context, Outcome, Request, delegation_sets, vpcs};
 use crate::api::listing::reversed;
 use crate::api::request::PageSize;
 use crate::api::xml::{Members, Writer};
 use crate::api::{ids, value_problem};
-use crate::model::{DelegationSetId, HostedZone, HostedZoneId, Name, NameError, ZoneAttachments};
+use crate::model::{DelegationSetId, HostedZone, HostedZoneId, Name, NameError, StrictRule, ZoneAttachments};
 use crate::objects::{Change, Object, ZoneSummary};
 
 /// The default and the largest page.
@@ -26,6 +27,12 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     if !request.caller.sees_zone(&zone.name.to_string()) {
         return Err(request.caller.denied(request.operation, "hostedzone/*"));
     }
+    if context.keeps(StrictRule::ReservedNames) && !zone.is_private() && is_reserved(&zone.name) {
+        let name = zone.name.to_string();
+        let message = format!("{} is reserved by AWS!", name.strip_suffix('.').unwrap_or(&name));
+        return Err(ApiError::new(Code::InvalidDomainName, message));
+    }
+    check_quotas(context, &zone)?;
     let id = zone_id(&zone.id.0);
     let submission = context.change_log.begin(request, None)?;
     let committed = context.commit(request, id, Change::Create(Object::HostedZone(zone.into()))).await?;
@@ -85,6 +92,21 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
         attachments: Arc::new(ZoneAttachments { delegation_set, ..ZoneAttachments::default() }),
         policy_sets: Arc::default(),
     })
+}
+
+/// Names that Route 53 reserves: example.com and what is below it, and top-level domains (API
+/// CreateHostedZone). Private hosted zones can have any name.
+fn is_reserved(name: &Name) -> bool {
+    let example = Name::parse("example.com").expect("a name");
+    name.label_count() == 1 || name.is_within(&example)
+}
+
+/// One more zone, and one more of its delegation set.
+fn check_quotas(context: &Context, zone: &HostedZone) -> Result<(), ApiError> {
+    context.check_quota(Quota::HostedZones, context.objects.zones().len() + 1)?;
+    // The commit refuses a set that does not exist.
+    let set = zone.attachments.delegation_set.as_ref().and_then(|id| context.delegation_set(&id.0).ok());
+    set.map_or(Ok(()), |set| context.check_quota(Quota::ZonesOfDelegationSet, context.zones_of_set(&set) + 1))
 }
 
 /// Developer Guide, "DNS domain name format": no `*` as the leftmost label. The root is not served.

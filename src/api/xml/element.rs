@@ -20,6 +20,16 @@ pub(crate) struct Element {
     name: String,
     text: String,
     children: Vec<Element>,
+    order: ElementOrder,
+}
+
+/// In which order the children of an element must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ElementOrder {
+    #[default]
+    Any,
+    /// That of the API reference.
+    Reference,
 }
 
 /// Why a body is not read.
@@ -43,15 +53,15 @@ pub(crate) enum BadXml {
 }
 
 impl Element {
-    /// Reads a document.
-    pub(crate) fn read(body: &[u8]) -> Result<Element, BadXml> {
+    /// Reads a document whose elements have this order.
+    pub(crate) fn read_in(body: &[u8], order: ElementOrder) -> Result<Element, BadXml> {
         let text = std::str::from_utf8(body).map_err(|_| BadXml::Encoding)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !text.chars().all(is_xml_character) {
             return Err(BadXml::Syntax("it has a control character".to_owned()));
         }
         let mut reader = Reader::from_str(text);
-        let mut tree = Tree::default();
+        let mut tree = Tree { order, ..Tree::default() };
         loop {
             let event = reader.read_event().map_err(|error| BadXml::Syntax(error.to_string()))?;
             if let Event::Eof = event {
@@ -73,6 +83,18 @@ impl Element {
     pub(crate) fn children(&self) -> &[Element] {
         &self.children
     }
+
+    pub(super) fn order(&self) -> ElementOrder {
+        self.order
+    }
+}
+
+#[cfg(test)]
+impl Element {
+    /// Reads a document with elements in any order.
+    pub(crate) fn read(body: &[u8]) -> Result<Element, BadXml> {
+        Element::read_in(body, ElementOrder::Any)
+    }
 }
 
 /// XML 1.0 section 2.2.
@@ -87,6 +109,7 @@ struct Tree {
     open: Vec<Element>,
     root: Option<Element>,
     elements: usize,
+    order: ElementOrder,
 }
 
 impl Tree {
@@ -133,7 +156,7 @@ impl Tree {
         if name.is_empty() {
             return Err(BadXml::Syntax("an element has no name".to_owned()));
         }
-        self.open.push(Element { name, ..Element::default() });
+        self.open.push(Element { name, order: self.order, ..Element::default() });
         Ok(())
     }
 

@@ -2,12 +2,12 @@
 //! texts.
 //!
 //! Route 53 validates requests with an XML schema. The sentences of its errors begin with the names
-//! of the schema's constraints, such as `cvc-complex-type.2.4.a`. It requires an order of the
-//! elements; here every order is accepted.
+//! of the schema's constraints, such as `cvc-complex-type.2.4.a`. Elements can be in any order; in
+//! strict mode they must be in that of the API reference.
 
 use std::ops::RangeInclusive;
 
-use super::{Element, NAMESPACE};
+use super::{Element, ElementOrder, NAMESPACE};
 use crate::api::errors::ApiError;
 
 /// The child elements of a structure, each at most once.
@@ -17,13 +17,16 @@ pub(crate) struct Members<'e> {
 }
 
 impl<'e> Members<'e> {
-    /// The members of an element. Other elements, a second element of one name, and text are
-    /// errors.
+    /// The members of an element; the names are in the order of the API reference. Other elements,
+    /// a second element of one name, and text are errors.
     pub(crate) fn of(element: &'e Element, names: &[&str]) -> Result<Members<'e>, ApiError> {
+        let mut expected = names;
         for (at, child) in element.children().iter().enumerate() {
             let is_second = || element.children()[..at].iter().any(|other| other.name() == child.name());
-            if !names.contains(&child.name()) || is_second() {
-                return Err(unexpected(child.name(), names));
+            match expected.iter().position(|name| *name == child.name()) {
+                Some(position) if element.order() == ElementOrder::Reference => expected = &expected[position + 1..],
+                Some(_) if !is_second() => {}
+                _ => return Err(unexpected(child.name(), expected)),
             }
         }
         no_text(element)?;
@@ -155,6 +158,12 @@ fn no_text(element: &Element) -> Result<(), ApiError> {
 }
 
 fn unexpected(name: &str, expected: &[&str]) -> ApiError {
+    if expected.is_empty() {
+        return invalid(&format!(
+            "cvc-complex-type.2.4.d: Invalid content was found starting with element '{name}'. No child element is \
+             expected at this point."
+        ));
+    }
     invalid(&format!(
         "cvc-complex-type.2.4.a: Invalid content was found starting with element '{name}'. One of '{}' is expected.",
         qualified(expected)
@@ -209,6 +218,25 @@ mod tests {
         assert_eq!(error("<R><C/></R>", fine), twice.replace("element 'A'", "element 'C'"));
         assert!(error("<R>text<A/></R>", fine).contains("cvc-complex-type.2.3"));
         assert!(error("<R><A><B/></A></R>", |members| members.text("A").map(drop)).contains("cvc-type.3.1.2"));
+    }
+
+    #[test]
+    fn strict_mode_wants_the_order_of_the_reference() {
+        let error = |text: &str| {
+            let element = Element::read_in(text.as_bytes(), ElementOrder::Reference).unwrap();
+            let outcome = Members::of(&element, &["A", "B", "C"]);
+            outcome.map_or_else(|error| error.message().to_owned(), |_| String::new())
+        };
+        for fine in ["<R/>", "<R><A/></R>", "<R><A/><C/></R>", "<R><A/><B/><C/></R>"] {
+            assert_eq!(error(fine), "", "{fine}");
+        }
+        let only_c = "Invalid XML ; cvc-complex-type.2.4.a: Invalid content was found starting with element 'A'. One of \
+                      '{\"https://route53.amazonaws.com/doc/2013-04-01/\":C}' is expected.";
+        assert_eq!(error("<R><B/><A/></R>"), only_c);
+        assert!(error("<R><A/><A/></R>").contains(":B, "));
+        let nothing = "Invalid XML ; cvc-complex-type.2.4.d: Invalid content was found starting with element 'B'. No \
+                       child element is expected at this point.";
+        assert_eq!(error("<R><C/><B/></R>"), nothing);
     }
 
     #[test]

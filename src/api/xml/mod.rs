@@ -4,7 +4,7 @@ mod element;
 mod members;
 mod writer;
 
-pub(crate) use element::Element;
+pub(crate) use element::{Element, ElementOrder};
 pub(in crate::api) use members::not_in_enumeration;
 pub(crate) use members::{Members, sized};
 pub(crate) use writer::Writer;
