@@ -25,7 +25,7 @@ pub(super) type Owner = (Name, RecordType);
 /// The source of a zone, with the health that the tree shows.
 pub(super) struct PolicyTrees<'f> {
     pub(super) zone: &'f HostedZone,
-    /// The record sets by name and type, in the order of the zone.
+    /// The record sets by name and type, in the order of the zone, with those of traffic policies.
     groups: HashMap<Owner, Vec<&'f ResourceRecordSet>>,
     pub(super) world: &'f World,
     pub(super) checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
@@ -38,15 +38,26 @@ impl<'f> PolicyTrees<'f> {
         checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
     ) -> PolicyTrees<'f> {
         let mut groups: HashMap<Owner, Vec<&ResourceRecordSet>> = HashMap::new();
-        for set in &zone.record_sets {
+        for set in zone.record_sets.iter().map(|set| &**set).chain(zone.policy_sets.iter().map(|one| &one.set)) {
             groups.entry((set.name.clone(), set.record_type)).or_default().push(set);
         }
         PolicyTrees { zone, groups, world, checks }
     }
 
-    /// All groups.
+    /// All groups but those of the further rules of traffic policies, which are branches of others.
     pub(super) fn owners(&self) -> impl Iterator<Item = &Owner> {
-        self.groups.keys()
+        let instances = &self.zone.attachments.policy_instances;
+        let is_root = |owner: &&Owner| {
+            self.origin(owner).is_none()
+                || instances.iter().any(|one| one.name == owner.0 && one.record_type == owner.1)
+        };
+        self.groups.keys().filter(is_root)
+    }
+
+    /// The traffic policy that the record sets of a group come from, with its version and rule.
+    fn origin(&self, owner: &Owner) -> Option<&str> {
+        let is_of = |set: &ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
+        self.zone.policy_sets.iter().find(|policy| is_of(&policy.set)).map(|policy| policy.origin.as_str())
     }
 
     /// The record sets of a group.
@@ -101,6 +112,7 @@ impl<'f> PolicyTrees<'f> {
             name: owner.0.to_string(),
             record_type: owner.1.to_string(),
             policy: sets.first().map_or("simple", |set| set.routing_policy.name()).to_owned(),
+            traffic_policy: self.origin(owner).map(str::to_owned),
             when_all_unhealthy: self.when_all_unhealthy(owner),
             state,
             members: members.collect(),

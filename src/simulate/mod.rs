@@ -119,14 +119,15 @@ impl<'w> answer::AnswerTrace<'w> for Seen<'w> {
     }
 }
 
-/// The names in public zones whose routing policy is not simple, in the order of the files. Names
-/// that only aliases of such names point to are left out.
+/// The names in public zones whose routing policy is not simple, in the order of the files; those
+/// of traffic policy instances come last. Names that only aliases of such names point to are left
+/// out.
 pub(crate) fn names_with_policies<'z>(zones: impl IntoIterator<Item = &'z HostedZone>) -> Vec<Subject> {
     zones.into_iter().filter(|zone| !zone.is_private()).flat_map(names_with_policies_in).collect()
 }
 
 fn names_with_policies_in(zone: &HostedZone) -> Vec<Subject> {
-    let sets = || zone.record_sets.iter().filter(|set| set.routing_policy != RoutingPolicy::Simple);
+    let sets = || zone.answered_sets().filter(|set| set.routing_policy != RoutingPolicy::Simple);
     let branches: HashSet<(&Name, RecordType)> = sets()
         .filter_map(|set| match &set.content {
             Content::Alias(target) => Some((&target.name, set.record_type)),

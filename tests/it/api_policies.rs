@@ -6,7 +6,7 @@ use std::fs;
 use hickory_proto::rr::RecordType;
 
 use crate::aws::{Client, Reply};
-use crate::server::{Lab, Running, Transport, ask_from, text};
+use crate::server::{Lab, Running, Transport, ask_from, get, text};
 
 const SETTINGS: &str = "[[location.network]]
 cidr = '198.51.100.0/24'
@@ -65,6 +65,32 @@ fn answers(server: &Running, name: &str) -> [Vec<String>; 2] {
     })
 }
 
+/// The status page lists the instance, and the records of its other rules below it. A simulation
+/// queries its name.
+fn says_where_the_records_are_from(lab: &Lab, server: &Running, zone: &str) {
+    let records = get(&server.admin(), &format!("/v1/zones/{zone}/records?type=A"), "application/json").unwrap();
+    let records: serde_json::Value = serde_json::from_str(&records).unwrap();
+    let groups = records["groups"].as_array().unwrap();
+    let names: Vec<_> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();
+    assert_eq!(names.iter().filter(|name| name.contains("_traffic-policy")).count(), 0, "{names:?}");
+    let www = groups.iter().find(|group| group["name"] == "www.lab.test.").unwrap();
+    assert_eq!(www["traffic_policy"], "traffic policy where, version 1, rule where");
+    let mut branches = www["members"].as_array().unwrap().iter().map(|member| &member["alias"]["group"]);
+    let is_helper =
+        |group: &&serde_json::Value| group["name"].as_str().is_some_and(|name| name.contains("_traffic-policy"));
+    let japan = branches.find(is_helper).unwrap_or_else(|| panic!("{www}"));
+    assert_eq!(japan["traffic_policy"], "traffic policy where, version 1, rule japan", "{www}");
+    let lb = groups.iter().find(|group| group["name"] == "lb.lab.test.").unwrap();
+    assert!(lb.get("traffic_policy").is_none(), "{lb}");
+
+    lab.write("places.toml", "[[place]]\nname = 'Tokyo'\nnetworks = ['203.0.113.0/24']\n");
+    let simulated = lab.run(&["simulate", "--from", "places.toml", "-n", "50", "--healthy", "--json"]);
+    let simulated: serde_json::Value = serde_json::from_slice(&simulated.stdout).unwrap();
+    let names: Vec<_> = simulated["names"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["www.lab.test."], "{simulated}");
+    assert_eq!(simulated["names"][0]["records"][0]["record"]["values"][0], "192.0.2.1", "{simulated}");
+}
+
 #[test]
 fn an_instance_answers_by_its_policy_and_after_a_restart_too() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
@@ -98,6 +124,7 @@ fn an_instance_answers_by_its_policy_and_after_a_restart_too() {
     let said = text(&explained.stdout);
     assert!(said.contains("traffic policy where, version 1, rule where"), "{said}{}", text(&explained.stderr));
     assert!(said.contains("traffic policy where, version 1, rule japan"), "{said}");
+    says_where_the_records_are_from(&lab, &server, &zone);
     fs::write(&path, file.replace("status = 'healthy'", "status = 'unhealthy'")).unwrap();
     let failed_over = || answers(&server, "www.lab.test.") == [["192.0.2.8"], ["192.0.2.2"]];
     crate::server::wait_for("the standby", || failed_over().then_some(()));

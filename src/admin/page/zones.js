@@ -160,6 +160,7 @@ function tree(group, isRoot) {
       kind && badge(kind, words),
       isPlain(group) && h("span.plainly", null, answers(group.members[0])),
       isRoot && h("a.explain-link", { href: `#/explain?${new URLSearchParams({ name: name.replace(/(.)\.$/, "$1"), type: group.type })}` }, "Explain", h("span.hidden", null, ` ${name} ${group.type}`))),
+    group.traffic_policy && h("p.quiet", null, `from ${group.traffic_policy}`),
     group.state === "unhealthy" && h("p.note", null, WHEN_ALL_UNHEALTHY[group.when_all_unhealthy]),
     !isPlain(group) && h("ul.members", { "aria-label": `Records of ${name} ${group.type}` }, group.members.map(member)),
     group.not_shown > 0 && h("p.quiet", null, `and ${count(group.not_shown, "more record set")}`),

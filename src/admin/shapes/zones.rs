@@ -64,6 +64,10 @@ pub(crate) struct GroupShape {
     pub(crate) record_type: String,
     /// The routing policy, as in Route 53's Developer Guide.
     pub(crate) policy: String,
+    /// The traffic policy that its record sets come from, such as
+    /// `traffic policy canary, version 2, rule split`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traffic_policy: Option<String>,
     /// What the group answers when no record is healthy: `all`, `none`, `last_healthy`.
     pub(crate) when_all_unhealthy: String,
     /// Its health.
