@@ -48,7 +48,7 @@ use crate::model::StrictRule;
 pub(crate) use access::Access;
 use errors::{ApiError, Code};
 pub(crate) use keys::{KEY_ID_VARIABLE, Keys};
-pub(crate) use operations::Context;
+pub(crate) use operations::{Context, QueryLog};
 use reply::RequestId;
 use request::Outcome;
 use xml::{Element, ElementOrder};

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 
-use crate::api::{self, Access, Api, Context, Keys};
+use crate::api::{self, Access, Api, Context, Keys, QueryLog};
 use crate::config::{self, ApiSettings, Settings};
 use crate::control::HealthReader;
 use crate::history::PastChange;
@@ -28,6 +28,7 @@ pub(super) struct ApiListeners {
     has_files: bool,
     insync_delay: Duration,
     strict: StrictRules,
+    query_log: QueryLog,
     waits_for_keys: bool,
 }
 
@@ -52,6 +53,7 @@ impl ApiListeners {
 
     /// `None` without an API.
     pub(super) async fn open(settings: &Settings) -> anyhow::Result<Option<ApiListeners>> {
+        let query_log = if settings.query_log.is_some() { QueryLog::On } else { QueryLog::Off };
         let Some(settings) = settings.api.clone() else { return Ok(None) };
         let listeners = settings.listen.iter().map(|address| bind(*address)).collect::<anyhow::Result<_>>()?;
         let has_files = settings.keys_file.is_some() || settings.tls.is_some();
@@ -59,7 +61,7 @@ impl ApiListeners {
         let with_keys = &settings.listen_with_keys;
         let waits_for_keys = !with_keys.is_empty() && *with_keys != settings.listen;
         let (access, tls) = with_files(move || read(&settings)).await??;
-        Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay, strict, waits_for_keys }))
+        Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay, strict, query_log, waits_for_keys }))
     }
 
     /// Serves the API until the server stops. It knows the changes of the runs before this one.
@@ -69,13 +71,14 @@ impl ApiListeners {
         health: HealthReader,
         past: Vec<PastChange>,
     ) -> anyhow::Result<ApiUrl> {
-        let ApiListeners { listeners, access, tls, has_files, insync_delay, strict, waits_for_keys } = self;
+        let ApiListeners { listeners, access, tls, has_files, insync_delay, strict, query_log, waits_for_keys } = self;
         let address = listeners[0].local_addr().context("a listener has no address")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let context = Context::new(Arc::new(wiring.objects()), health, insync_delay)
             .with_tracker(wiring.change_tracker())
-            .with_strict_rules(strict);
+            .with_strict_rules(strict)
+            .with_query_log(query_log);
         for PastChange { at, submission } in past {
             context.restore_change(submission, UNIX_EPOCH + at.0);
         }

@@ -85,8 +85,22 @@ fn only_zones_with_a_query_logging_configuration_are_logged_also_after_a_restart
     created(client.send("DELETE", &config, &[], ""), 200);
     assert_eq!(client.get(&config).code(), "NoSuchQueryLoggingConfig");
     ask(&server);
+    assert!(!server.log().contains("are not logged"), "{}", server.log());
     assert!(server.stop().success());
     logged(2);
+}
+
+#[test]
+fn a_query_logging_configuration_without_a_query_log_is_reported() {
+    let lab = Lab::new(&[("one.test.toml", "name = 'one.test'\n")]);
+    lab.add_settings("[api]\nlisten = ['127.0.0.1:0']\n");
+    let (server, client) = serve(&lab);
+    let id = zone(&client, "one.test");
+    let content =
+        format!("<HostedZoneId>{id}</HostedZoneId><CloudWatchLogsLogGroupArn>{ARN}</CloudWatchLogsLogGroupArn>");
+    created(post(&client, "/queryloggingconfig", "CreateQueryLoggingConfig", &content), 201);
+    server.wait_for_log("one.test. has a query logging configuration, but its queries are not logged");
+    server.wait_for_log("the settings have no `[query_log]`");
 }
 
 #[test]

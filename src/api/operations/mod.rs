@@ -52,6 +52,14 @@ pub(crate) struct Context {
     strict: StrictRules,
     /// `None` unless requests are throttled.
     throttle: Option<Throttle>,
+    query_log: QueryLog,
+}
+
+/// Whether the server logs queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QueryLog {
+    On,
+    Off,
 }
 
 impl Context {
@@ -64,7 +72,13 @@ impl Context {
             listings: Listings::default(),
             strict: StrictRules::default(),
             throttle: None,
+            query_log: QueryLog::On,
         }
+    }
+
+    /// The same on a server with this query log.
+    pub(crate) fn with_query_log(self, query_log: QueryLog) -> Context {
+        Context { query_log, ..self }
     }
 
     /// The same in strict mode with these rules.

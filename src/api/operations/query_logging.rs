@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ApiError, Code, Context, Outcome, Request};
+use super::{ApiError, Code, Context, Outcome, QueryLog, Request};
 use crate::api::ids;
 use crate::api::xml::{Members, Writer};
 use crate::model::{HostedZone, QueryLoggingConfig};
@@ -33,6 +33,12 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
         Ok(zone)
     };
     let zone = context.update_zone(request, zone, update).await?;
+    if context.query_log == QueryLog::Off {
+        tracing::warn!(
+            "{} has a query logging configuration, but its queries are not logged: the settings have no `[query_log]`",
+            zone.name
+        );
+    }
     let response = request.response(|xml| write(xml, &zone.id.0, &config));
     Ok(response.at(request.url_of(&format!("queryloggingconfig/{}", config.id))))
 }
