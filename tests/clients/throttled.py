@@ -29,7 +29,6 @@ assert errors[0]["ResponseMetadata"]["HTTPStatusCode"] == 400, errors
 retries = 0
 for _ in range(6):
     response = patient.get_health_check_status(HealthCheckId=check_id)
-    assert len(response["HealthCheckObservations"]) == 1, response
     retries += response["ResponseMetadata"]["RetryAttempts"]
 assert retries > 0, "no request was throttled"
 
