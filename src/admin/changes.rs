@@ -123,6 +123,7 @@ pub(super) async fn create_zone(State(admin): State<AdminState>, body: Bytes) ->
             default_addresses: Vec::new(),
             attachments: Default::default(),
             policy_sets: Default::default(),
+            alias_resources: Default::default(),
         };
         admin.commit(id, Change::Create(Object::HostedZone(zone.into())), &author, "CreateHostedZone").await
     };

@@ -14,7 +14,7 @@ use crate::world::World;
 
 use super::health;
 use super::reports::Report;
-use super::shapes::{AliasShape, GroupShape, GroupStateShape, MemberCheckShape, MemberShape};
+use super::shapes::{AliasShape, GroupShape, GroupStateShape, MemberCheckShape, MemberShape, StatusShape};
 
 /// Most values that a member shows; it can have 400.
 const VALUES: usize = 20;
@@ -27,6 +27,8 @@ pub(super) struct PolicyTrees<'f> {
     pub(super) zone: &'f HostedZone,
     /// The record sets by name and type, in the order of the zone, with those of traffic policies.
     groups: HashMap<Owner, Vec<&'f ResourceRecordSet>>,
+    /// The record sets of the resources that aliases target, by the DNS name in the alias.
+    resources: HashMap<Owner, Vec<&'f ResourceRecordSet>>,
     pub(super) world: &'f World,
     pub(super) checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
 }
@@ -38,10 +40,17 @@ impl<'f> PolicyTrees<'f> {
         checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
     ) -> PolicyTrees<'f> {
         let mut groups: HashMap<Owner, Vec<&ResourceRecordSet>> = HashMap::new();
+        let mut resources = HashMap::new();
         for set in zone.record_sets.iter().map(|set| &**set).chain(zone.policy_sets.iter().map(|one| &one.set)) {
             groups.entry((set.name.clone(), set.record_type)).or_default().push(set);
+            if let Content::Alias(target) = &set.content
+                && let Some(resource) = zone.resource_of(target)
+            {
+                let sets = resource.record_set(set.record_type).into_iter().collect();
+                resources.insert((target.name.clone(), set.record_type), sets);
+            }
         }
-        PolicyTrees { zone, groups, world, checks }
+        PolicyTrees { zone, groups, resources, world, checks }
     }
 
     /// All groups but those of the further rules of traffic policies, which are branches of others.
@@ -62,7 +71,7 @@ impl<'f> PolicyTrees<'f> {
 
     /// The record sets of a group.
     pub(super) fn sets(&self, owner: &Owner) -> &[&'f ResourceRecordSet] {
-        self.groups.get(owner).map_or(&[], Vec::as_slice)
+        self.groups.get(owner).or_else(|| self.resources.get(owner)).map_or(&[], Vec::as_slice)
     }
 
     /// True if a record set of this group has a health check or an alias target whose health
@@ -102,6 +111,8 @@ impl<'f> PolicyTrees<'f> {
         let has_health = self.has_health(owner);
         let state = match &group_status {
             Some(group_status) if has_health => state_of(group_status),
+            // Policies do not choose between the records of a resource; its check says how it is.
+            None if has_health && self.resources.contains_key(owner) => state_of_check(sets, self.checks),
             _ => GroupStateShape::Unchecked,
         };
         let shown = sets.len().min(*room);
@@ -144,6 +155,8 @@ impl<'f> PolicyTrees<'f> {
                 };
                 let shape = AliasShape {
                     target: target.name.to_string(),
+                    alias_target: self.zone.resource_of(target).map(|resource| resource.name.clone()),
+                    is_outside: target.hosted_zone.is_some(),
                     evaluate_target_health: target.evaluate_target_health,
                     exists: !self.sets(&owner).is_empty(),
                     group,
@@ -154,6 +167,7 @@ impl<'f> PolicyTrees<'f> {
         let share = group_status
             .filter(|_| is_alike_for_all(&set.routing_policy))
             .map(|group_status| group_status.share(number));
+        let check = set.health_check.as_ref().and_then(|id| self.checks.get(id)).cloned();
         MemberShape {
             set_identifier: set.set_identifier.clone(),
             role: role(&set.routing_policy),
@@ -162,7 +176,10 @@ impl<'f> PolicyTrees<'f> {
                 _ => None,
             },
             share,
-            usable: group_status.is_none_or(|group_status| group_status.usable[usize::from(number)]),
+            usable: match group_status {
+                Some(group_status) => group_status.usable[usize::from(number)],
+                None => check.as_ref().is_none_or(|check| check.status == StatusShape::Healthy),
+            },
             reserve: group_status
                 .is_some_and(|group_status| group_status.reserve.get(usize::from(number)) == Some(&true)),
             part: group_status.and_then(|group_status| group_status.part(number)),
@@ -170,7 +187,7 @@ impl<'f> PolicyTrees<'f> {
                 Content::Alias(target) => target.evaluate_target_health || set.health_check.is_some(),
                 Content::Records { .. } => set.health_check.is_some(),
             },
-            check: set.health_check.as_ref().and_then(|id| self.checks.get(id)).cloned(),
+            check,
             ttl,
             values,
             value_count,
@@ -187,6 +204,14 @@ impl<'f> PolicyTrees<'f> {
             WhenAllUnhealthy::LastHealthy => "last_healthy",
         }
         .to_owned()
+    }
+}
+
+fn state_of_check(sets: &[&ResourceRecordSet], checks: &HashMap<HealthCheckId, MemberCheckShape>) -> GroupStateShape {
+    match sets.first().and_then(|set| checks.get(set.health_check.as_ref()?)) {
+        Some(check) if check.status == StatusShape::Unhealthy => GroupStateShape::Unhealthy,
+        Some(_) => GroupStateShape::Healthy,
+        None => GroupStateShape::Unchecked,
     }
 }
 

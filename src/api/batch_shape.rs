@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::value_problem;
 use super::xml::not_in_enumeration;
 use crate::model::{
-    AliasTarget, Change, ChangeAction, ChangeBatch, CidrCollectionId, Content, Continent, Coordinates, Country,
-    FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZoneId, Name, RecordData, RecordType, Region,
-    ResourceRecordSet, RoutingPolicy, Subdivision, Ttl, geography,
+    AliasService, AliasTarget, Change, ChangeAction, ChangeBatch, CidrCollectionId, Content, Continent, Coordinates,
+    Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZoneId, Name, RecordData,
+    RecordType, Region, ResourceRecordSet, RoutingPolicy, Subdivision, Ttl, geography,
 };
 
 /// The longest comment (API ResourceDescription).
@@ -140,7 +140,8 @@ impl BadChanges {
 }
 
 impl BatchShape {
-    /// The batch. With a zone, every alias has to have a target in it.
+    /// The batch, for this zone if it is known: an alias that names another one targets a resource
+    /// outside the zone.
     ///
     /// # Errors
     ///
@@ -174,12 +175,7 @@ impl ChangeShape {
             errors.input.push(not_in(&set.r#type, &RecordType::ALL.map(RecordType::as_str)));
         }
         let routing_policy = errors.input(set.policy(&change));
-        let content = set.content(record_type?, &change, errors);
-        if let (Some(alias), Some(zone), ActionShape::Create | ActionShape::Upsert) =
-            (&set.alias_target, zone, self.action)
-        {
-            errors.data(alias.check_zone(&set.r#type, zone));
-        }
+        let content = set.content(record_type?, zone, &change, errors);
         let record_set = ResourceRecordSet {
             name: name?,
             record_type: record_type?,
@@ -220,7 +216,13 @@ impl RecordSetShape {
         }
     }
 
-    fn content(&self, record_type: RecordType, change: &str, errors: &mut BadChanges) -> Option<Content> {
+    fn content(
+        &self,
+        record_type: RecordType,
+        zone: Option<&HostedZoneId>,
+        change: &str,
+        errors: &mut BadChanges,
+    ) -> Option<Content> {
         let expected = "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or \
                         TrafficPolicyInstanceId]";
         if self.traffic_policy_instance_id.is_some() {
@@ -229,7 +231,7 @@ impl RecordSetShape {
             return None;
         }
         match (&self.alias_target, self.ttl, &self.resource_records) {
-            (Some(alias), None, None) => errors.data(alias.read()).map(Content::Alias),
+            (Some(alias), None, None) => errors.data(alias.read(zone)).map(Content::Alias),
             (None, Some(ttl), Some(records)) => {
                 let ttl = errors.input(Ttl::try_from(ttl).map_err(|_| format!("the TTL {ttl} is out of range")));
                 let values: Vec<_> =
@@ -258,22 +260,19 @@ impl RecordShape {
 }
 
 impl AliasShape {
-    fn read(&self) -> Result<AliasTarget, String> {
-        Ok(AliasTarget { name: name(&self.dns_name)?, evaluate_target_health: self.evaluate_target_health })
-    }
-
-    /// The target of an alias is in the zone of the alias; other zones and AWS services are not
-    /// here.
-    fn check_zone(&self, record_type: &str, zone: &HostedZoneId) -> Result<(), String> {
-        let Some(given) = self.hosted_zone_id.as_ref().and_then(|id| id.rsplit('/').next()) else { return Ok(()) };
-        if given == zone.0 {
-            return Ok(());
-        }
-        let Ok(target) = name(&self.dns_name) else { return Ok(()) };
-        Err(format!(
-            "Tried to create an alias that targets {target}, type {record_type} in zone {given}, but the alias target \
-             name does not lie within the target zone"
-        ))
+    fn read(&self, zone: Option<&HostedZoneId>) -> Result<AliasTarget, String> {
+        let given = self.hosted_zone_id.as_ref().and_then(|id| id.rsplit('/').next());
+        let given = given.map(|id| HostedZoneId(id.to_owned()));
+        // Without a zone, ids that are not those of AWS services are those of the zone.
+        let is_elsewhere = |id: &HostedZoneId| match zone {
+            Some(zone) => id != zone,
+            None => AliasService::of_zone(id).is_some(),
+        };
+        Ok(AliasTarget {
+            name: name(&self.dns_name)?,
+            hosted_zone: given.filter(is_elsewhere),
+            evaluate_target_health: self.evaluate_target_health,
+        })
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) enum BadChangeBatch {
 /// applied.
 pub(crate) fn read(json: &[u8]) -> Result<ChangeBatch, BadChangeBatch> {
     let shape: BatchShape = serde_json::from_slice(json).map_err(|error| BadChangeBatch::Shape(error.to_string()))?;
-    // The zone of a batch follows from the names, so an alias is in the zone of its target.
+    // The zone of a batch follows from the names; what an alias targets in it is in the same zone.
     shape.read(None).map_err(|BadChanges { input, data }| BadChangeBatch::Input([input, data].concat()))
 }
 

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::admin::shapes::ChangedZoneShape;
+use crate::model::{AliasService, Name};
 
 use super::login_name::login_name;
 use super::zone::ChangeOptions;
@@ -57,7 +58,7 @@ struct SetArguments {
     /// The TTL in seconds
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     ttl: u32,
-    /// An alias of another record set of the zone
+    /// An alias of another record set of the zone, or of a resource of AWS with this DNS name
     #[arg(long, value_name = "NAME")]
     alias: Option<String>,
     /// The alias is healthy only if its target is
@@ -151,7 +152,12 @@ fn record_set(arguments: &SetArguments) -> Value {
     match &arguments.alias {
         Some(target) => {
             let health = arguments.evaluate_target_health;
-            put("AliasTarget", Some(json!({ "DNSName": target, "EvaluateTargetHealth": health })));
+            let zone = Name::parse(target).ok().and_then(|name| AliasService::published_zone_of(&name));
+            let mut alias = json!({ "DNSName": target, "EvaluateTargetHealth": health });
+            if let Some(zone) = zone {
+                alias["HostedZoneId"] = json!(zone.0);
+            }
+            put("AliasTarget", Some(alias));
         }
         None => {
             put("TTL", Some(json!(arguments.ttl)));

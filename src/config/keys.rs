@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::{MAX_TTL, StrictRule};
+use crate::model::{AliasService, MAX_TTL, StrictRule};
 
 /// The keys that a table may have.
 pub(super) struct Keys {
@@ -103,6 +103,8 @@ impl Keys {
             ("resource_records", "values"),
             ("records", "values"),
             ("AliasTarget", "alias"),
+            ("alias_target", "alias"),
+            ("HostedZoneId", "hosted_zone_id"),
             ("DNSName", "target"),
             ("dns_name", "target"),
             ("GeoLocation", "geolocation"),
@@ -162,7 +164,6 @@ impl Keys {
     /// The hint for a key of Route 53 that this server does not support.
     pub(super) fn unsupported(&self, name: &str) -> Option<&'static str> {
         let reserved: &[(&str, &str)] = &[
-            ("alias_target", "`[[alias_target]]` is not supported"),
             (
                 "alarm_identifier",
                 "a metric check queries Prometheus: write `prometheus`, `query`, `comparison` and `threshold`",
@@ -867,6 +868,11 @@ pub(super) const ZONE_FILE: Keys = Keys {
             Shape::Tables(&TRAFFIC_POLICY),
             "Traffic policies, as the API creates them; zones in any file can use them.",
         ),
+        optional(
+            "alias_target",
+            Shape::Tables(&ALIAS_TARGET),
+            "What resources of AWS answer; aliases in any file can target them.",
+        ),
     ],
 };
 
@@ -975,7 +981,11 @@ pub(super) const RECORD: Keys = Keys {
             "How long resolvers may cache the records. Required with `values`.",
         ),
         optional("values", Shape::Strings, "The records' values, as Route 53 writes them."),
-        optional("alias", Shape::Table(&ALIAS), "Answers with the records of another name in the zone."),
+        optional(
+            "alias",
+            Shape::Table(&ALIAS),
+            "Answers with the records of another name in the zone, or of an [[alias_target]].",
+        ),
         optional(
             "set_identifier",
             Shape::String,
@@ -1011,13 +1021,59 @@ pub(super) const RECORD: Keys = Keys {
 pub(super) const ALIAS: Keys = Keys {
     what: "`alias`",
     keys: &[
-        required("target", Shape::String, "A name in the same zone, relative or absolute with a trailing dot."),
+        required(
+            "target",
+            Shape::String,
+            "A name in the same zone, relative or absolute with a trailing dot; with another `hosted_zone_id`, the DNS name of a resource of AWS.",
+        ),
         required(
             "evaluate_target_health",
             Shape::Boolean,
-            "Whether the alias counts as unhealthy while no record of its target is healthy.",
+            "Whether the alias counts as unhealthy while its target is unhealthy.",
         ),
-        optional("hosted_zone_id", Shape::String, "The id of this zone; optional."),
+        optional(
+            "hosted_zone_id",
+            Shape::String,
+            "The id of the hosted zone of a resource of AWS, for which an [[alias_target]] says what it answers. Default: this zone.",
+        ),
+    ],
+};
+
+pub(super) const ALIAS_TARGET: Keys = Keys {
+    what: "`[[alias_target]]`",
+    keys: &[
+        required("name", Shape::String, "A name for people; unique in all files."),
+        required(
+            "target",
+            Shape::String,
+            "The DNS name of the resource, or a pattern for several: `*` stands for any number of characters.",
+        ),
+        optional(
+            "service",
+            Shape::Choice(&AliasService::WORDS),
+            "The service of AWS. Aliases must name one of its hosted zones, unless `hosted_zone_id` is another.",
+        ),
+        optional(
+            "hosted_zone_id",
+            Shape::String,
+            "The hosted zone that aliases name for the resource. Default: any of the service; without a service, any.",
+        ),
+        optional("addresses", Shape::Strings, "The IPv4 and IPv6 addresses that A and AAAA aliases answer with."),
+        optional(
+            "addresses_of",
+            Shape::String,
+            "Instead of `addresses`: a name whose A and AAAA records aliases answer with.",
+        ),
+        optional(
+            "ttl",
+            Shape::Duration(Bounds::seconds(0, MAX_TTL as u64)),
+            "How long resolvers may cache the addresses. Default: 60.",
+        ),
+        optional(
+            "health_check",
+            Shape::String,
+            "The name or id of the health check of the resource, for aliases with `evaluate_target_health = true`.",
+        ),
     ],
 };
 

@@ -229,6 +229,7 @@ fn a_zone_and_its_records_come_and_go_in_the_answers_and_in_a_file() {
         default_addresses: Vec::new(),
         attachments: Default::default(),
         policy_sets: Default::default(),
+        alias_resources: Default::default(),
     };
     let id = ObjectId::HostedZone(new.id.clone());
     control.commit(id.clone(), None, Change::Create(Object::HostedZone(Arc::new(new)))).unwrap();

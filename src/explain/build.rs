@@ -195,6 +195,10 @@ impl<'s> ExplanationBuilder<'s> {
     /// Turns the steps of the current group's policy into a step.
     fn close_group(&mut self) {
         let Some((group, owner, steps)) = self.open.take() else { return };
+        // A resource without records of the type has nothing to choose from.
+        if self.names.sets(&owner).is_empty() {
+            return;
+        }
         let shape = GroupExplainer::new(self.context, &self.names, &owner, &steps, &self.facts).group();
         if self.first.is_none() && !steps.choice().members.is_empty() {
             self.first = Some((group, owner));
@@ -269,9 +273,10 @@ impl<'s> ExplanationBuilder<'s> {
         let record_type = self.zone_view.zone.record_type(group);
         let owner = (self.current.clone(), record_type);
         let Some((name, _)) = self.names.alias_target(&owner, member) else { return };
-        let why = match target {
-            Some(_) => "an alias answers as its target would, under its own name".to_owned(),
-            None => format!("there are no {record_type} records to answer with"),
+        let why = match (target, self.names.resource(&name)) {
+            (Some(_), Some(resource)) => format!("the alias target `{}` answers for this name", resource.name),
+            (Some(_), None) => "an alias answers as its target would, under its own name".to_owned(),
+            (None, _) => format!("there are no {record_type} records to answer with"),
         };
         let (target, record_type) = (name.to_string(), record_type.to_string());
         self.steps.push(StepShape::Alias(AliasStepShape { target, record_type, why }));
@@ -283,7 +288,7 @@ impl<'s> ExplanationBuilder<'s> {
         let why = match (rcode, self.steps.last()) {
             (Rcode::NxDomain, _) => format!("{name} does not exist in the zone {zone}"),
             (_, Some(StepShape::Group(group))) => group.why.clone(),
-            (_, Some(StepShape::Alias(alias))) => format!("The target of the alias, {}, does not exist.", alias.target),
+            (_, Some(StepShape::Alias(alias))) => self.without_records(alias),
             (_, Some(StepShape::Name(found))) if found.types.is_empty() => {
                 format!("{name} is an empty non-terminal: there are names below it, but it has no records.")
             }
@@ -291,6 +296,18 @@ impl<'s> ExplanationBuilder<'s> {
         };
         let kind = if rcode == Rcode::NxDomain { "NXDOMAIN" } else { "NODATA" };
         self.steps.push(StepShape::NegativeAnswer(NegativeAnswerShape { kind: kind.to_owned(), why }));
+    }
+
+    /// Why the target of an alias answers nothing.
+    fn without_records(&self, alias: &AliasStepShape) -> String {
+        let AliasStepShape { target, record_type, .. } = alias;
+        if self.current.is_within(self.zone_view.zone.name()) {
+            return format!("The target of the alias, {target}, does not exist.");
+        }
+        match self.names.resource(&self.current) {
+            Some(resource) => format!("The alias target `{}` has no {record_type} records.", resource.name),
+            None => format!("No `[[alias_target]]` matches the target of the alias, {target}."),
+        }
     }
 
     fn shares(&self, query: &Query<'_>) -> (Vec<ShareShape>, bool) {

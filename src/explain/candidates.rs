@@ -86,8 +86,9 @@ impl<'t> GroupExplainer<'t> {
         let (ttl, values, alias) = match &set.content {
             Content::Records { ttl, values } => (Some(*ttl), values.iter().map(ToString::to_string).collect(), None),
             Content::Alias(target) => {
+                let alias_target = self.names.0.resource_of(target).map(|resource| resource.name.clone());
                 let (target, evaluate_target_health) = (target.name.to_string(), target.evaluate_target_health);
-                (None, Vec::new(), Some(AliasShape { target, evaluate_target_health }))
+                (None, Vec::new(), Some(AliasShape { target, alias_target, evaluate_target_health }))
             }
         };
         let outcome = self.outcome(member);
@@ -222,6 +223,10 @@ impl<'t> GroupExplainer<'t> {
             return unhealthy_check(check);
         }
         match &set.content {
+            Content::Alias(target) if target.hosted_zone.is_some() => match self.names.0.resource_of(target) {
+                Some(resource) => format!("unhealthy: so is the health check of its alias target `{}`", resource.name),
+                None => format!("unhealthy: no `[[alias_target]]` matches its target {}", target.name),
+            },
             Content::Alias(target) if self.names.sets(&(target.name.clone(), self.owner.1)).is_empty() => {
                 format!("unhealthy: its target {} has no {} records", target.name, self.owner.1)
             }

@@ -291,6 +291,9 @@ pub struct CheckShape {
 pub struct AliasShape {
     /// The name; the type is the alias's own.
     pub target: String,
+    /// The name of the `[[alias_target]]` that answers for a target outside the zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias_target: Option<String>,
     /// True if the target's health counts (EvaluateTargetHealth).
     pub evaluate_target_health: bool,
 }

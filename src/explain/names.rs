@@ -1,7 +1,7 @@
 //! Maps the numbers of a compiled zone to names: the record sets of a group, and the target of an
 //! alias.
 
-use crate::model::{Content, HostedZone, Name, RecordType, ResourceRecordSet};
+use crate::model::{AliasResource, Content, HostedZone, Name, RecordType, ResourceRecordSet};
 use crate::policy::MemberIndex;
 use crate::zonetree::{NodeIndex, Zone};
 
@@ -13,8 +13,12 @@ pub(crate) type Owner = (Name, RecordType);
 pub(crate) struct Names<'m>(pub(crate) &'m HostedZone);
 
 impl<'m> Names<'m> {
-    /// The record sets of a group, by member.
+    /// The record sets of a group, by member; for a name outside the zone, those of the resource
+    /// that an alias of the zone targets there.
     pub(crate) fn sets(&self, owner: &Owner) -> Vec<&'m ResourceRecordSet> {
+        if !owner.0.is_within(&self.0.name) {
+            return self.resource(&owner.0).and_then(|resource| resource.record_set(owner.1)).into_iter().collect();
+        }
         let is_member = |set: &&ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
         self.0.answered_sets().filter(is_member).collect()
     }
@@ -23,6 +27,15 @@ impl<'m> Names<'m> {
     pub(crate) fn origin(&self, owner: &Owner) -> Option<&'m str> {
         let is_of = |set: &ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
         self.0.policy_sets.iter().find(|policy| is_of(&policy.set)).map(|policy| policy.origin.as_str())
+    }
+
+    /// The resource with this DNS name that an alias of the zone targets.
+    pub(crate) fn resource(&self, name: &Name) -> Option<&'m AliasResource> {
+        let target = |set: &'m ResourceRecordSet| match &set.content {
+            Content::Alias(target) if target.name == *name => self.0.resource_of(target),
+            _ => None,
+        };
+        self.0.answered_sets().find_map(target)
     }
 
     /// The group that an alias points to.

@@ -168,7 +168,9 @@ impl LoadedConfig {
         let model = self.models.get(file.id()?, file.source_hash)?;
         let has_same_definitions =
             !file.depends_on_other_files() || Weak::ptr_eq(&model.common, &Arc::downgrade(&self.common));
-        (has_same_definitions && Arc::ptr_eq(&model.settings, &self.settings)).then_some(model)
+        // Also a zone that has no alias to a resource may get one.
+        let has_same_resources = model.zone.alias_resources == self.common.alias_resources;
+        (has_same_definitions && has_same_resources && Arc::ptr_eq(&model.settings, &self.settings)).then_some(model)
     }
 
     /// Keeps the model of a file, and the index of its record sets if they are known.

@@ -10,8 +10,8 @@ use crate::config::{
 };
 use crate::health::CheckSlot;
 use crate::model::{
-    HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, Tags, VpcId, ZoneAttachments,
-    ZoneIdentity,
+    Content, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, ResourceRecordSet, RoutingPolicy, Tags, VpcId,
+    ZoneAttachments, ZoneIdentity,
 };
 use crate::objects::Revision;
 use crate::policy::CidrTables;
@@ -58,7 +58,7 @@ pub(super) struct LoadedZone {
     pub(super) attachments: Arc<ZoneAttachments>,
     /// The number of its record sets.
     pub(super) records: usize,
-    /// Whether it refers to health checks or CIDR collections.
+    /// Whether it refers to health checks, CIDR collections or alias targets.
     refers: bool,
     /// Its records that use health checks.
     pub(super) records_by_check: Vec<(CheckSlot, String)>,
@@ -165,9 +165,7 @@ impl ZoneCompiler<'_> {
             tags: zone.tags.clone(),
             attachments: Arc::clone(&zone.attachments),
             records: zone.record_sets.len(),
-            refers: zone
-                .answered_sets()
-                .any(|set| set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. })),
+            refers: zone.answered_sets().any(refers),
             records_by_check: records_by_check::of_zone(zone, self.slot_of),
             loopback_name_server: config::loopback_name_server(zone, &self.settings.dns),
             example: example(zone),
@@ -256,6 +254,12 @@ impl LoadedZone {
 /// What a restart needs to know about these files.
 pub(super) fn served(files: &[Arc<LoadedFile>]) -> Vec<ServedFile> {
     background::yielding(files).map(|file| file.served()).collect()
+}
+
+/// Whether a record set refers to what any file may define.
+fn refers(set: &ResourceRecordSet) -> bool {
+    let is_outside = matches!(&set.content, Content::Alias(target) if target.hosted_zone.is_some());
+    set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. }) || is_outside
 }
 
 fn example(zone: &HostedZone) -> Option<Name> {

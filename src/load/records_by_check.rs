@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::health::CheckSlot;
-use crate::model::{HealthCheckId, HostedZone, ResourceRecordSet};
+use crate::model::{Content, HealthCheckId, HostedZone, ResourceRecordSet};
 
 /// How many records a log line lists.
 const NAMED: usize = 5;
@@ -23,8 +23,21 @@ pub(super) fn of_zone(
     zone: &HostedZone,
     slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
 ) -> Vec<(CheckSlot, String)> {
-    let moved = |set: &ResourceRecordSet| Some((set.health_check.as_ref().and_then(slot_of)?, describe(set)));
-    zone.answered_sets().filter_map(moved).collect()
+    let moved = |(set, check): (&ResourceRecordSet, &HealthCheckId)| Some((slot_of(check)?, describe(set)));
+    zone.answered_sets().flat_map(|set| checks_of(zone, set)).filter_map(moved).collect()
+}
+
+/// The check of a record set, and that of the resource whose health it evaluates.
+fn checks_of<'z>(
+    zone: &'z HostedZone,
+    set: &'z ResourceRecordSet,
+) -> impl Iterator<Item = (&'z ResourceRecordSet, &'z HealthCheckId)> {
+    let resource = match &set.content {
+        Content::Alias(target) if zone.evaluates(target) => zone.resource_of(target),
+        _ => None,
+    };
+    let of_resource = resource.and_then(|resource| resource.health_check.as_ref());
+    set.health_check.iter().chain(of_resource).map(move |check| (set, check))
 }
 
 impl RecordsByCheck {

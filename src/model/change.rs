@@ -441,6 +441,7 @@ mod tests {
             default_addresses: Vec::new(),
             attachments: Default::default(),
             policy_sets: Default::default(),
+            alias_resources: Default::default(),
         }
     }
 
@@ -510,7 +511,7 @@ mod tests {
             let Content::Records { values, .. } = current.content.clone() else { unreachable!() };
             ResourceRecordSet { content: Content::Records { ttl, values }, ..current.clone() }
         };
-        let alias = AliasTarget { name: name("lab.test"), evaluate_target_health: false };
+        let alias = AliasTarget { name: name("lab.test"), hosted_zone: None, evaluate_target_health: false };
         let others = [
             a("a.lab.test", &["192.0.2.1"]),
             a("a.lab.test", &["192.0.2.1", "192.0.2.3"]),
@@ -582,7 +583,7 @@ mod tests {
 
     #[test]
     fn an_alias_may_target_what_the_batch_created_before_and_keeps_its_target() {
-        let target = AliasTarget { name: name("a.lab.test"), evaluate_target_health: false };
+        let target = AliasTarget { name: name("a.lab.test"), hosted_zone: None, evaluate_target_health: false };
         let alias = ResourceRecordSet { content: Content::Alias(target), ..a("b.lab.test", &[]) };
         let a = a("a.lab.test", &["192.0.2.1"]);
         let after = apply(&zone(&[]), &[(Create, a.clone()), (Create, alias.clone())]).unwrap();

@@ -4,6 +4,8 @@
 //! This module does not read files, parse TOML or answer queries. All other modules use its types.
 
 mod agreement;
+mod alias_resource;
+mod alias_service;
 mod attachments;
 mod change;
 mod data;
@@ -24,6 +26,8 @@ mod zone;
 mod zone_id;
 
 pub use agreement::{Agreement, InvalidAgreement};
+pub use alias_resource::{AliasResource, AliasResources, NamePattern};
+pub use alias_service::{AliasService, TargetHealth};
 pub use attachments::{DelegationSet, DelegationSetId, QueryLoggingConfig, RecordSetProtection, ZoneAttachments};
 pub use change::{
     Change, ChangeAction, ChangeBatch, ChangeError, MAX_BATCH_CHARACTERS, MAX_BATCH_VALUES, MAX_RECORD_SETS,

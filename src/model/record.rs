@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use super::{HealthCheckId, Name, RoutingPolicy};
+use super::{HealthCheckId, HostedZoneId, Name, RoutingPolicy};
 
 macro_rules! record_types {
     ($($variant:ident = $code:literal, $text:literal;)*) => {
@@ -235,15 +235,18 @@ pub enum Content {
         /// At least one, at most [`MAX_VALUES`].
         values: Vec<RecordData>,
     },
-    /// The answer of another group of the same zone and type.
+    /// The answer of another group of the same zone and type, or of a resource outside the zone.
     Alias(AliasTarget),
 }
 
 /// The target of an alias record (API AliasTarget).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AliasTarget {
-    /// The name of the target group, which has the same type and is in the same zone.
+    /// The name of the target: a group of the same type in the same zone, or the DNS name of a
+    /// resource.
     pub name: Name,
+    /// The hosted zone of a resource; `None` for the zone of the alias.
+    pub hosted_zone: Option<HostedZoneId>,
     /// Whether the alias counts as unhealthy when nothing in its target is healthy.
     pub evaluate_target_health: bool,
 }

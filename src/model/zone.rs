@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Content, HostedZoneId, Name, PolicySet, RecordData, RecordType, Region, ResourceRecordSet, Tags, VpcId,
-    ZoneAttachments,
+    AliasResource, AliasResources, AliasTarget, Content, HostedZoneId, Name, PolicySet, RecordData, RecordType, Region,
+    ResourceRecordSet, Tags, TargetHealth, VpcId, ZoneAttachments,
 };
 
 /// A hosted zone with all its record sets, SOA and apex NS included.
@@ -39,6 +39,8 @@ pub struct HostedZone {
     /// The record sets of its traffic policy instances. They are in answers, but they are no record
     /// sets of the zone.
     pub policy_sets: Arc<[PolicySet]>,
+    /// What its aliases can target outside the zone: the resources of all files.
+    pub alias_resources: Arc<AliasResources>,
 }
 
 /// The properties that identify a hosted zone.
@@ -186,7 +188,15 @@ impl HostedZone {
     /// The zone with other record sets.
     pub fn with_record_sets(&self, record_sets: Vec<Arc<ResourceRecordSet>>) -> HostedZone {
         let HostedZone { id, name, comment, vpcs, vpc_regions, caller_reference, tags, .. } = self;
-        let HostedZone { record_sets: _, record_groups, default_addresses, attachments, policy_sets, .. } = self;
+        let HostedZone {
+            record_sets: _,
+            record_groups,
+            default_addresses,
+            attachments,
+            policy_sets,
+            alias_resources,
+            ..
+        } = self;
         HostedZone {
             id: id.clone(),
             name: name.clone(),
@@ -200,6 +210,7 @@ impl HostedZone {
             default_addresses: default_addresses.clone(),
             attachments: Arc::clone(attachments),
             policy_sets: Arc::clone(policy_sets),
+            alias_resources: Arc::clone(alias_resources),
         }
     }
 
@@ -213,6 +224,22 @@ impl HostedZone {
     pub fn answered_sets(&self) -> impl Iterator<Item = &ResourceRecordSet> {
         let policy_sets = self.policy_sets.iter().map(|policy| &policy.set);
         self.record_sets.iter().map(|set| &**set).chain(&self.default_addresses).chain(policy_sets)
+    }
+
+    /// The resource that an alias targets; `None` for an alias within the zone, and if no file
+    /// describes the resource.
+    pub fn resource_of(&self, target: &AliasTarget) -> Option<&AliasResource> {
+        self.alias_resources.find(target.hosted_zone.as_ref()?, &target.name)
+    }
+
+    /// Whether an alias has the health of its target. For some services that has no effect (API
+    /// AliasTarget EvaluateTargetHealth).
+    pub fn evaluates(&self, target: &AliasTarget) -> bool {
+        let Some(id) = &target.hosted_zone else { return target.evaluate_target_health };
+        let stated = || self.resource_of(target)?.service;
+        let service = self.alias_resources.service_of(id).or_else(stated);
+        let has_health = service.is_none_or(|service| service.target_health() == TargetHealth::Evaluated);
+        target.evaluate_target_health && has_health
     }
 
     /// The targets of the zone's own NS set.

@@ -66,6 +66,7 @@ fn zone(id: &str, name: &str) -> HostedZone {
         default_addresses: Vec::new(),
         attachments: Default::default(),
         policy_sets: Default::default(),
+        alias_resources: Default::default(),
     }
 }
 

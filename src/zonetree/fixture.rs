@@ -25,6 +25,7 @@ pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> H
         default_addresses: Vec::new(),
         attachments: Default::default(),
         policy_sets: Default::default(),
+        alias_resources: Default::default(),
     }
 }
 
@@ -43,7 +44,9 @@ pub(crate) fn set(line: &str) -> ResourceRecordSet {
     let mut word = || words.next().unwrap();
     let (owner, ttl, record_type, rest) = (word(), word(), word().parse::<RecordType>().unwrap(), word());
     let content = match ttl {
-        "ALIAS" | "BLIND" => Content::Alias(AliasTarget { name: name(rest), evaluate_target_health: ttl == "ALIAS" }),
+        "ALIAS" | "BLIND" => {
+            Content::Alias(AliasTarget { name: name(rest), hosted_zone: None, evaluate_target_health: ttl == "ALIAS" })
+        }
         _ => Content::Records {
             ttl: ttl.parse().unwrap(),
             values: rest.split(" | ").map(|text| RecordData::parse(record_type, text).unwrap()).collect(),

@@ -161,6 +161,8 @@ enum Content {
         target: Option<GroupIndex>,
         evaluate_target_health: bool,
     },
+    /// The resource that an alias targets has no records of this type.
+    NoData,
 }
 
 /// A range of a longer list.
@@ -194,7 +196,7 @@ pub enum Found {
 pub enum MemberContent<'z> {
     /// Its records, and the nodes for the additional section, possibly [`NodeIndex::OWNER`].
     Records(Records<'z>, &'z [NodeIndex]),
-    /// The answer of this group; `None` if the alias has no target.
+    /// The answer of this group; `None` if there is no target, or it has no such records.
     Alias(Option<GroupIndex>),
 }
 
@@ -388,6 +390,7 @@ impl Zone {
                 MemberContent::Records(records(ttl, 1, data), &self.additional_targets[additional_targets.range()])
             }
             Content::Alias { target, .. } => MemberContent::Alias(target),
+            Content::NoData => MemberContent::Alias(None),
         }
     }
 

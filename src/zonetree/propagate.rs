@@ -149,7 +149,7 @@ impl<'s> Propagation<'s> {
                 target.map_or(MemberState::Out, |target| self.best_of(target, bit))
             }
             Content::Alias { target: None, .. } => MemberState::Out,
-            Content::Alias { .. } | Content::Leaf { .. } | Content::Cname { .. } => MemberState::In,
+            Content::Alias { .. } | Content::Leaf { .. } | Content::Cname { .. } | Content::NoData => MemberState::In,
         };
         if member.check.is_some_and(|slot| self.checks.is_at_once(slot)) {
             self.at_once.insert(bit);

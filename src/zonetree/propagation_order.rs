@@ -52,6 +52,7 @@ pub(super) fn note_least_ttls(
                 Some(number) => groups[number].least_ttl,
                 None => plain_ttl(target),
             }),
+            Content::NoData => None,
         };
         let least = members[groups[group as usize].member_range()].iter().filter_map(ttl).min();
         groups[group as usize].least_ttl = least.unwrap_or(0);

@@ -26,6 +26,11 @@ type = 'A'
 ttl = 5
 values = ['192.0.2.8']
 
+[[alias_target]]
+name = 'lb'
+target = 'lb-*.eu-west-1.elb.amazonaws.com'
+addresses_of = 'lb.lab.test'
+
 [[health_check]]
 name = 'tokyo'
 id = '11111111-1111-4111-8111-111111111111'
@@ -36,7 +41,7 @@ status = 'healthy'
 /// Clients in Japan get Tokyo, or its standby; all others a load balancer of the zone.
 const DOCUMENT: &str = r#"{"AWSPolicyFormatVersion": "2015-10-01", "RecordType": "A", "StartRule": "where",
     "Endpoints": {"tokyo": {"Type": "value", "Value": "192.0.2.1"}, "standby": {"Type": "value", "Value": "192.0.2.2"},
-        "lb": {"Type": "elastic-load-balancer", "Value": "lb.lab.test"}},
+        "lb": {"Type": "elastic-load-balancer", "Value": "lb-1.eu-west-1.elb.amazonaws.com"}},
     "Rules": {
         "where": {"RuleType": "geo", "Locations": [
             {"Country": "JP", "RuleReference": "japan", "EvaluateTargetHealth": true},
@@ -129,7 +134,7 @@ fn an_instance_answers_by_its_policy_and_after_a_restart_too() {
     let failed_over = || answers(&server, "www.lab.test.") == [["192.0.2.8"], ["192.0.2.2"]];
     crate::server::wait_for("the standby", || failed_over().then_some(()));
 
-    let second = DOCUMENT.replace("192.0.2.2", "192.0.2.9").replace("\"lb.lab.test\"", "\"lb.lab.test.\"");
+    let second = DOCUMENT.replace("192.0.2.2", "192.0.2.9").replace("lb-1.eu-west-1.elb.amazonaws.com", "lb.lab.test.");
     let content = format!("<Document>{second}</Document><Comment>another standby</Comment>");
     post(&client, &format!("/trafficpolicy/{id}"), "CreateTrafficPolicyVersion", &content);
     let content =

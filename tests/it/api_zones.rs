@@ -7,7 +7,7 @@ use std::fs;
 use hickory_proto::rr::RecordType;
 
 use crate::aws::{Client, Reply};
-use crate::server::{Lab, Running, Transport, ask_from};
+use crate::server::{Lab, Running, Transport, ask_from, text};
 
 const PLACES: &str = "[[location.network]]
 cidr = '198.51.100.0/24'
@@ -192,6 +192,86 @@ fn every_policy_that_comes_in_by_the_api_is_answered() {
     assert_eq!(asked("weighted", america), second);
     assert_eq!(asked("failover", america), first);
     assert_eq!(asked("multi", america), &first | &second);
+}
+
+/// An alias to a load balancer of us-east-1.
+fn to_balancer(name: &str, record_type: &str, target: &str, policy: &str) -> String {
+    let alias = format!(
+        "<AliasTarget><HostedZoneId>Z35SXDOTRQ7X7K</HostedZoneId><DNSName>{target}</DNSName><EvaluateTargetHealth>true\
+         </EvaluateTargetHealth></AliasTarget>"
+    );
+    format!("<Name>{name}</Name><Type>{record_type}</Type>{policy}{alias}")
+}
+
+const TARGETS: &str = "[[alias_target]]
+name = 'any balancer'
+target = '*.us-east-1.elb.amazonaws.com'
+addresses = ['192.0.2.80', '2001:db8::80']
+health_check = 'balancer'
+
+[[health_check]]
+name = 'balancer'
+type = 'manual'
+status = 'healthy'
+";
+
+#[test]
+fn an_alias_to_a_load_balancer_is_accepted_and_answers_once_a_file_describes_it() {
+    let (lab, server, client) = server();
+    let id = create(&client, "new.test");
+    let target = "dualstack.My-LB-123.us-east-1.elb.amazonaws.com";
+    make(&client, &id, &[to_balancer("new.test", "A", target, ""), to_balancer("new.test", "AAAA", target, "")]);
+    // As it was sent, in lower case and with a dot at the end.
+    let listed = client.get(&format!("/hostedzone/{id}/rrset?name=new.test&type=A&maxitems=1"));
+    let listed = ["HostedZoneId", "DNSName", "EvaluateTargetHealth"].map(|name| listed.element(name).to_owned());
+    assert_eq!(listed, ["Z35SXDOTRQ7X7K", "dualstack.my-lb-123.us-east-1.elb.amazonaws.com.", "true"]);
+    assert!(server.ask("new.test.", Transport::Udp).addresses.is_empty());
+    let checked = lab.run(&["check"]);
+    let said = text(&checked.stderr) + &text(&checked.stdout);
+    assert!(said.contains("no `[[alias_target]]` matches dualstack.my-lb-123.us-east-1.elb.amazonaws.com"), "{said}");
+
+    lab.write("zones/alias_targets.toml", TARGETS);
+    server.wait_for_answer("new.test.", &["192.0.2.80"]);
+    let ipv6 = ask_from(server.address, "new.test.", RecordType::AAAA, None);
+    assert_eq!(ipv6.addresses, ["2001:db8::80"]);
+    let explained = lab.run(&["explain", "new.test", "--admin", &server.admin()]);
+    let said = text(&explained.stdout);
+    assert!(said.contains("the alias target `any balancer` answers for this name"), "{said}");
+
+    // A pair that the API makes fails over with the check of the load balancer.
+    let side = |role: &str| format!("<SetIdentifier>{role}</SetIdentifier><Failover>{role}</Failover>");
+    let standby = member("www.new.test", "<Failover>SECONDARY</Failover>", "192.0.2.81", "");
+    make(&client, &id, &[to_balancer("www.new.test", "A", target, &side("PRIMARY")), standby]);
+    assert_eq!(server.ask("www.new.test.", Transport::Udp).addresses, ["192.0.2.80"]);
+    lab.write("zones/alias_targets.toml", &TARGETS.replace("'healthy'", "'unhealthy'"));
+    server.wait_for_answer("www.new.test.", &["192.0.2.81"]);
+    let explained = lab.run(&["explain", "www.new.test", "--admin", &server.admin()]);
+    let said = text(&explained.stdout);
+    assert!(said.contains("so is the health check of its alias target `any balancer`"), "{said}");
+}
+
+#[test]
+fn what_an_alias_to_a_resource_cannot_be_is_refused_with_route_53s_sentences() {
+    let (_lab, _server, client) = server();
+    let id = create(&client, "new.test");
+    let outside = "but the alias target name does not lie within the target zone";
+    for (set, part) in [
+        (to_balancer("www.new.test", "A", "my-lb.us-west-2.elb.amazonaws.com", ""), outside),
+        (
+            to_balancer("www.new.test", "A", "my-lb.us-east-1.elb.amazonaws.com", "")
+                .replace("Z35SXDOTRQ7X7K", "Z0123456789ABC"),
+            outside,
+        ),
+        (to_balancer("www.new.test", "TXT", "my-lb.us-east-1.elb.amazonaws.com", ""), "but that target was not found"),
+        (
+            to_balancer("www.new.test", "A", "d111.cloudfront.net", "").replace("Z35SXDOTRQ7X7K", "Z2FDTNDATAQYW2"),
+            "EvaluateTargetHealth cannot be true",
+        ),
+    ] {
+        let refused = change(&client, &id, &[("CREATE", set)]);
+        assert_eq!((refused.status, refused.code()), (400, "InvalidChangeBatch"), "{}", refused.body);
+        assert!(refused.body.contains(part), "{}", refused.body);
+    }
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
         default_addresses: Vec::new(),
         attachments: Default::default(),
         policy_sets: Default::default(),
+        alias_resources: Default::default(),
     }
 }
 
@@ -643,7 +644,7 @@ fn planted(top: &Group, branches: &[Group], evaluate: bool) -> (Vec<ResourceReco
     let mut down = top.down();
     for (number, (set, branch)) in sets.iter_mut().zip(branches).enumerate() {
         let target = name(&format!("b{number}.lab.test"));
-        set.content = Content::Alias(AliasTarget { name: target, evaluate_target_health: evaluate });
+        set.content = Content::Alias(AliasTarget { name: target, hosted_zone: None, evaluate_target_health: evaluate });
         down.extend(branch.down().iter().map(|check| check + first_check(number)));
     }
     for (number, branch) in branches.iter().enumerate() {

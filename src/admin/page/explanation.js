@@ -64,7 +64,7 @@ function candidate(one, index) {
       one.measure && h("span", null, ` · ${one.measure}`),
       one.share > 0 && one.share < 1 && h("span", null, ` · ${percent(one.share)}`)),
     h("div.quiet.words", null, one.why),
-    h("div.words.values", null, one.alias ? `→ ${one.alias.target}` : (one.values ?? []).map((value) => h("code.value", { key: value }, value))),
+    h("div.words.values", null, one.alias ? `→ ${one.alias.target}${one.alias.alias_target ? ` (alias target ${one.alias.alias_target})` : ""}` : (one.values ?? []).map((value) => h("code.value", { key: value }, value))),
     check && h("div.quiet", null, h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name),
       ` ${check.as_if ? "assumed " : ""}${check.healthy ? "healthy" : "unhealthy"}${check.ago ? ` for ${check.ago}` : ""}`,
       check.agreement && `; ${check.agreement}`, check.last_result && `: ${check.last_result}`, check.overridden && `; ${check.overridden}`),

@@ -194,11 +194,12 @@ function answers({ values, value_count: all, ttl }) {
   ];
 }
 
-function alias({ target, evaluate_target_health: evaluates, exists: isThere, group }) {
+function alias({ target, alias_target: resource, is_outside: isOutside, evaluate_target_health: evaluates, exists: isThere, group }) {
   return h("span", null,
     h("span", { "aria-hidden": "true" }, "→ "), h("span.hidden", null, "alias of "), h("span.words", null, target),
+    resource && h("span.quiet", null, ` (alias target ${resource})`),
     h("span.quiet", null, evaluates ? " (evaluates target health)" : " (target health not evaluated)"),
-    !isThere && h("span.error", null, " – no such record"),
+    !isThere && h("span.error", null, isOutside && !resource ? " – no [[alias_target]] matches it" : " – no such record"),
     isThere && !group && h("span.quiet", null, " (not shown here; search for its name)"));
 }
 

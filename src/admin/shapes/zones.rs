@@ -145,6 +145,12 @@ pub(crate) struct MemberCheckShape {
 pub(crate) struct AliasShape {
     /// The name; the type is the alias's own.
     pub(crate) target: String,
+    /// The name of the `[[alias_target]]` that answers for a target outside the zone.
+    #[serde(default)]
+    pub(crate) alias_target: Option<String>,
+    /// True if the target is outside the zone.
+    #[serde(default)]
+    pub(crate) is_outside: bool,
     /// True if the target's health counts (EvaluateTargetHealth).
     pub(crate) evaluate_target_health: bool,
     /// True if the target exists.

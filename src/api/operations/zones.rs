@@ -91,6 +91,7 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
         default_addresses: Vec::new(),
         attachments: Arc::new(ZoneAttachments { delegation_set, ..ZoneAttachments::default() }),
         policy_sets: Arc::default(),
+        alias_resources: Default::default(),
     })
 }
 

@@ -3,8 +3,8 @@
 use crate::cli::paint::{Colour, Paint};
 use crate::cli::tree::{Branch, column_count};
 use crate::explain::json::{
-    AnswerShape, CandidateOutcome, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, LastChangeShape,
-    MessageShape, RecordShape, ShareShape, StepShape, ZoneShape,
+    AliasShape, AnswerShape, CandidateOutcome, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape,
+    LastChangeShape, MessageShape, RecordShape, ShareShape, StepShape, ZoneShape,
 };
 
 /// The most candidates that are shown; the others are counted.
@@ -138,11 +138,15 @@ fn id(candidate: &CandidateShape) -> &str {
 }
 
 fn answers_with(candidate: &CandidateShape) -> String {
+    let target = |alias: &AliasShape| match &alias.alias_target {
+        Some(name) => format!("{} (alias target `{name}`)", alias.target),
+        None => alias.target.clone(),
+    };
     match (&candidate.alias, candidate.ttl) {
         (Some(alias), _) if alias.evaluate_target_health => {
-            format!("alias of {}, whose health counts (EvaluateTargetHealth)", alias.target)
+            format!("alias of {}, whose health counts (EvaluateTargetHealth)", target(alias))
         }
-        (Some(alias), _) => format!("alias of {}, whose health does not count", alias.target),
+        (Some(alias), _) => format!("alias of {}, whose health does not count", target(alias)),
         (None, ttl) => format!("{}, TTL {} s", values(&candidate.values), ttl.unwrap_or_default()),
     }
 }

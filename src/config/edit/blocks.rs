@@ -33,8 +33,15 @@ pub(super) fn start_of_tables(root: &Entries<'_>, text: &str) -> Option<usize> {
     if ["vpcs", "authorized_vpcs", "protections", "traffic_policy_instances"].into_iter().any(is_table) {
         return None;
     }
-    let lists =
-        ["record", "record_group", "health_check", "cidr_collection", "reusable_delegation_set", "traffic_policy"];
+    let lists = [
+        "record",
+        "record_group",
+        "health_check",
+        "cidr_collection",
+        "reusable_delegation_set",
+        "traffic_policy",
+        "alias_target",
+    ];
     lists.into_iter().filter_map(first).filter(is_header).min()
 }
 

@@ -15,9 +15,11 @@ pub fn pin_health_check(file: &SourceFile, check: &HealthCheck) -> Result<Option
     }
     let mut parsed: DocumentMut = document::parse(&file.text)?;
     let mut pinned = 0;
-    for_each_table(&mut parsed, "record", &mut |table| {
-        pinned += table.get_mut("health_check").and_then(Item::as_value_mut).map_or(0, |value| pin(value, check));
-    });
+    for list in ["record", "alias_target"] {
+        for_each_table(&mut parsed, list, &mut |table| {
+            pinned += table.get_mut("health_check").and_then(Item::as_value_mut).map_or(0, |value| pin(value, check));
+        });
+    }
     for_each_table(&mut parsed, "health_check", &mut |table| {
         let children = table.get_mut("child_health_checks").and_then(Item::as_array_mut);
         pinned +=

@@ -123,10 +123,11 @@ fn cidr(collection: &CidrCollectionId, location: Option<&str>, references: &Refe
 }
 
 fn alias(target: &AliasTarget, zone: &Name) -> InlineTable {
-    let AliasTarget { name, evaluate_target_health } = target;
-    let members: Members =
-        vec![("target", relative(name, zone).into()), ("evaluate_target_health", (*evaluate_target_health).into())];
-    members.into_iter().collect()
+    let AliasTarget { name, hosted_zone, evaluate_target_health } = target;
+    let hosted_zone = hosted_zone.iter().map(|id| ("hosted_zone_id", string(&id.0)));
+    let members =
+        [("target", relative(name, zone).into()), ("evaluate_target_health", (*evaluate_target_health).into())];
+    hosted_zone.chain(members).collect()
 }
 
 /// A name as zone files have it: relative to the zone, `@` for the zone itself, a wildcard as `*`.

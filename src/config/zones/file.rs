@@ -8,7 +8,7 @@ use super::definition::{
 };
 use super::group::GroupDraft;
 use super::vpc::{WrittenVpc, read_vpc};
-use super::{ReferenceKind, attachments, collection, group, health_check, name, record, traffic_policy};
+use super::{ReferenceKind, alias_target, attachments, collection, group, health_check, name, record, traffic_policy};
 use crate::background;
 use crate::model::{CidrCollection, DelegationSet, Name, Tags, TrafficPolicy};
 
@@ -45,6 +45,9 @@ pub(super) struct Draft {
     pub(super) collections: Vec<Defined<CidrCollection>>,
     pub(super) delegation_sets: Vec<Defined<DelegationSet>>,
     pub(super) traffic_policies: Vec<Defined<TrafficPolicy>>,
+    pub(super) alias_targets: Vec<Defined<alias_target::Draft>>,
+    /// The health checks that these refer to, even if one has errors.
+    pub(super) checks_of_targets: Vec<At<String>>,
 }
 
 /// A hosted zone with unresolved references.
@@ -85,6 +88,16 @@ pub(super) fn read(root: &Entries<'_>, diagnostics: &mut Diagnostics<'_>) -> Dra
         sets.iter().filter_map(|table| attachments::read_delegation_set(table, diagnostics)).collect();
     let policies = root.tables("traffic_policy", diagnostics);
     let traffic_policies = policies.iter().filter_map(|table| traffic_policy::read(table, diagnostics)).collect();
+    let (mut alias_targets, mut checks_of_targets) = (Vec::new(), Vec::new());
+    for table in root.tables("alias_target", diagnostics) {
+        let target = alias_target::read(&table, diagnostics);
+        let check = alias_target::reference(&table);
+        if target.as_ref().is_none_or(|target| target.value.is_none()) {
+            unread_references.extend(check.iter().map(|check| (ReferenceKind::HealthCheck, check.clone())));
+        }
+        checks_of_targets.extend(check);
+        alias_targets.extend(target);
+    }
     let zone = read_zone(&root, &mut unread_references, diagnostics);
     Draft {
         zone,
@@ -94,6 +107,8 @@ pub(super) fn read(root: &Entries<'_>, diagnostics: &mut Diagnostics<'_>) -> Dra
         collections,
         delegation_sets,
         traffic_policies,
+        alias_targets,
+        checks_of_targets,
     }
 }
 
@@ -150,7 +165,7 @@ fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], diagnostics
     if diagnostics.has_broken_syntax() {
         return;
     }
-    let hint = "add `name`, such as name = \"lab.test\"; a file without it can define only checks and collections";
+    let hint = "add `name`, such as name = \"lab.test\"; a file without it can define only checks, collections and alias targets";
     if let Some(record) = records.first() {
         diagnostics.error(record.span.clone(), "records need a zone").label("the file has no `name`").hint(hint);
     }

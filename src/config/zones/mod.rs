@@ -4,6 +4,7 @@
 //! references. [`resolve_references`] takes all drafts together, resolves the references and checks
 //! every zone by the rules of Route 53.
 
+mod alias_target;
 mod attachments;
 mod collection;
 mod default_records;

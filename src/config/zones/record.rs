@@ -5,10 +5,12 @@ use std::ops::Range;
 
 use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
-use super::super::words;
+use super::super::{id, words};
 use super::{ReferenceKind, name, policy};
 use crate::model::Field;
-use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
+use crate::model::{
+    AliasService, AliasTarget, Content, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet, Ttl,
+};
 
 /// The keys of the content: `ttl` and `values`, or `alias`.
 const CONTENT: [&str; 3] = ["ttl", "values", "alias"];
@@ -19,7 +21,9 @@ pub(super) struct RecordDraft {
     pub(super) set: ResourceRecordSet,
     pub(super) health_check: Option<At<String>>,
     pub(super) cidr: Option<policy::CidrReference>,
-    pub(super) hosted_zone_id: Option<At<String>>,
+    /// The target of an alias that names a hosted zone which may be its own: its name is relative
+    /// then.
+    pub(super) relative_target: Option<At<String>>,
     pub(super) spans: Spans,
     /// True when part of it could not be read. No further diagnostics are made about it then.
     pub(super) is_faulty: bool,
@@ -86,7 +90,7 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics
     let record_type = read_type(table, diagnostics);
     let set_identifier = table.string("set_identifier", diagnostics);
     let policy = policy::read(table, diagnostics);
-    let ContentDraft { content, target, hosted_zone_id } = read_content(table, record_type, zone, diagnostics);
+    let ContentDraft { content, target, relative_target } = read_content(table, record_type, zone, diagnostics);
     let health_check = table.string("health_check", diagnostics).map(|text| text.map(str::to_owned));
     let (routing_policy, cidr) = policy?;
     let set = ResourceRecordSet {
@@ -101,7 +105,7 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics
     let is_faulty = diagnostics.has_error_since(mark) || is_misspelt || !table.is_whole(diagnostics);
     let alias = target.unwrap_or_else(|| table.span_of("alias"));
     let spans = Spans { alias, ..Spans::of(table) };
-    Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans, is_faulty })
+    Some(RecordDraft { set, health_check, cidr, relative_target, spans, is_faulty })
 }
 
 /// The definitions that a record refers to, even if the record itself cannot be read.
@@ -141,7 +145,7 @@ pub(super) fn read_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
 struct ContentDraft {
     content: Option<Content>,
     target: Option<Range<usize>>,
-    hosted_zone_id: Option<At<String>>,
+    relative_target: Option<At<String>>,
 }
 
 /// Either `ttl` and `values`, or `alias`.
@@ -154,9 +158,9 @@ fn read_content(
     check_exactly_one_content(table, diagnostics);
     if table.has("alias") {
         let Some(alias) = table.table("alias", diagnostics) else { return ContentDraft::default() };
-        let hosted_zone_id = alias.string("hosted_zone_id", diagnostics).map(|text| text.map(str::to_owned));
-        let content = read_alias(&alias, zone, diagnostics).map(Content::Alias);
-        return ContentDraft { content, target: Some(alias.span_of("target")), hosted_zone_id };
+        let (content, relative_target) = read_alias(&alias, zone, diagnostics).unzip();
+        let relative_target = relative_target.flatten();
+        return ContentDraft { content, target: Some(alias.span_of("target")), relative_target };
     }
     let ttl = table.duration("ttl", diagnostics);
     let ttl = ttl.and_then(|ttl| Ttl::try_from(ttl.value.as_secs()).ok());
@@ -192,15 +196,41 @@ fn check_exactly_one_content(table: &Table<'_>, diagnostics: &mut Diagnostics<'_
     };
 }
 
-fn read_alias(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<AliasTarget> {
+/// The alias, and its target as it is written if that depends on the id of the zone.
+fn read_alias(
+    table: &Table<'_>,
+    zone: &Name,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<(Content, Option<At<String>>)> {
     table.require("target", "such as target = \"app\": a name of the same zone", diagnostics);
-    let hint = "true: unhealthy while no record of the target is healthy; false: always healthy";
+    let hint = "true: unhealthy while the target is unhealthy; false: always healthy";
     table.require("evaluate_target_health", hint, diagnostics);
     let evaluate = table.boolean("evaluate_target_health", diagnostics);
+    let hosted_zone = read_hosted_zone(table, diagnostics);
     let target = table.string("target", diagnostics)?;
-    let name = name::in_zone(&target, zone, diagnostics)?;
+    let name = match (&hosted_zone, Name::parse(target.value)) {
+        (None, _) => name::in_zone(&target, zone, diagnostics)?,
+        (Some(_), Ok(name)) => name,
+        (Some(_), Err(error)) => {
+            name::bad_name(&target, &error, diagnostics);
+            return None;
+        }
+    };
+    let is_of_service = hosted_zone.as_ref().is_some_and(|id| AliasService::of_zone(id).is_some());
+    let relative_target = (hosted_zone.is_some() && !is_of_service).then(|| target.map(str::to_owned));
     // A missing boolean is already an error.
-    Some(AliasTarget { name, evaluate_target_health: evaluate.is_some_and(|evaluate| evaluate.value) })
+    let evaluate_target_health = evaluate.is_some_and(|evaluate| evaluate.value);
+    Some((Content::Alias(AliasTarget { name, hosted_zone, evaluate_target_health }), relative_target))
+}
+
+fn read_hosted_zone(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<HostedZoneId> {
+    let written = table.string("hosted_zone_id", diagnostics)?;
+    if !id::is_zone_id(written.value) {
+        let message = format!("`{}` is not a valid hosted zone id", written.value);
+        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capital letters and digits");
+        return None;
+    }
+    Some(HostedZoneId(written.value.to_owned()))
 }
 
 fn read_values(

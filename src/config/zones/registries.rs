@@ -9,10 +9,13 @@ use super::super::document::Diagnostics;
 use super::super::table::At;
 use super::super::{id, words};
 use super::ReferenceKind;
+use super::alias_target::Draft as TargetDraft;
 use super::definition::Defined;
 use super::file::Draft;
 use super::health_check::Draft as CheckDraft;
-use crate::model::{CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HealthCheckKind, TrafficPolicy};
+use crate::model::{
+    AliasResources, CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HealthCheckKind, TrafficPolicy,
+};
 
 /// The definitions that records can refer to.
 #[derive(Debug, Default)]
@@ -21,6 +24,7 @@ pub(super) struct Registries {
     pub(super) collections: Registry,
     delegation_sets: Registry,
     traffic_policies: Registry,
+    alias_targets: Registry,
 }
 
 /// The definitions by their names and ids.
@@ -99,6 +103,36 @@ impl Registries {
     ) -> Vec<TrafficPolicy> {
         let registry = &mut self.traffic_policies;
         drafts.into_iter().filter_map(|draft| register(at, draft, "traffic policy", registry, diagnostics)).collect()
+    }
+
+    /// The resources that aliases can target, with their health checks. Only one of those with the
+    /// same names and hosted zones would ever be found.
+    pub(super) fn register_alias_targets(
+        &mut self,
+        drafts: Vec<(usize, Vec<Defined<TargetDraft>>)>,
+        diagnostics: &mut [Diagnostics<'_>],
+    ) -> AliasResources {
+        let (mut resources, mut seen) = (Vec::new(), HashMap::new());
+        for (at, drafts) in drafts {
+            for draft in drafts {
+                let registry = &mut self.alias_targets;
+                let Some(draft) = register(at, draft, "alias target", registry, diagnostics) else { continue };
+                let TargetDraft { mut resource, target, health_check } = draft;
+                let span = SpanInFile { file: at, span: target.span };
+                let key = (resource.target.clone(), resource.hosted_zone_id.clone(), resource.service);
+                if let Some(first) = seen.insert(key, span.clone()) {
+                    let message = format!("two alias targets are for `{}`", resource.target.as_str());
+                    refuse_second(&span, first, message, diagnostics);
+                }
+                if let Some(written) = &health_check {
+                    let Some(id) = self.health_check(at, written, diagnostics) else { continue };
+                    resource.record_sets.iter_mut().for_each(|set| set.health_check = Some(id.clone()));
+                    resource.health_check = Some(id);
+                }
+                resources.push(resource);
+            }
+        }
+        AliasResources::new(resources)
     }
 
     /// Resolves the children's names to ids. Returns only checks whose children are all valid.

@@ -22,14 +22,14 @@ use super::record::{RecordDraft, Spans};
 use super::registries::{Registries, SpanInFile, refuse_second};
 use super::vpc::WrittenVpc;
 use super::{
-    Configuration, Reading, ReferenceKind, SourceOrigin, ZoneSource, default_records, file, group, traffic_policy,
+    Configuration, Reading, ReferenceKind, SourceOrigin, ZoneSource, default_records, file, group, name, traffic_policy,
 };
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, DelegationSet, DelegationSetId, HealthCheck, HealthCheckId, HostedZone,
-    HostedZoneId, Name, PolicyVersion, RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy,
-    TrafficPolicy, TrafficPolicyId, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
+    AliasResources, CidrCollection, CidrCollectionId, Content, DelegationSet, DelegationSetId, HealthCheck,
+    HealthCheckId, HostedZone, HostedZoneId, Name, PolicyVersion, RecordSetKey, RecordType, Region, ResourceRecordSet,
+    RoutingPolicy, TrafficPolicy, TrafficPolicyId, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -64,7 +64,8 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
         let instances = traffic_policy::references(&attached.attachments.policy_instances, &attached.instance_spans);
         found.refers.extend(instances.map(|policy| (Reference::TrafficPolicy(policy.value), policy.span)));
     }
-    found.refers.extend(children.map(|child| (Reference::HealthCheck(child.value), child.span)));
+    let checks = children.chain(draft.checks_of_targets);
+    found.refers.extend(checks.map(|check| (Reference::HealthCheck(check.value), check.span)));
     found
 }
 
@@ -140,6 +141,8 @@ pub struct SharedDefinitions {
     pub delegation_sets: Vec<DelegationSet>,
     /// The traffic policies of all files.
     pub traffic_policies: Vec<TrafficPolicy>,
+    /// What aliases can target outside their zones.
+    pub alias_resources: Arc<AliasResources>,
 }
 
 /// A file's zone, read alone.
@@ -171,6 +174,7 @@ impl SharedDefinitions {
     pub fn extends(&self, before: &SharedDefinitions) -> bool {
         let known = |collection: &CidrCollection| self.cidr_collections.contains(collection);
         self.known.extend(&before.known)
+            && self.alias_resources == before.alias_resources
             && before.cidr_collections.iter().all(known)
             && before.traffic_policies.iter().all(|policy| self.keeps(policy))
     }
@@ -204,7 +208,11 @@ impl SharedDefinitions {
         let draft = file::read(&root, &mut diagnostics);
         drop(root);
         let mut link = Link { diagnostics: vec![diagnostics], settings, known: &self.known };
-        let shared = (&*self.traffic_policies, &*self.cidr_collections);
+        let shared = Shared {
+            policies: &self.traffic_policies,
+            collections: &self.cidr_collections,
+            alias_resources: &self.alias_resources,
+        };
         let read = |draft| link.zone((0, origin), draft, shared, &mut ZoneClaims::default());
         let zone = draft.zone.map(read).map(Arc::new);
         let diagnostics = link.diagnostics.pop().expect("there is one file");
@@ -223,7 +231,7 @@ impl SharedDefinitions {
         let mut records = file::read_records(root, &zone.name, &mut diagnostics)?;
         let mut link = Link { diagnostics: vec![diagnostics], settings, known: &self.known };
         for record in &mut records {
-            link.resolve(0, record, &zone.id, &self.cidr_collections);
+            link.resolve(0, record, (&zone.id, &zone.name), &self.cidr_collections);
         }
         let diagnostics = link.diagnostics.into_iter().flat_map(Diagnostics::into_diagnostics);
         let is_clean = diagnostics.count() == 0 && !records.iter().any(|record| record.is_faulty);
@@ -237,7 +245,9 @@ pub fn may_define_for_others(file: &SourceFile) -> bool {
     let text = file.text.as_bytes();
     let holds = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
     memchr::memchr(b'\\', text).is_some()
-        || ["health_check", "cidr_collection", "reusable_delegation_set", "traffic_policy"].into_iter().any(holds)
+        || ["health_check", "cidr_collection", "reusable_delegation_set", "traffic_policy", "alias_target"]
+            .into_iter()
+            .any(holds)
 }
 
 /// The zone of a file, as far as a text with errors shows it. Also `None` when its VPCs are
@@ -258,7 +268,7 @@ pub fn zone_identity(file: &SourceFile, settings: &Settings) -> Option<ZoneIdent
 /// Moves the definitions out of the drafts.
 fn take_definitions(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -> SharedDefinitions {
     let mut shared = SharedDefinitions::default();
-    let mut checks = Vec::new();
+    let (mut checks, mut targets) = (Vec::new(), Vec::new());
     for (at, draft) in drafts.iter_mut().enumerate() {
         let defined = std::mem::take(&mut draft.health_checks);
         checks.extend(shared.known.register_checks(at, defined, diagnostics).into_iter().map(|check| (at, check)));
@@ -268,8 +278,10 @@ fn take_definitions(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -
         shared.delegation_sets.extend(shared.known.register_delegation_sets(at, sets, diagnostics));
         let policies = std::mem::take(&mut draft.traffic_policies);
         shared.traffic_policies.extend(shared.known.register_traffic_policies(at, policies, diagnostics));
+        targets.push((at, std::mem::take(&mut draft.alias_targets)));
     }
     shared.health_checks = shared.known.resolve_children(checks, diagnostics);
+    shared.alias_resources = Arc::new(shared.known.register_alias_targets(targets, diagnostics));
     shared
 }
 
@@ -282,7 +294,14 @@ pub(super) fn link(
     settings: &Settings,
 ) -> Reading {
     let shared = take_definitions(&mut drafts, &mut diagnostics);
-    let SharedDefinitions { known, health_checks, cidr_collections, delegation_sets, traffic_policies } = shared;
+    let SharedDefinitions {
+        known,
+        health_checks,
+        cidr_collections,
+        delegation_sets,
+        traffic_policies,
+        alias_resources,
+    } = shared;
     known.report_unread(&drafts, &mut diagnostics);
     let mut link = Link { diagnostics, settings, known: &known };
     let zones = Vec::new();
@@ -290,7 +309,11 @@ pub(super) fn link(
     let mut claims = ZoneClaims::default();
     for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
         let Some(zone) = draft.zone else { continue };
-        let shared = (&*configuration.traffic_policies, &*configuration.cidr_collections);
+        let shared = Shared {
+            policies: &configuration.traffic_policies,
+            collections: &configuration.cidr_collections,
+            alias_resources: &alias_resources,
+        };
         let zone = link.zone((at, origin), zone, shared, &mut claims);
         // A zone is never partly applied: one error in its file leaves out the whole zone.
         if !link.diagnostics[at].has_error_since(0) {
@@ -302,6 +325,14 @@ pub(super) fn link(
         configuration,
         diagnostics: link.diagnostics.into_iter().flat_map(Diagnostics::into_diagnostics).collect(),
     }
+}
+
+/// What zones refer to.
+#[derive(Clone, Copy)]
+struct Shared<'d> {
+    policies: &'d [TrafficPolicy],
+    collections: &'d [CidrCollection],
+    alias_resources: &'d Arc<AliasResources>,
 }
 
 /// The state of resolving references.
@@ -316,7 +347,7 @@ impl Link<'_, '_> {
         &mut self,
         (at, origin): (usize, SourceOrigin),
         draft: ZoneDraft,
-        (policies, collections): (&[TrafficPolicy], &[CidrCollection]),
+        Shared { policies, collections, alias_resources }: Shared<'_>,
         claims: &mut ZoneClaims<SpanInFile>,
     ) -> HostedZone {
         let (vpcs, vpc_regions) = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
@@ -326,7 +357,7 @@ impl Link<'_, '_> {
         self.claim(at, &draft, &identity, claims);
         let mut records = draft.records;
         for record in background::yielding(&mut records) {
-            self.resolve(at, record, &id, collections);
+            self.resolve(at, record, (&id, &draft.name.value), collections);
         }
         let mut record_sets = Vec::with_capacity(records.len());
         let records: Vec<Written> = background::yielding(records)
@@ -350,6 +381,7 @@ impl Link<'_, '_> {
             default_addresses: Vec::new(),
             attachments: Arc::new(draft.attachments.attachments),
             policy_sets: Arc::default(),
+            alias_resources: Arc::clone(alias_resources),
         };
         let diagnostics = &mut self.diagnostics[at];
         match default_records::missing_sets(&zone, &self.settings.dns) {
@@ -431,7 +463,13 @@ impl Link<'_, '_> {
         }
     }
 
-    fn resolve(&mut self, at: usize, record: &mut RecordDraft, zone: &HostedZoneId, collections: &[CidrCollection]) {
+    fn resolve(
+        &mut self,
+        at: usize,
+        record: &mut RecordDraft,
+        (id, zone): (&HostedZoneId, &Name),
+        collections: &[CidrCollection],
+    ) {
         if let Some(written) = &record.health_check {
             record.set.health_check = self.known.health_check(at, written, &mut self.diagnostics);
             record.is_faulty |= record.set.health_check.is_none();
@@ -445,19 +483,15 @@ impl Link<'_, '_> {
                 }
             }
         }
-        if let (Some(written), Content::Alias(target)) = (&record.hosted_zone_id, &record.set.content)
-            && written.value != zone.0
+        if let (Some(written), Content::Alias(alias)) = (&record.relative_target, &mut record.set.content)
+            && alias.hosted_zone.as_ref() == Some(id)
         {
-            // The sentence is Route 53's.
-            let message = format!(
-                "Tried to create an alias that targets {}, type {} in zone {}, but the alias target name does not lie within \
-                 the target zone",
-                target.name, record.set.record_type, written.value
-            );
-            let diagnostic = self.diagnostics[at].error(written.span.clone(), message);
-            diagnostic.label(format!("this zone's id is `{}`", zone.0));
-            diagnostic.hint("leave out `hosted_zone_id`: an alias targets a record in its own zone");
-            record.is_faulty = true;
+            alias.hosted_zone = None;
+            let written = At::new(written.value.as_str(), written.span.clone());
+            match name::in_zone(&written, zone, &mut self.diagnostics[at]) {
+                Some(name) => alias.name = name,
+                None => record.is_faulty = true,
+            }
         }
     }
 
@@ -509,8 +543,10 @@ fn warn_of_missing_target(mut violation: Violation, zone: &HostedZone) -> Violat
     }
     let is_target = |other: &ResourceRecordSet| other.name == alias.name && other.record_type == set.record_type;
     let is_refusable = set.record_type != RecordType::Ns && set.record_type != RecordType::Soa;
-    let is_dangling =
-        alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(|set| is_target(set));
+    let is_dangling = alias.hosted_zone.is_none()
+        && alias.name.is_within(&zone.name)
+        && is_refusable
+        && !zone.record_sets.iter().any(|set| is_target(set));
     if is_dangling {
         violation.severity = model::Severity::Warning;
         violation.message =

@@ -1,28 +1,35 @@
-//! Rules for alias targets: a group of the same zone and type, and no cycles.
+//! Rules for alias targets in the zone: a group of the same type, and no cycles.
 
 use super::{Context, Diagnostics, Field, Group};
-use crate::model::{Content, HostedZoneId, Name, RecordType, ResourceRecordSet};
+use crate::model::{AliasService, Content, HostedZoneId, Name, RecordType, ResourceRecordSet};
 
 /// The most groups from an alias to records. Route 53 has no documented limit; this one is far
 /// above real chains.
 pub const MAX_ALIAS_CHAIN: usize = 16;
-const TARGET_NOT_FOUND: &str = ", but that target was not found";
+/// The ends of Route 53's sentences about targets.
+pub(super) const TARGET_NOT_FOUND: &str = ", but that target was not found";
+pub(super) const NOT_WITHIN: &str = ", but the alias target name does not lie within the target zone";
 /// How many names of a cycle a message shows.
 const MAX_SHOWN: usize = 8;
 
-/// The target is in the zone, exists, and is not the alias itself (API AliasTarget).
+/// The target exists and is not the alias itself (API AliasTarget).
 pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Alias(alias) = &set.content else { return };
-    let (target, record_type, id) = (&alias.name, set.record_type, &context.zone.id.0);
+    let (target, record_type) = (&alias.name, set.record_type);
     if matches!(record_type, RecordType::Ns | RecordType::Soa) {
         diagnostics.error(at, Field::Alias, format!("a record set of type {record_type} cannot be an alias"));
         return;
     }
-    let attempt = attempt(target, record_type, id);
+    if alias.hosted_zone.is_some() {
+        return;
+    }
+    let attempt = attempt(target, record_type, &context.zone.id.0);
     if !target.is_within(&context.zone.name) {
-        let message = format!("{attempt}, but the alias target name does not lie within the target zone");
-        let hint = format!("the target must lie in the alias's own zone, {}", context.zone.name);
-        diagnostics.error(at, Field::Alias, message).with_hint(hint);
+        let finding = diagnostics.error(at, Field::Alias, format!("{attempt}{NOT_WITHIN}"));
+        finding.with_hint(match AliasService::published_zone_of(target) {
+            Some(id) => format!("for the resource of AWS with this name, the id of the hosted zone is {}", id.0),
+            None => format!("the target must lie in the alias's own zone, {}", context.zone.name),
+        });
     } else if *target == set.name {
         diagnostics.error(at, Field::Alias, format!("the alias targets itself: {target}, type {record_type}"));
     } else if !context.group_of.contains_key(&(target, record_type)) {
@@ -35,7 +42,7 @@ pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecor
 }
 
 /// The beginning of Route 53's sentences about the target of an alias.
-fn attempt(target: &Name, record_type: RecordType, zone: &str) -> String {
+pub(super) fn attempt(target: &Name, record_type: RecordType, zone: &str) -> String {
     format!("Tried to create an alias that targets {target}, type {record_type} in zone {zone}")
 }
 
@@ -131,7 +138,7 @@ fn warn_of_long_chain(at: usize, diagnostics: &mut Diagnostics) {
 /// The target group of the set. Another rule reports an alias to itself.
 fn target_group(context: &Context<'_>, set: &ResourceRecordSet) -> Option<usize> {
     let Content::Alias(alias) = &set.content else { return None };
-    if alias.name == set.name {
+    if alias.name == set.name || alias.hosted_zone.is_some() {
         return None;
     }
     context.group_of.get(&(&alias.name, set.record_type)).copied()

@@ -3,14 +3,15 @@
 //!
 //! The rules check a complete [`HostedZone`] and report all violations. Each rule is a function:
 //! [`record_set`] checks single sets, [`group`] the sets of one name and type, [`alias`] alias
-//! targets, [`names`] CNAMEs and delegations, [`size`] message sizes. Where Route 53's own sentence
-//! is known, it is used.
+//! targets in the zone, [`resource`] those outside, [`names`] CNAMEs and delegations, [`size`]
+//! message sizes. Where Route 53's own sentence is known, it is used.
 
 mod alias;
 mod group;
 mod names;
 mod near;
 mod record_set;
+mod resource;
 mod size;
 
 use std::collections::HashSet;
@@ -85,6 +86,7 @@ pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload
     for (at, set) in background::yielding(&zone.record_sets).enumerate() {
         record_set::RULES.iter().for_each(|rule| rule(&context, at, set, &mut diagnostics));
         alias::check_target(&context, at, set, &mut diagnostics);
+        resource::check_target(&context, at, set, &mut diagnostics);
     }
     for group in background::yielding(&context.groups) {
         group::RULES.iter().for_each(|rule| rule(&context, group, &mut diagnostics));

@@ -88,6 +88,7 @@ mod tests {
             default_addresses: Vec::new(),
             attachments: Default::default(),
             policy_sets: Default::default(),
+            alias_resources: Default::default(),
         }
     }
 
@@ -109,9 +110,11 @@ mod tests {
                 let name = |owner: &str| Name::parse(&format!("{owner}.lab.test")).unwrap();
                 let value = RecordData::parse(record_type, value).unwrap();
                 let content = match alias {
-                    Some(target) => {
-                        Content::Alias(AliasTarget { name: name(target), evaluate_target_health: evaluates })
-                    }
+                    Some(target) => Content::Alias(AliasTarget {
+                        name: name(target),
+                        hosted_zone: None,
+                        evaluate_target_health: evaluates,
+                    }),
                     None => Content::Records { ttl: 60 * times, values: vec![value] },
                 };
                 let weighted = |(_, weight)| RoutingPolicy::Weighted { weight };

@@ -62,6 +62,7 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         default_addresses: Vec::new(),
         attachments: Default::default(),
         policy_sets: Default::default(),
+        alias_resources: Default::default(),
     }
 }
 
@@ -95,7 +96,7 @@ fn a(name: &str) -> ResourceRecordSet {
 }
 
 fn alias(name: &str, record_type: &str, target: &str) -> ResourceRecordSet {
-    let target = AliasTarget { name: Name::parse(target).unwrap(), evaluate_target_health: true };
+    let target = AliasTarget { name: Name::parse(target).unwrap(), hosted_zone: None, evaluate_target_health: true };
     ResourceRecordSet { content: Content::Alias(target), ..set(name, record_type, &[]) }
 }
 
@@ -614,6 +615,54 @@ fn a_bias_lies_within_99() {
     for bias in [100, -100, i8::MIN, i8::MAX] {
         error(&[biased(bias)], 0, Field::Policy, "between -99 and 99");
     }
+}
+
+/// An alias to a resource in this hosted zone of AWS, without evaluation.
+fn outside(record_type: &str, hosted_zone: &str, target: &str) -> ResourceRecordSet {
+    let target = AliasTarget {
+        name: Name::parse(target).unwrap(),
+        hosted_zone: Some(HostedZoneId(hosted_zone.to_owned())),
+        evaluate_target_health: false,
+    };
+    ResourceRecordSet { content: Content::Alias(target), ..set("x.lab.test.", record_type, &[]) }
+}
+
+#[test]
+fn an_alias_to_a_resource_names_its_hosted_zone() {
+    let (balancers, name) = ("Z35SXDOTRQ7X7K", "my-lb.us-east-1.elb.amazonaws.com");
+    warning(&[outside("A", balancers, name)], 0, Field::Alias, "no `[[alias_target]]` matches my-lb.us-east-1.elb");
+    let hint = found(&[outside("A", balancers, name)])[0].hint.clone().unwrap();
+    assert!(hint.contains(r#"name = "my-lb", target = "my-lb.us-east-1.elb.amazonaws.com", addresses ="#), "{hint}");
+    let attempt = |record_type: &str, zone: &str, name: &str| {
+        format!("Tried to create an alias that targets {name}., type {record_type} in zone {zone}, but")
+    };
+    for (record_type, zone, name, problem, known) in [
+        ("A", "Z3AADJGX6KTTL2", name, "the alias target name does not lie within the target zone", balancers),
+        ("A", "Z1234", name, "the alias target name does not lie within the target zone", balancers),
+        ("A", "Z1234", "www.example.org", "the alias target name does not lie within the target zone", "Z1234"),
+        ("A", balancers, "www.lab.test", "the alias target name does not lie within the target zone", "Z1"),
+        ("TXT", balancers, name, "that target was not found", "A or AAAA"),
+        ("HTTPS", balancers, name, "that target was not found", "A or AAAA"),
+    ] {
+        let set = [outside(record_type, zone, name)];
+        error(&set, 0, Field::Alias, &format!("{} {problem}", attempt(record_type, zone, name)));
+        let hint = found(&set)[0].hint.clone().unwrap();
+        assert!(hint.contains(known), "{hint}");
+    }
+    // Without the id, the hint has it.
+    let hint = found(&[alias("x.lab.test.", "A", name)])[0].hint.clone().unwrap();
+    assert!(hint.contains(balancers), "{hint}");
+}
+
+#[test]
+fn cloudfront_is_not_for_private_zones() {
+    let distribution = |record_type| outside(record_type, "Z2FDTNDATAQYW2", "d1.cloudfront.net");
+    for record_type in ["A", "AAAA", "HTTPS"] {
+        warning(&[distribution(record_type)], 0, Field::Alias, "no `[[alias_target]]` matches");
+    }
+    let private = HostedZone { vpcs: vec![VpcId("vpc-lab1".to_owned())], ..zone(&[distribution("A")]) };
+    let found = violations(&private, &[], 1232);
+    assert!(found.iter().any(|one| one.message.contains("in a private hosted zone cannot")), "{found:?}");
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub(super) enum Reference {
 pub(super) struct Endpoint {
     /// The type of the AWS resource; `None` for a value.
     pub(super) resource: Option<String>,
+    /// The region of an S3 website.
+    pub(super) region: Option<String>,
     pub(super) value: String,
 }
 
@@ -158,11 +160,12 @@ fn endpoint((id, object): (String, Object<'_>)) -> Result<(String, Endpoint), In
     if kind != "value" && !RESOURCES.contains(&kind.as_str()) {
         return Err(invalid(format!("the endpoint {id:?} has the unknown type {kind:?}")));
     }
-    if object.text("Region")?.is_some() != (kind == "s3-website") {
+    let region = object.text("Region")?;
+    if region.is_some() != (kind == "s3-website") {
         return Err(invalid(format!("the endpoint {id:?}: exactly the type \"s3-website\" has a Region")));
     }
     let value = object.required_text("Value")?;
-    Ok((id, Endpoint { resource: (kind != "value").then_some(kind), value }))
+    Ok((id, Endpoint { resource: (kind != "value").then_some(kind), region, value }))
 }
 
 fn rule((id, object): (String, Object<'_>), format: &str) -> Result<(String, Rule), InvalidDocument> {

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::document::{Endpoint, PolicyDocument, Reference, RuleItem};
 use super::{TrafficPolicy, TrafficPolicyInstance};
-use crate::model::{AliasTarget, Content, Name, RecordData, ResourceRecordSet, RoutingPolicy};
+use crate::model::{
+    AliasService, AliasTarget, Content, HostedZoneId, Name, RecordData, ResourceRecordSet, RoutingPolicy,
+};
 
 /// The longest identifier (API ResourceRecordSetIdentifier).
 const MAX_IDENTIFIER_CHARACTERS: usize = 128;
@@ -109,27 +111,35 @@ impl<'e> Expansion<'e> {
                     self.waiting.push_back(id);
                 }
                 let evaluate_target_health = item.evaluate_target_health;
-                Ok(Content::Alias(AliasTarget { name: self.helper(number)?, evaluate_target_health }))
+                Ok(Content::Alias(AliasTarget {
+                    name: self.helper(number)?,
+                    hosted_zone: None,
+                    evaluate_target_health,
+                }))
             }
         }
     }
 
-    /// A value, or an alias if the endpoint is a resource whose name is in this zone. Resources of
-    /// AWS are not here.
+    /// A value, or an alias: to a name in this zone, or to the resource of AWS with this DNS name.
     fn endpoint(&self, id: &str, evaluate_target_health: bool) -> Result<Content, InstanceError> {
-        let Endpoint { resource, value } = &self.document.endpoints[id];
+        let Endpoint { resource, region, value } = &self.document.endpoints[id];
         let Some(resource) = resource else {
             let data = RecordData::parse(self.document.record_type, value);
             let data = data.map_err(|error| InstanceError::Document(format!("the endpoint {id:?}: {error}")))?;
             return Ok(Content::Records { ttl: self.instance.ttl, values: vec![data] });
         };
-        match Name::parse(value) {
-            Ok(name) if name.is_within(self.zone) && name != self.instance.name => {
-                Ok(Content::Alias(AliasTarget { name, evaluate_target_health }))
+        let target = Name::parse(value).ok().and_then(|name| {
+            if name.is_within(self.zone) {
+                return (name != self.instance.name).then_some((name, None));
             }
-            _ => Err(InstanceError::Document(format!(
-                "the endpoint {id:?} is a resource of the type {resource:?}: here it must be a name in the zone {}, and \
-                 {value:?} is not",
+            let hosted_zone = hosted_zone_of(resource, region.as_deref(), &name)?;
+            Some((name, Some(hosted_zone)))
+        });
+        match target {
+            Some((name, hosted_zone)) => Ok(Content::Alias(AliasTarget { name, hosted_zone, evaluate_target_health })),
+            None => Err(InstanceError::Document(format!(
+                "the endpoint {id:?} is a resource of the type {resource:?}: it must be the DNS name of such a resource, or a \
+                 name in the zone {}, and {value:?} is neither",
                 self.zone
             ))),
         }
@@ -157,6 +167,20 @@ impl<'e> Expansion<'e> {
         let set = ResourceRecordSet { name, record_type, set_identifier, routing_policy, content, health_check };
         PolicySet { set, instance: self.instance.id.clone(), origin }
     }
+}
+
+/// The hosted zone that an alias names for a resource of a type of endpoints.
+fn hosted_zone_of(resource: &str, region: Option<&str>, name: &Name) -> Option<HostedZoneId> {
+    let service = match resource {
+        "cloudfront" => AliasService::CloudFront,
+        "elastic-load-balancer" => AliasService::ClassicLoadBalancer,
+        "application-load-balancer" => AliasService::ApplicationLoadBalancer,
+        "network-load-balancer" => AliasService::NetworkLoadBalancer,
+        "elastic-beanstalk" => AliasService::ElasticBeanstalk,
+        "s3-website" => AliasService::S3Website,
+        _ => return None,
+    };
+    service.zone_of(name).or_else(|| service.zone_in(region?))
 }
 
 impl RuleItem {
@@ -188,7 +212,10 @@ mod tests {
         let shown = |PolicySet { set, origin, .. }: &PolicySet| {
             let content = match &set.content {
                 Content::Records { ttl, values } => format!("{ttl} {}", values[0]),
-                Content::Alias(target) => format!("→ {} {}", target.name, target.evaluate_target_health),
+                Content::Alias(target) => {
+                    let zone = target.hosted_zone.as_ref().map_or_else(String::new, |id| format!("{}/", id.0));
+                    format!("→ {zone}{} {}", target.name, target.evaluate_target_health)
+                }
             };
             let identifier = set.set_identifier.as_deref().unwrap_or("-");
             let check = set.health_check.as_ref().map_or("", |check| &check.0);
@@ -233,12 +260,25 @@ mod tests {
     }
 
     #[test]
-    fn resources_are_names_of_the_zone() {
-        let resource = |value: &str| format!(r#""e":{{"Type":"elastic-load-balancer","Value":"{value}"}}"#);
-        let sets = expand(r#""StartEndpoint":"e""#, &resource("lb.lab.test"), "").unwrap();
-        assert!(sets[0].contains("→ lb.lab.test. false"), "{sets:?}");
-        let error = expand(r#""StartEndpoint":"e""#, &resource("x.us-east-1.elb.amazonaws.com"), "").unwrap_err();
-        assert!(error.to_string().contains("must be a name in the zone lab.test."), "{error}");
+    fn resources_are_names_of_the_zone_or_of_aws() {
+        let resource = |kind: &str, value: &str| {
+            let region = if kind == "s3-website" { r#""Region":"us-east-1","# } else { "" };
+            format!(r#""e":{{"Type":"{kind}",{region}"Value":"{value}"}}"#)
+        };
+        for (kind, value, target) in [
+            ("elastic-load-balancer", "lb.lab.test", "lb.lab.test."),
+            ("elastic-load-balancer", "x.us-east-1.elb.amazonaws.com", "Z35SXDOTRQ7X7K/x.us-east-1.elb.amazonaws.com."),
+            ("application-load-balancer", "x.us-east-2.elb.amazonaws.com", "Z3AADJGX6KTTL2/x.us-east-2.elb."),
+            ("network-load-balancer", "x.elb.us-east-1.amazonaws.com", "Z26RNL4JYFTOTI/x.elb.us-east-1."),
+            ("elastic-beanstalk", "x.us-west-2.elasticbeanstalk.com", "Z38NKT9BP95V3O/x.us-west-2."),
+            ("cloudfront", "d1.cloudfront.net", "Z2FDTNDATAQYW2/d1.cloudfront.net."),
+            ("s3-website", "s3-website-us-east-1.amazonaws.com", "Z3AQBSTGFYJSTF/s3-website-us-east-1."),
+        ] {
+            let sets = expand(r#""StartEndpoint":"e""#, &resource(kind, value), "").unwrap();
+            assert!(sets[0].contains(&format!("→ {target}")), "{sets:?}");
+        }
+        let error = expand(r#""StartEndpoint":"e""#, &resource("cloudfront", "www.example.org"), "").unwrap_err();
+        assert!(error.to_string().contains("or a name in the zone lab.test."), "{error}");
         assert!(expand(r#""StartEndpoint":"e""#, r#""e":{"Value":"not an address"}"#, "").is_err());
     }
 }

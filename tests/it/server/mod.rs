@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -284,6 +284,7 @@ fn read_answer(reply: &[u8], question: &Message) -> Answer {
     assert_eq!(reply.metadata.id, question.metadata.id);
     let addresses = reply.answers.iter().filter_map(|record| match &record.data {
         RData::A(address) => Some(Ipv4Addr::from(*address).to_string()),
+        RData::AAAA(address) => Some(Ipv6Addr::from(*address).to_string()),
         _ => None,
     });
     Answer { code: reply.metadata.response_code, addresses: addresses.collect() }

@@ -1,9 +1,12 @@
 //! Compiles a hosted zone. The zone has passed the model's rules. If it breaks one, the compiled
-//! zone still answers with what is left: an alias without a target has no data.
+//! zone still answers with what is left: an alias without a target has no data. The resources that
+//! aliases target outside the zone become groups that no name has.
 //!
 //! Names are numbered in the order they are found, and their record sets are sorted by name and
 //! type. Then the entries are written one after the other, and forward references are filled in at
 //! the end.
+
+mod resources;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -74,6 +77,7 @@ impl Zone {
             default_addresses: Vec::new(),
             attachments: Default::default(),
             policy_sets: Default::default(),
+            alias_resources: Default::default(),
         };
         Zone { unavailable: true, ..Zone::compile(&zone, &|_| None, &CidrTables::default()) }
     }
@@ -206,6 +210,8 @@ struct Lists {
     with_recovery: Vec<(usize, Range<usize>)>,
     /// The targets of CNAMEs in the zone, by member.
     cnames: Vec<(usize, Name)>,
+    /// The targets of aliases outside the zone, by member.
+    resources: Vec<(usize, resources::ResourceKey)>,
 }
 
 struct Builder<'m> {
@@ -232,8 +238,9 @@ impl Builder<'_> {
     fn build(mut self) -> Zone {
         let written_names = self.write();
         let hashes = self.hashes(&written_names);
+        self.resolve_aliases(&written_names);
+        self.add_resources(&written_names);
         let mut lists = std::mem::take(&mut self.lists);
-        self.resolve_aliases(&written_names, &mut lists);
         let arena = std::mem::take(&mut self.writer).finish();
         let order = targets_first(&lists.groups, &mut lists.members);
         let plain_ttl = |group| arena.records(group).ttl;
@@ -398,7 +405,7 @@ impl Builder<'_> {
     fn repeats_data(&self, start: usize) -> bool {
         let data = |member: &Member| match member.content {
             Content::Leaf { data, .. } | Content::Cname { data, .. } => Some(&self.lists.data[data.range()]),
-            Content::Alias { .. } => None,
+            Content::Alias { .. } | Content::NoData => None,
         };
         let mut seen = HashSet::new();
         !self.lists.members[start..].iter().filter_map(data).all(|data| seen.insert(data))
@@ -451,7 +458,7 @@ impl Builder<'_> {
         let check = set.health_check.as_ref().and_then(self.slot_of);
         let content = match &set.content {
             model::Content::Records { ttl, values } => self.leaf(set.record_type, *ttl, values),
-            model::Content::Alias(target) => self.alias(target),
+            model::Content::Alias(target) => self.alias(target, set.record_type),
         };
         Member { check, content }
     }
@@ -497,16 +504,21 @@ impl Builder<'_> {
     }
 
     /// The target is the number of its name until all names are written.
-    fn alias(&self, target: &AliasTarget) -> Content {
-        let labels = target.name.relative_to(&self.zone.name);
-        Content::Alias {
-            target: labels.and_then(|labels| self.names.find(labels)).map(GroupIndex),
-            evaluate_target_health: target.evaluate_target_health,
+    fn alias(&mut self, target: &AliasTarget, record_type: RecordType) -> Content {
+        let evaluate_target_health = self.zone.evaluates(target);
+        if let Some(id) = &target.hosted_zone {
+            let key = (id.clone(), target.name.clone(), record_type);
+            self.lists.resources.push((self.lists.members.len(), key));
+            return Content::Alias { target: None, evaluate_target_health };
         }
+        let labels = target.name.relative_to(&self.zone.name);
+        let target = labels.and_then(|labels| self.names.find(labels)).map(GroupIndex);
+        Content::Alias { target, evaluate_target_health }
     }
 
     /// Replaces the number of the name by the group.
-    fn resolve_aliases(&self, written_names: &WrittenNames, lists: &mut Lists) {
+    fn resolve_aliases(&mut self, written_names: &WrittenNames) {
+        let mut lists = std::mem::take(&mut self.lists);
         for group in &lists.groups {
             for member in &mut lists.members[group.member_range()] {
                 if let Content::Alias { target, .. } = &mut member.content {
@@ -514,6 +526,7 @@ impl Builder<'_> {
                 }
             }
         }
+        self.lists = lists;
     }
 }
 

@@ -1,0 +1,196 @@
+//! What aliases can target outside their hosted zone: the resources of AWS for which
+//! `[[alias_target]]` tables say what they answer.
+
+use std::cmp::Reverse;
+
+use super::{AliasService, HealthCheckId, HostedZoneId, Name, RecordType, ResourceRecordSet};
+
+/// What the DNS name of a load balancer has in front when it also has IPv6 addresses.
+const DUALSTACK: &str = "dualstack.";
+
+/// A resource, or all resources whose DNS names match a pattern: an `[[alias_target]]` table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AliasResource {
+    /// The name for people; no other resource has it.
+    pub name: String,
+    /// The hosted zone that aliases name for it.
+    pub hosted_zone_id: Option<HostedZoneId>,
+    /// The service. Without a `hosted_zone_id`, aliases name one of its published zones; without
+    /// both, any zone.
+    pub service: Option<AliasService>,
+    /// The DNS names.
+    pub target: NamePattern,
+    /// Its records: at most one simple set of each of A and AAAA, with `health_check`. They hold
+    /// addresses, or are aliases to a name in the zone of the alias that targets the resource.
+    pub record_sets: Vec<ResourceRecordSet>,
+    /// Its health, if the health of its service can be evaluated.
+    pub health_check: Option<HealthCheckId>,
+}
+
+impl AliasResource {
+    /// Its records of a type.
+    pub fn record_set(&self, record_type: RecordType) -> Option<&ResourceRecordSet> {
+        self.record_sets.iter().find(|set| set.record_type == record_type)
+    }
+
+    /// Whether aliases can name this hosted zone for it.
+    fn is_in(&self, zone: &HostedZoneId) -> bool {
+        match (&self.hosted_zone_id, self.service) {
+            (Some(id), _) => id == zone,
+            (None, Some(service)) => service.has_zone(zone),
+            (None, None) => true,
+        }
+    }
+
+    /// The smaller it is, the earlier the resource is tried.
+    fn precedence(&self) -> (bool, Reverse<usize>, bool, bool) {
+        let characters = self.target.text.bytes().filter(|octet| *octet != b'*').count();
+        (self.target.is_glob(), Reverse(characters), self.hosted_zone_id.is_none(), self.service.is_none())
+    }
+}
+
+/// DNS names: one name, or those that a pattern with `*` matches. An asterisk stands for any number
+/// of characters, dots included. `dualstack.` in front of a name makes no difference.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NamePattern {
+    /// In lower case, without a dot at the end and without `dualstack.`.
+    text: String,
+}
+
+impl NamePattern {
+    /// A pattern; `None` if no DNS name can match it.
+    pub fn parse(text: &str) -> Option<NamePattern> {
+        let text = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        Name::parse(&text.replace('*', "x")).ok()?;
+        Some(NamePattern { text: text.strip_prefix(DUALSTACK).unwrap_or(&text).to_owned() })
+    }
+
+    /// The name or the pattern, without a dot at the end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is a pattern for several names.
+    pub fn is_glob(&self) -> bool {
+        self.text.contains('*')
+    }
+
+    /// Whether it matches a DNS name.
+    pub fn matches(&self, name: &Name) -> bool {
+        let text = name.to_string();
+        let text = text.strip_suffix('.').unwrap_or(&text);
+        glob_matches(self.text.as_bytes(), text.strip_prefix(DUALSTACK).unwrap_or(text).as_bytes())
+    }
+}
+
+/// Takes as few characters as possible for each asterisk; if the rest does not match, the last
+/// asterisk takes one more.
+fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut read, mut retry) = (0, 0, None);
+    while read < text.len() {
+        if pattern.get(at) == Some(&b'*') {
+            at += 1;
+            retry = Some((at, read));
+        } else if pattern.get(at) == Some(&text[read]) {
+            (at, read) = (at + 1, read + 1);
+        } else if let Some((after, from)) = retry {
+            (at, read) = (after, from + 1);
+            retry = Some((after, read));
+        } else {
+            return false;
+        }
+    }
+    pattern[at..].iter().all(|octet| *octet == b'*')
+}
+
+/// The resources of all files, in the order in which they are tried.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AliasResources(Vec<AliasResource>);
+
+impl AliasResources {
+    /// These resources. If several match an alias, a single name comes before patterns, longer
+    /// patterns come before shorter ones, and those with a hosted zone or service before others.
+    pub fn new(mut resources: Vec<AliasResource>) -> AliasResources {
+        resources.sort_by_key(AliasResource::precedence);
+        AliasResources(resources)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &AliasResource> {
+        self.0.iter()
+    }
+
+    /// The resource that an alias to this name in this hosted zone targets.
+    pub fn find(&self, zone: &HostedZoneId, name: &Name) -> Option<&AliasResource> {
+        self.0.iter().find(|resource| resource.is_in(zone) && resource.target.matches(name))
+    }
+
+    /// The service that has this hosted zone, as far as it is published or stated.
+    pub fn service_of(&self, zone: &HostedZoneId) -> Option<AliasService> {
+        let stated = || self.0.iter().find(|resource| resource.hosted_zone_id.as_ref() == Some(zone))?.service;
+        AliasService::of_zone(zone).or_else(stated)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(name: &str, zone: Option<&str>, service: Option<AliasService>, target: &str) -> AliasResource {
+        AliasResource {
+            name: name.to_owned(),
+            hosted_zone_id: zone.map(|id| HostedZoneId(id.to_owned())),
+            service,
+            target: NamePattern::parse(target).unwrap(),
+            record_sets: Vec::new(),
+            health_check: None,
+        }
+    }
+
+    #[test]
+    fn asterisks_match_any_characters() {
+        let matches =
+            |pattern: &str, name: &str| NamePattern::parse(pattern).unwrap().matches(&Name::parse(name).unwrap());
+        for (pattern, name, expected) in [
+            ("my-lb.us-east-1.elb.amazonaws.com", "MY-LB.us-east-1.elb.amazonaws.com.", true),
+            ("My-LB.us-east-1.elb.amazonaws.com.", "my-lb.us-east-1.elb.amazonaws.com", true),
+            ("my-lb.us-east-1.elb.amazonaws.com", "dualstack.my-lb.us-east-1.elb.amazonaws.com", true),
+            ("dualstack.my-lb.us-east-1.elb.amazonaws.com", "my-lb.us-east-1.elb.amazonaws.com", true),
+            ("my-lb.us-east-1.elb.amazonaws.com", "other.my-lb.us-east-1.elb.amazonaws.com", false),
+            ("*.us-east-1.elb.amazonaws.com", "my-lb.us-east-1.elb.amazonaws.com", true),
+            ("*.us-east-1.elb.amazonaws.com", "us-east-1.elb.amazonaws.com", false),
+            ("web-*-blue.*.elb.amazonaws.com", "web-1-blue-2-blue.eu-west-1.elb.amazonaws.com", true),
+            ("web-*-blue.*.elb.amazonaws.com", "web-1-green.eu-west-1.elb.amazonaws.com", false),
+            ("*", "d1.cloudfront.net", true),
+            ("a*b", "ab", true),
+            ("a*b", "abc", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+        assert!(["", "a..b", "a b"].iter().all(|text| NamePattern::parse(text).is_none()));
+    }
+
+    #[test]
+    fn the_most_specific_resource_is_found() {
+        let balancer = Some(AliasService::ApplicationLoadBalancer);
+        let resources = AliasResources::new(vec![
+            resource("any", None, None, "*"),
+            resource("all", None, balancer, "*.us-east-1.elb.amazonaws.com"),
+            resource("web", None, balancer, "web-*.us-east-1.elb.amazonaws.com"),
+            resource("one", Some("Z35SXDOTRQ7X7K"), None, "web-1.us-east-1.elb.amazonaws.com"),
+            resource("own", Some("ZLATTICE"), Some(AliasService::VpcLattice), "*.on.aws"),
+        ]);
+        let find = |zone: &str, name: &str| {
+            let found = resources.find(&HostedZoneId(zone.to_owned()), &Name::parse(name).unwrap());
+            found.map(|resource| resource.name.as_str())
+        };
+        assert_eq!(find("Z35SXDOTRQ7X7K", "web-1.us-east-1.elb.amazonaws.com"), Some("one"));
+        assert_eq!(find("Z35SXDOTRQ7X7K", "web-2.us-east-1.elb.amazonaws.com"), Some("web"));
+        assert_eq!(find("Z35SXDOTRQ7X7K", "api.us-east-1.elb.amazonaws.com"), Some("all"));
+        // The id of network load balancers.
+        assert_eq!(find("Z26RNL4JYFTOTI", "web-1.us-east-1.elb.amazonaws.com"), Some("any"));
+        let service = |zone: &str| resources.service_of(&HostedZoneId(zone.to_owned()));
+        assert_eq!(service("ZLATTICE"), Some(AliasService::VpcLattice));
+        assert_eq!(service("ZNOTHING"), None);
+    }
+}
