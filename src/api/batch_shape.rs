@@ -383,7 +383,10 @@ fn region(name: &str) -> Result<Region, String> {
 
 fn degrees(what: &str, text: &str, most: f64) -> Result<f64, String> {
     let places = text.split_once('.').map_or(0, |(_, places)| places.len());
+    // Rust reads more than the API allows, such as `1e1`.
+    let is_decimal = text.bytes().all(|octet| octet.is_ascii_digit() || matches!(octet, b'+' | b'-' | b'.'));
     let value = text.parse::<f64>().ok().filter(|value| value.abs() <= most && places <= MAX_DECIMAL_PLACES);
+    let value = value.filter(|_| is_decimal);
     value.ok_or_else(|| format!("'{text}' is not a {what} of -{most} to {most} with at most two decimal places"))
 }
 

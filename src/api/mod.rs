@@ -12,6 +12,7 @@ mod access;
 mod batch_shape;
 mod caller;
 pub(crate) mod change_batch;
+mod constraints;
 mod errors;
 mod health_check;
 pub(crate) mod ids;

@@ -4,10 +4,12 @@ use super::batch_shape::{
     ActionShape, AliasShape, BatchShape, ChangeShape, CidrShape, CoordinatesShape, FailoverShape, GeoLocationShape,
     GeoproximityShape, RecordSetShape, RecordShape,
 };
+use super::constraints;
 use super::errors::ApiError;
 use super::xml::{Element, Members, Writer};
 use crate::model::{
-    Content, FailoverRole, GeoLocation, GeoproximityLocation, HostedZoneId, MAX_TTL, ResourceRecordSet, RoutingPolicy,
+    Content, FailoverRole, GeoLocation, GeoproximityLocation, HostedZoneId, MAX_TTL, RecordType, ResourceRecordSet,
+    RoutingPolicy,
 };
 
 /// The members of a ResourceRecordSet, in the order of the API.
@@ -32,6 +34,9 @@ const RECORD_SET: &[&str] = &[
 const MAX_NAME_CHARACTERS: usize = 1024;
 /// The longest set identifier (API ResourceRecordSetIdentifier).
 const MAX_IDENTIFIER_CHARACTERS: usize = 128;
+
+/// The longest id of a health check (API HealthCheckId).
+const MAX_CHECK_ID_CHARACTERS: usize = 64;
 
 /// Reads a ChangeResourceRecordSetsRequest.
 pub(super) fn batch(request: &Element) -> Result<BatchShape, ApiError> {
@@ -60,19 +65,22 @@ fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> {
     let members = Members::of(element, RECORD_SET)?;
     let text = |name| members.text(name).map(|text| text.map(str::to_owned));
     let name = members.sized_text("Name", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
+    let record_type = members.choice("Type", &RecordType::ALL.map(RecordType::as_str))?;
+    let record_type = record_type.ok_or_else(|| members.incomplete("Type"))?;
     let identifier = members.sized_text("SetIdentifier", 1..=MAX_IDENTIFIER_CHARACTERS)?;
     let failover = match members.choice("Failover", &["PRIMARY", "SECONDARY"])? {
         Some("PRIMARY") => Some(FailoverShape::Primary),
         Some(_) => Some(FailoverShape::Secondary),
         None => None,
     };
+    let instance = members.sized_text("TrafficPolicyInstanceId", constraints::UUID_CHARACTERS)?;
     let records = members.list("ResourceRecords", "ResourceRecord")?;
     if records.is_some_and(<[_]>::is_empty) {
         return Err(Members::of(members.required_child("ResourceRecords")?, &[])?.incomplete("ResourceRecord"));
     }
     Ok(RecordSetShape {
         name: name.to_owned(),
-        r#type: members.required_text("Type")?.to_owned(),
+        r#type: record_type.to_owned(),
         set_identifier: identifier.map(str::to_owned),
         weight: members.integer("Weight", 0..=i64::from(u8::MAX))?,
         region: text("Region")?,
@@ -82,8 +90,8 @@ fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> {
         ttl: members.integer("TTL", 0..=i64::from(MAX_TTL))?,
         resource_records: records.map(|records| records.iter().map(record).collect()).transpose()?,
         alias_target: members.child("AliasTarget").map(alias).transpose()?,
-        health_check_id: text("HealthCheckId")?,
-        traffic_policy_instance_id: text("TrafficPolicyInstanceId")?,
+        health_check_id: members.sized_text("HealthCheckId", 0..=MAX_CHECK_ID_CHARACTERS)?.map(str::to_owned),
+        traffic_policy_instance_id: instance.map(str::to_owned),
         cidr_routing_config: members.child("CidrRoutingConfig").map(cidr).transpose()?,
         geo_proximity_location: members.child("GeoProximityLocation").map(geoproximity).transpose()?,
     })
@@ -96,9 +104,11 @@ fn record(element: &Element) -> Result<RecordShape, ApiError> {
 fn alias(element: &Element) -> Result<AliasShape, ApiError> {
     let members = Members::of(element, &["HostedZoneId", "DNSName", "EvaluateTargetHealth"])?;
     let evaluate = members.boolean("EvaluateTargetHealth")?;
+    let zone = constraints::resource_id(members, "HostedZoneId")?.ok_or_else(|| members.incomplete("HostedZoneId"))?;
+    let name = members.sized_text("DNSName", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("DNSName"))?;
     Ok(AliasShape {
-        hosted_zone_id: Some(members.required_text("HostedZoneId")?.to_owned()),
-        dns_name: members.required_text("DNSName")?.to_owned(),
+        hosted_zone_id: Some(zone.to_owned()),
+        dns_name: name.to_owned(),
         evaluate_target_health: evaluate.ok_or_else(|| members.incomplete("EvaluateTargetHealth"))?,
     })
 }
@@ -114,10 +124,12 @@ fn geo_location(element: &Element) -> Result<GeoLocationShape, ApiError> {
 
 fn cidr(element: &Element) -> Result<CidrShape, ApiError> {
     let members = Members::of(element, &["CollectionId", "LocationName"])?;
-    Ok(CidrShape {
-        collection_id: members.required_text("CollectionId")?.to_owned(),
-        location_name: members.required_text("LocationName")?.to_owned(),
-    })
+    let collection_id = members.required_text("CollectionId")?;
+    constraints::UUID.check(collection_id)?;
+    let location_name = members.sized_text("LocationName", constraints::LOCATION_CHARACTERS)?;
+    let location_name = location_name.ok_or_else(|| members.incomplete("LocationName"))?;
+    constraints::LOCATION_OR_DEFAULT.check(location_name)?;
+    Ok(CidrShape { collection_id: collection_id.to_owned(), location_name: location_name.to_owned() })
 }
 
 fn geoproximity(element: &Element) -> Result<GeoproximityShape, ApiError> {

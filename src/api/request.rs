@@ -47,9 +47,10 @@ impl Request {
         found.map(|(_, id)| id.as_str()).expect("the path of the operation has this parameter")
     }
 
-    /// A parameter of the query.
+    /// A parameter of the query. An empty one is as if it were absent.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        let found = self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        found.filter(|value| !value.is_empty())
     }
 
     /// The body.

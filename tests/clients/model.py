@@ -9,8 +9,8 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 NAMESPACE = "{https://route53.amazonaws.com/doc/2013-04-01/}"
-# Every operation can respond with these (API reference, "Common errors").
-COMMON_ERRORS = {"AccessDenied", "InvalidInput", "NotImplemented", "Throttling", "ValidationError"}
+# Every operation can respond with these (API reference, "Common errors"), each with its status.
+COMMON_ERRORS = {"AccessDenied": 403, "InvalidInput": 400, "MalformedInput": 400, "NotImplemented": 501, "Throttling": 400, "ValidationError": 400}
 
 # Route 53 leaves out what the model requires: a private zone has no delegation set.
 LEFT_OUT = {("CreateHostedZone", "DelegationSet")}
@@ -18,45 +18,25 @@ LEFT_OUT = {("CreateHostedZone", "DelegationSet")}
 MAY_BE_EMPTY = {"ListTrafficPolicies.TrafficPolicyIdMarker"}
 
 
-class Watch:
-    """Watches a client: which operations it called with success, and every fault of a response."""
+class Checker:
+    """Finds the faults of responses."""
 
-    def __init__(self, client):
-        self.operations = set()
-        self.errors = set()
+    def __init__(self):
         self.faults = []
-        client.meta.events.register("after-call.route53", self.after_call)
 
-    def after_call(self, http_response, parsed, model, **_):
-        status = http_response.status_code
-        root = ElementTree.fromstring(http_response.content)
-        if status >= 300:
-            self.error(status, root, parsed["Error"]["Code"], model)
-            return
-        self.operations.add(model.name)
-        if status != model.http.get("responseCode", 200):
-            self.fault(model.name, f"status {status}")
-        if root.tag != NAMESPACE + model.output_shape.name.removesuffix("Response") + "Response":
-            self.fault(model.name, f"root element {root.tag}")
-        headers = {}
-        for name, shape in model.output_shape.members.items():
+    def response(self, operation, status, headers, root):
+        if status != operation.http.get("responseCode", 200):
+            self.fault(operation.name, f"status {status}")
+        if root.tag != NAMESPACE + operation.output_shape.name.removesuffix("Response") + "Response":
+            self.fault(operation.name, f"root element {root.tag}")
+        in_headers = {}
+        for name, shape in operation.output_shape.members.items():
             if shape.serialization.get("location") == "header":
-                headers[name] = http_response.headers.get(shape.serialization["name"])
-        for name in model.output_shape.required_members:
-            if name in headers and not headers[name]:
-                self.fault(model.name, f"no header for {name}")
-        self.structure(model.name, root, model.output_shape, set(headers))
-
-    def error(self, status, root, code, model):
-        self.errors.add(code)
-        modelled = {shape.error_code: shape.metadata.get("error", {}).get("httpStatusCode", 400) for shape in model.error_shapes}
-        if code not in modelled:
-            if code not in COMMON_ERRORS:
-                self.fault(model.name, f"the error {code} is not in the model")
-        elif status != modelled[code]:
-            self.fault(model.name, f"{code} has the status {status}")
-        if root.tag not in (NAMESPACE + "ErrorResponse", NAMESPACE + "InvalidChangeBatch"):
-            self.fault(model.name, f"root element {root.tag} of an error")
+                in_headers[name] = headers.get(shape.serialization["name"].lower())
+        for name in operation.output_shape.required_members:
+            if name in in_headers and not in_headers[name]:
+                self.fault(operation.name, f"no header for {name}")
+        self.structure(operation.name, root, operation.output_shape, set(in_headers))
 
     def fault(self, path, text):
         self.faults.append(f"{path}: {text}")
@@ -129,3 +109,34 @@ class Watch:
             self.fault(path, f"{text!r} is too short or too long")
         if "pattern" in limits and not re.fullmatch(limits["pattern"].replace("\\p{Print}", r"[^\x00-\x1f]"), text):
             self.fault(path, f"{text!r} is not of the form {limits['pattern']}")
+
+
+class Watch(Checker):
+    """Watches a client: which operations it called with success, and every fault of a response."""
+
+    def __init__(self, client):
+        super().__init__()
+        self.operations = set()
+        self.errors = set()
+        client.meta.events.register("after-call.route53", self.after_call)
+
+    def after_call(self, http_response, parsed, model, **_):
+        status = http_response.status_code
+        root = ElementTree.fromstring(http_response.content)
+        if status >= 300:
+            self.error(status, root, parsed["Error"]["Code"], model)
+            return
+        self.operations.add(model.name)
+        headers = {name.lower(): value for name, value in http_response.headers.items()}
+        self.response(model, status, headers, root)
+
+    def error(self, status, root, code, model):
+        self.errors.add(code)
+        modelled = {shape.error_code: shape.metadata.get("error", {}).get("httpStatusCode", 400) for shape in model.error_shapes}
+        if code not in modelled:
+            if code not in COMMON_ERRORS:
+                self.fault(model.name, f"the error {code} is not in the model")
+        elif status != modelled[code]:
+            self.fault(model.name, f"{code} has the status {status}")
+        if root.tag not in (NAMESPACE + "ErrorResponse", NAMESPACE + "InvalidChangeBatch"):
+            self.fault(model.name, f"root element {root.tag} of an error")

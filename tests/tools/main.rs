@@ -9,6 +9,8 @@
 
 /// Clients of the Route 53 API.
 mod api_clients;
+/// Requests of every shape to the Route 53 API.
+mod api_variants;
 /// The status page and the Route 53 API in Chromium.
 mod browser;
 /// Nodes with one configuration in etcd.
@@ -107,6 +109,7 @@ const TESTS: &[Test] = &[
     test!(api_clients::ansible_makes_what_a_playbook_says_and_nothing_twice, ANSIBLE, DIG),
     test!(api_clients::boto3_gets_through_to_a_server_that_throttles, BOTO3),
     test!(api_clients::the_example_for_pytest, BOTO3, DIG),
+    test!(api_variants::every_variant_of_a_request_gets_what_the_model_says, BOTO3),
     test!(browser::a_page_of_another_origin_cannot_use_the_route_53_api, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(edns_options::dig_and_kdig_take_each_other_s_cookies, DIG, KDIG),

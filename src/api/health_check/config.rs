@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::api::errors::ApiError;
-use crate::api::xml::{Element, Members, Writer, not_in_enumeration};
+use crate::api::xml::{Element, Members, Writer, not_in_enumeration, sized, text_of};
 use crate::model::{
     AlarmIdentifier, CHECKER_REGIONS, HealthCheckId, InsufficientDataHealthStatus, MIN_CHECKER_REGIONS, Region,
 };
@@ -79,6 +79,21 @@ const MAX_CHILDREN: usize = 256;
 /// API RequestInterval, in seconds. Route 53 has no intervals between these two.
 pub(super) const MIN_REQUEST_INTERVAL: u8 = 10;
 pub(super) const MAX_REQUEST_INTERVAL: u8 = 30;
+/// API HealthCheckId.
+const MAX_CHECK_ID_CHARACTERS: usize = 64;
+/// API HealthCheckRegionList, ResettableElementNameList.
+pub(super) const MAX_LISTED: usize = 64;
+/// Regions of isolated partitions, whose place is not known: an alarm can be there (API
+/// CloudWatchRegion).
+const ISOLATED_REGIONS: [&str; 7] = [
+    "eu-isoe-west-1",
+    "us-iso-east-1",
+    "us-iso-west-1",
+    "us-isob-east-1",
+    "us-isob-west-1",
+    "us-isof-east-1",
+    "us-isof-south-1",
+];
 
 impl CheckType {
     const ALL: [CheckType; 8] = [
@@ -212,22 +227,27 @@ fn read_address(members: Members<'_>) -> Result<Option<IpAddr>, ApiError> {
     }
 }
 
+/// The items of a list number at most `most`.
+pub(super) fn check_number(list: &str, items: usize, most: usize) -> Result<(), ApiError> {
+    if items <= most {
+        return Ok(());
+    }
+    Err(ApiError::invalid_input(format!("Invalid parameter : {list} can have at most {most} items, not {items}")))
+}
+
 fn read_children(members: Members<'_>) -> Result<Option<Vec<HealthCheckId>>, ApiError> {
     let Some(items) = members.list("ChildHealthChecks", "ChildHealthCheck")? else { return Ok(None) };
-    if items.len() > MAX_CHILDREN {
-        let message = format!(
-            "Invalid parameter : A calculated health check can have at most {MAX_CHILDREN} child health checks"
-        );
-        return Err(ApiError::invalid_input(message));
-    }
-    Ok(Some(items.iter().map(|item| HealthCheckId(item.text().trim().to_owned())).collect()))
+    check_number("ChildHealthChecks", items.len(), MAX_CHILDREN)?;
+    let child = |item| Ok(HealthCheckId(sized(item, 0..=MAX_CHECK_ID_CHARACTERS)?.trim().to_owned()));
+    Ok(Some(items.iter().map(child).collect::<Result<_, ApiError>>()?))
 }
 
 fn read_regions(members: Members<'_>) -> Result<Option<Vec<Region>>, ApiError> {
     let Some(items) = members.list("Regions", "Region")? else { return Ok(None) };
+    check_number("Regions", items.len(), MAX_LISTED)?;
     let mut regions = Vec::new();
     for item in items {
-        let name = item.text().trim();
+        let name = text_of(item)?.trim();
         let region = Region::from_name(name)
             .filter(|_| CHECKER_REGIONS.contains(&name))
             .ok_or_else(|| not_in_enumeration(name, &CHECKER_REGIONS))?;
@@ -246,6 +266,10 @@ fn read_regions(members: Members<'_>) -> Result<Option<Vec<Region>>, ApiError> {
 fn read_alarm(element: &Element) -> Result<AlarmIdentifier, ApiError> {
     let members = Members::of(element, &["Region", "Name"])?;
     let region = members.sized_text("Region", 1..=64)?.ok_or_else(|| members.incomplete("Region"))?;
+    if Region::from_name(region).is_none() && !ISOLATED_REGIONS.contains(&region) {
+        let known: Vec<&str> = Region::all().map(Region::name).chain(ISOLATED_REGIONS).collect();
+        return Err(not_in_enumeration(region, &known));
+    }
     let name = members.sized_text("Name", 1..=256)?.ok_or_else(|| members.incomplete("Name"))?;
     Ok(AlarmIdentifier { region: region.to_owned(), name: name.to_owned() })
 }

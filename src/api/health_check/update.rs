@@ -1,7 +1,7 @@
 //! UpdateHealthCheck: only the members that are given change. What Route 53 does not have, such as
 //! request headers, stays.
 
-use super::config::{ConfigMembers, HealthCheckConfig};
+use super::config::{ConfigMembers, HealthCheckConfig, MAX_LISTED, check_number};
 use super::convert::{absolute_path, alarm_of, known_children};
 use crate::api::errors::{ApiError, Code};
 use crate::api::xml::{Element, Members, not_in_enumeration};
@@ -48,7 +48,9 @@ impl Update {
         let version = members.integer("HealthCheckVersion", 1..=i64::MAX)?;
         let mut given = ConfigMembers::read(members)?;
         let mut reset = Vec::new();
-        for item in members.list("ResetElements", "ResettableElementName")?.unwrap_or_default() {
+        let elements = members.list("ResetElements", "ResettableElementName")?.unwrap_or_default();
+        check_number("ResetElements", elements.len(), MAX_LISTED)?;
+        for item in elements {
             let known = RESETTABLE.into_iter().find(|name| *name == item.text().trim());
             reset.push(known.ok_or_else(|| not_in_enumeration(item.text(), &RESETTABLE))?);
         }

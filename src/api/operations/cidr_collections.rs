@@ -4,9 +4,9 @@ use ipnet::IpNet;
 
 use super::limits::Quota;
 use super::{ApiError, Code, Context};
-use crate::api::ids;
 use crate::api::request::{Outcome, Request};
-use crate::api::xml::{Element, Members, Writer};
+use crate::api::xml::{Element, Members, Writer, text_of};
+use crate::api::{constraints, ids};
 use crate::model::{CidrCollection, CidrCollectionId, StrictRule, StrictRules};
 use crate::objects::{Change, Object, ObjectId};
 
@@ -26,7 +26,7 @@ const MAX_IPV6_PREFIX: u8 = 48;
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["Name", "CallerReference"])?;
     let name = members.sized_text("Name", 1..=MAX_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
-    check_name(name)?;
+    constraints::LOCATION.check(name)?;
     let reference = members.sized_text("CallerReference", 1..=MAX_CHARACTERS)?;
     let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
     if !reference.is_ascii() {
@@ -137,7 +137,7 @@ impl<'i, T> Page<'i, T> {
     /// The items from the one that the token names.
     fn of(request: &Request, items: &'i [T], key: impl Fn(&T) -> String) -> Result<Page<'i, T>, ApiError> {
         let size = request.page_size("maxresults", PAGE, PAGE)?;
-        let first = match request.query("nexttoken").filter(|token| !token.is_empty()) {
+        let first = match request.query("nexttoken") {
             None => 0,
             Some(token) => items.iter().position(|item| key(item) == token).ok_or_else(|| {
                 ApiError::invalid_input(format!("Invalid parameter : '{token}' is not a valid NextToken"))
@@ -188,7 +188,7 @@ impl LocationChange {
         let members = Members::of(element, &["LocationName", "Action", "CidrList"])?;
         let location = members.sized_text("LocationName", 1..=MAX_LOCATION_CHARACTERS)?;
         let location = location.ok_or_else(|| members.incomplete("LocationName"))?;
-        check_name(location)?;
+        constraints::LOCATION.check(location)?;
         let action = members.choice("Action", &["PUT", "DELETE_IF_EXISTS"])?;
         let puts = action.ok_or_else(|| members.incomplete("Action"))? == "PUT";
         let blocks = members.required_list("CidrList", "Cidr")?;
@@ -196,7 +196,8 @@ impl LocationChange {
             let message = format!("Invalid parameter : A change must have 1 to {MAX_BLOCKS} CIDR blocks");
             return Err(ApiError::invalid_input(message));
         }
-        let blocks = blocks.iter().map(|block| read_block(block.text().trim(), strict)).collect::<Result<_, _>>()?;
+        let read = |block| read_block(text_of(block)?.trim(), strict);
+        let blocks = blocks.iter().map(read).collect::<Result<_, _>>()?;
         Ok(LocationChange { location: location.to_owned(), puts, blocks })
     }
 
@@ -264,15 +265,6 @@ fn read_block(text: &str, strict: StrictRules) -> Result<IpNet, ApiError> {
         return Err(invalid(&format!("has host bits: the block is {}", block.trunc())));
     }
     Ok(block)
-}
-
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-')) {
-        return Ok(());
-    }
-    Err(ApiError::invalid_input(format!(
-        "Invalid XML ; cvc-pattern-valid: Value '{name}' is not facet-valid with respect to pattern '[0-9A-Za-z_\\-]+'."
-    )))
 }
 
 #[cfg(test)]

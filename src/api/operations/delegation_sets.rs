@@ -2,8 +2,8 @@
 
 use super::limits::Quota;
 use super::{ApiError, Code, Context, Outcome, Request};
-use crate::api::ids;
 use crate::api::xml::{Members, Writer};
+use crate::api::{constraints, ids};
 use crate::model::{DelegationSet, DelegationSetId, HostedZoneId, Name};
 use crate::objects::{Change, Object, ObjectId};
 
@@ -16,7 +16,7 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["CallerReference", "HostedZoneId"])?;
     let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
     let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
-    let zone = members.text("HostedZoneId")?.map(ids::bare);
+    let zone = constraints::resource_id(members, "HostedZoneId")?;
     context.check_quota(Quota::DelegationSets, context.objects.delegation_sets().len() + 1)?;
     let set = DelegationSet {
         id: DelegationSetId(ids::delegation_set()?),

@@ -1,7 +1,7 @@
 //! The operations about DNSSEC. No zone is signed yet, so no zone has a key-signing key.
 
 use super::{ApiError, Code, Context, Outcome, Request};
-use crate::api::ids;
+use crate::api::constraints;
 use crate::api::xml::Members;
 use crate::objects::ZoneSummary;
 
@@ -38,11 +38,12 @@ pub(super) fn create_key(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &names)?;
     let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
     reference.ok_or_else(|| members.incomplete("CallerReference"))?;
-    let zone = members.required_text("HostedZoneId")?;
+    let zone = constraints::resource_id(members, "HostedZoneId")?;
+    let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
     let arn = members.required_text("KeyManagementServiceArn")?;
     let name = members.required_text("Name")?;
     members.choice("Status", &["ACTIVE", "INACTIVE"])?.ok_or_else(|| members.incomplete("Status"))?;
-    public_zone(context, request, ids::bare(zone))?;
+    public_zone(context, request, zone)?;
     let is_legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_';
     if !NAME_CHARACTERS.contains(&name.len()) || !name.bytes().all(is_legal) {
         let message = "The name of a key-signing key (KSK) has 3 to 128 letters, digits and underscores.";

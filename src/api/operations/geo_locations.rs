@@ -10,7 +10,7 @@ const PAGE: usize = 500;
 
 /// `continentcode`, or `countrycode` with or without `subdivisioncode`.
 pub(super) fn get(request: &Request) -> Outcome {
-    let wanted = Codes::of(request, ["continentcode", "countrycode", "subdivisioncode"])?;
+    let wanted = Codes::of(request, ["continentcode", "countrycode", "subdivisioncode"]);
     let location = match (wanted.continent, wanted.country, wanted.subdivision) {
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
             return Err(ApiError::invalid_input("A continent code cannot be combined with another code."));
@@ -24,7 +24,7 @@ pub(super) fn get(request: &Request) -> Outcome {
 
 /// The default, the countries by code, each followed by its subdivisions, and the continents.
 pub(super) fn list(request: &Request) -> Outcome {
-    let start = Codes::of(request, ["startcontinentcode", "startcountrycode", "startsubdivisioncode"])?;
+    let start = Codes::of(request, ["startcontinentcode", "startcountrycode", "startsubdivisioncode"]);
     let size = request.page_size("maxitems", PAGE, PAGE)?;
     let first = start.position()?;
     let mut rest = all().filter(|location| position(*location) >= first).peekable();
@@ -62,12 +62,12 @@ struct Codes<'r> {
 }
 
 impl<'r> Codes<'r> {
-    fn of(request: &'r Request, [continent, country, subdivision]: [&str; 3]) -> Result<Codes<'r>, ApiError> {
-        Ok(Codes {
-            continent: code(request, continent, 2..=2)?,
-            country: code(request, country, 1..=2)?,
-            subdivision: code(request, subdivision, 1..=3)?,
-        })
+    fn of(request: &'r Request, [continent, country, subdivision]: [&str; 3]) -> Codes<'r> {
+        Codes {
+            continent: request.query(continent),
+            country: request.query(country),
+            subdivision: request.query(subdivision),
+        }
     }
 
     fn location(&self) -> Option<GeoLocation> {
@@ -110,25 +110,6 @@ fn position(location: GeoLocation) -> Position {
         GeoLocation::Subdivision(country, subdivision) => (1, country.to_string(), subdivision.to_string()),
         GeoLocation::Continent(continent) => (2, continent.code().to_owned(), String::new()),
     }
-}
-
-/// A code of as many characters as the API allows.
-fn code<'r>(
-    request: &'r Request,
-    parameter: &str,
-    characters: std::ops::RangeInclusive<usize>,
-) -> Result<Option<&'r str>, ApiError> {
-    let Some(code) = request.query(parameter) else { return Ok(None) };
-    let length = code.chars().count();
-    let bound = match length {
-        _ if length > *characters.end() => format!("less than or equal to {}", characters.end()),
-        _ if length < *characters.start() => format!("greater than or equal to {}", characters.start()),
-        _ => return Ok(Some(code)),
-    };
-    Err(ApiError::invalid_input(format!(
-        "1 validation error detected: Value '{code}' at '{parameter}' failed to satisfy constraint: Member must have \
-         length {bound}"
-    )))
 }
 
 /// Codes and names of a location.

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use change_log::ChangeLog;
 
+use super::constraints;
 use super::errors::{ApiError, Code};
 use super::listing::Listings;
 use super::operation::Operation;
@@ -256,6 +257,7 @@ fn now<'r>(outcome: Outcome) -> OperationFuture<'r> {
 /// Runs the operation of a request.
 pub(super) async fn run(context: &Context, request: &Request) -> Outcome {
     let operation = request.operation;
+    constraints::check(request)?;
     let outcome = handler(operation)(context, request).await;
     if let Err(error) = &outcome {
         debug_assert!(

@@ -8,7 +8,7 @@ use super::traffic_policies::{no_such_version, number};
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::listing::{reversed, start_of};
 use crate::api::xml::{Members, Writer};
-use crate::api::{ids, value_problem};
+use crate::api::{constraints, ids, value_problem};
 use crate::model::{
     HostedZone, HostedZoneId, MAX_TTL, Name, PolicyDocument, RecordType, TrafficPolicyId, TrafficPolicyInstance,
 };
@@ -25,7 +25,8 @@ type Placed = (HostedZoneId, TrafficPolicyInstance);
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let names = ["HostedZoneId", "Name", "TTL", "TrafficPolicyId", "TrafficPolicyVersion"];
     let members = Members::of(request.body()?, &names)?;
-    let zone = ids::bare(members.required_text("HostedZoneId")?);
+    let zone = constraints::resource_id(members, "HostedZoneId")?;
+    let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
     let name = members.sized_text("Name", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
     let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
     context.zone_summary(request, zone)?;
@@ -80,7 +81,8 @@ fn read(
     instance: TrafficPolicyInstance,
 ) -> Result<TrafficPolicyInstance, ApiError> {
     let ttl = members.integer("TTL", 0..=i64::from(MAX_TTL))?.ok_or_else(|| members.incomplete("TTL"))?;
-    let policy = context.traffic_policy(members.required_text("TrafficPolicyId")?)?;
+    let policy = members.sized_text("TrafficPolicyId", constraints::UUID_CHARACTERS)?;
+    let policy = context.traffic_policy(policy.ok_or_else(|| members.incomplete("TrafficPolicyId"))?)?;
     let version = number(members.required_text("TrafficPolicyVersion")?.trim())?;
     let missing = || no_such_version(&policy.id.0, version);
     let document = PolicyDocument::read(&policy.version(version).ok_or_else(missing)?.document);
@@ -158,7 +160,7 @@ pub(super) fn list_by_policy(context: &Context, request: &Request) -> Outcome {
 
 fn required<'r>(request: &'r Request, parameter: &str) -> Result<&'r str, ApiError> {
     let missing = || ApiError::invalid_input(format!("Missing required parameter '{parameter}'"));
-    request.query(parameter).filter(|text| !text.is_empty()).ok_or_else(missing)
+    request.query(parameter).ok_or_else(missing)
 }
 
 fn listed(context: &Context, request: &Request, has_zones: bool, is_wanted: impl Fn(&Placed) -> bool) -> Outcome {
@@ -188,14 +190,15 @@ fn listed(context: &Context, request: &Request, has_zones: bool, is_wanted: impl
 
 /// The zone and the key of the first instance of a page.
 fn start(request: &Request, has_zones: bool) -> Result<(String, Vec<u8>), ApiError> {
-    let given = |parameter| request.query(parameter).filter(|text| !text.is_empty());
+    let given = |parameter| request.query(parameter);
     let zone = given("hostedzoneid").filter(|_| has_zones).map(ids::bare).unwrap_or_default().to_owned();
     let Some(name) = given("trafficpolicyinstancename") else { return Ok((zone, Vec::new())) };
     let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
     let key = match given("trafficpolicyinstancetype") {
         None => reversed(&name),
         Some(text) => {
-            let record_type = text.parse().map_err(|_| ApiError::invalid_input("The input is not valid"))?;
+            let invalid = || ApiError::invalid_input("The input is not valid");
+            let record_type = constraints::record_type(text).ok_or_else(invalid)?;
             start_of(&name, Some(record_type), None)
         }
     };

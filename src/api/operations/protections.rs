@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::errors::EntryError;
 use crate::api::listing::start_of;
-use crate::api::value_problem;
 use crate::api::xml::{Element, Members};
+use crate::api::{constraints, value_problem};
 use crate::model::{HostedZone, Name, RecordSetProtection, RecordType};
 
 /// The default and the largest page (API ListResourceRecordSetProtections).
@@ -98,7 +98,7 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
 }
 
 fn start(request: &Request) -> Result<Vec<u8>, ApiError> {
-    let given = |parameter| request.query(parameter).filter(|text| !text.is_empty());
+    let given = |parameter| request.query(parameter);
     if let Some(token) = given("nexttoken") {
         let invalid = || ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid.");
         let (record_type, name) = token.split_once(' ').ok_or_else(invalid)?;
@@ -107,7 +107,7 @@ fn start(request: &Request) -> Result<Vec<u8>, ApiError> {
     }
     let (name, record_type) = (given("name"), given("type"));
     let invalid = || ApiError::invalid_input("The input is not valid");
-    let record_type = record_type.map(|text| text.parse::<RecordType>().map_err(|_| invalid())).transpose()?;
+    let record_type = record_type.map(|text| constraints::record_type(text).ok_or_else(invalid)).transpose()?;
     match name {
         Some(name) => {
             let problem = |error| ApiError::invalid_input(value_problem::of_name(name, &error));
@@ -132,9 +132,10 @@ fn entries<'r>(request: &'r Request, item: &str, names: &[&str]) -> Result<Vec<E
 fn entry<'r>(element: &'r Element, names: &[&str]) -> Result<Entry<'r>, ApiError> {
     let members = Members::of(element, names)?;
     let name = members.sized_text("RecordName", 0..=MAX_NAME_CHARACTERS)?;
+    let record_type = members.choice("RecordType", &RecordType::ALL.map(RecordType::as_str))?;
     Ok(Entry {
         name: name.ok_or_else(|| members.incomplete("RecordName"))?,
-        record_type: members.required_text("RecordType")?,
+        record_type: record_type.ok_or_else(|| members.incomplete("RecordType"))?,
         comment: members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?.filter(|comment| !comment.is_empty()),
     })
 }
@@ -242,9 +243,9 @@ mod tests {
         assert_eq!((all.code(), codes(&all)), (Code::ProtectionAlreadyExists, vec!["ProtectionAlreadyExists"]));
         let some = create(&api, &zone, &[a.clone(), b.clone()]).unwrap_err();
         assert_eq!(some.code(), Code::InvalidResourceRecordSetProtectionBatch);
-        let invalid = [a, b.clone(), b, config("a.other.test", "A", ""), config("c.lab.test", "DNAME", "")];
+        let invalid = [a, b.clone(), b, config("a.other.test", "A", "")];
         let invalid = create(&api, &zone, &invalid).unwrap_err();
-        assert_eq!(codes(&invalid), ["InvalidInput"; 3], "before those that exist");
+        assert_eq!(codes(&invalid), ["InvalidInput"; 2], "before those that exist");
         let gone = delete(&api, &zone, &[("a.lab.test", "A"), ("b.lab.test", "A")]).unwrap_err();
         assert_eq!(codes(&gone), ["ProtectionNotFound"]);
         let listed = api.call(Operation::ListResourceRecordSetProtections, &[&zone], "", "").unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{ApiError, Code, Context, Outcome, QueryLog, Request};
-use crate::api::ids;
 use crate::api::xml::{Members, Writer};
+use crate::api::{constraints, ids};
 use crate::model::{HostedZone, QueryLoggingConfig};
 use crate::objects::ZoneSummary;
 
@@ -13,7 +13,8 @@ const PAGE: usize = 100;
 
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["HostedZoneId", "CloudWatchLogsLogGroupArn"])?;
-    let zone = ids::bare(members.required_text("HostedZoneId")?);
+    let zone = constraints::resource_id(members, "HostedZoneId")?;
+    let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
     let log_group = members.required_text("CloudWatchLogsLogGroupArn")?;
     if !is_log_group(log_group) {
         return Err(ApiError::invalid_input(format!("'{log_group}' is not the ARN of a log group of CloudWatch Logs")));
@@ -51,12 +52,12 @@ pub(super) fn get(context: &Context, request: &Request) -> Outcome {
 /// By id, from `nexttoken` on; those of one zone, or all.
 pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxresults", PAGE, PAGE)?;
-    let token = request.query("nexttoken").filter(|token| !token.is_empty());
+    let token = request.query("nexttoken");
     let is_token = |text: &str| text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
     if token.is_some_and(|token| !is_token(token)) {
         return Err(ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid."));
     }
-    let of_zone = request.query("hostedzoneid").filter(|id| !id.is_empty()).map(ids::bare);
+    let of_zone = request.query("hostedzoneid").map(ids::bare);
     let zones = match of_zone {
         Some(id) => vec![context.zone_summary(request, id)?],
         None => context.zones(request),

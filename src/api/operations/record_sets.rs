@@ -4,7 +4,7 @@ use super::store::zone_id;
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::batch_shape::BadChanges;
 use crate::api::listing::start_of;
-use crate::api::{record_set_xml, value_problem};
+use crate::api::{constraints, record_set_xml, value_problem};
 use crate::model::{
     ChangeAction, ChangeBatch, HostedZone, HostedZoneId, Name, RecordType, ResourceRecordSet, TrafficPolicyInstance,
 };
@@ -101,14 +101,13 @@ impl Listed<'_> {
 
 /// Where a page starts. A type needs a name, and an identifier needs both.
 fn start(request: &Request) -> Result<Vec<u8>, ApiError> {
-    let given = |parameter| request.query(parameter).filter(|text| !text.is_empty());
-    let [name, record_type, identifier] = ["name", "type", "identifier"].map(given);
+    let [name, record_type, identifier] = ["name", "type", "identifier"].map(|parameter| request.query(parameter));
     let invalid = || ApiError::invalid_input("The input is not valid");
     if (record_type.is_some() && name.is_none()) || (identifier.is_some() && record_type.is_none()) {
         return Err(invalid());
     }
     let Some(name) = name else { return Ok(Vec::new()) };
     let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
-    let record_type = record_type.map(|text| text.parse::<RecordType>().map_err(|_| invalid())).transpose()?;
+    let record_type = record_type.map(|text| constraints::record_type(text).ok_or_else(invalid)).transpose()?;
     Ok(start_of(&name, record_type, identifier))
 }

@@ -1,7 +1,8 @@
 //! The tags of hosted zones and health checks.
 
 use super::{ApiError, Context, Outcome, Request};
-use crate::api::xml::{Element, Members, Writer, sized};
+use crate::api::constraints::violation;
+use crate::api::xml::{Element, Members, Writer, sized, text_of};
 use crate::model::{
     HealthCheck, HostedZone, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character,
 };
@@ -26,7 +27,7 @@ impl Kind {
             "hostedzone" => Ok(Kind::HostedZone),
             "healthcheck" => Ok(Kind::HealthCheck),
             other => {
-                Err(constraint(other, "resourceType", "Member must satisfy enum value set: [healthcheck, hostedzone]"))
+                Err(violation(other, "resourceType", "Member must satisfy enum value set: [healthcheck, hostedzone]"))
             }
         }
     }
@@ -43,7 +44,7 @@ impl Kind {
         let most = if self == Kind::HostedZone { MAX_ZONE_ID_CHARACTERS } else { MAX_ID_CHARACTERS };
         if id.chars().count() > most {
             let rule = format!("Member must have length less than or equal to {most}");
-            return Err(constraint(id, "resourceId", &rule));
+            return Err(violation(id, "resourceId", &rule));
         }
         Ok(())
     }
@@ -108,7 +109,10 @@ pub(super) fn list_several(context: &Context, request: &Request) -> Outcome {
     if ids.is_empty() {
         return Err(members.incomplete("ResourceIds"));
     }
-    let sets = ids.iter().map(|id| Ok((id.text(), kind.tags(context, request, id.text())?)));
+    let sets = ids.iter().map(|element| {
+        let id = text_of(element)?;
+        Ok((id, kind.tags(context, request, id)?))
+    });
     let sets = sets.collect::<Result<Vec<_>, ApiError>>()?;
     Ok(request.response(|xml| {
         xml.list("ResourceTagSets", "ResourceTagSet", &sets, |xml, (id, tags)| write(xml, kind, id, tags));
@@ -168,10 +172,4 @@ fn check_prefix(key: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid_input(message));
     }
     Ok(())
-}
-
-fn constraint(value: &str, member: &str, rule: &str) -> ApiError {
-    ApiError::invalid_input(format!(
-        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
-    ))
 }

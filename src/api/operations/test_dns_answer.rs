@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::{ApiError, Context};
 use crate::answer::{Answer, ClientSubnet, Query, QueryName, Rcode, SeededRng, resolve_in};
+use crate::api::constraints;
 use crate::api::request::{Outcome, Request};
 use crate::model::{HostedZoneId, Name, PrefixLength, RecordData, RecordType, ResponseCode};
 use crate::requestor::{Requestor, Transport};
@@ -37,7 +38,7 @@ struct TestResult {
 }
 
 pub(super) fn test(context: &Context, request: &Request) -> Outcome {
-    let parameter = |name: &str| request.query(name).filter(|text| !text.is_empty());
+    let parameter = |name: &str| request.query(name);
     let required = |name: &str| parameter(name).ok_or_else(|| ApiError::invalid_input(format!("'{name}' is missing")));
     let id = required("hostedzoneid")?.trim_start_matches("/hostedzone/");
     let zone = context.zone_summary(request, id)?;
@@ -88,10 +89,7 @@ fn test_query<'r>(
     };
     Ok(TestQuery {
         name: Name::parse(name).map_err(|error| ApiError::invalid_input(format!("{error}: '{name}'")))?,
-        record_type: RecordType::ALL
-            .into_iter()
-            .find(|known| known.as_str() == record_type)
-            .ok_or_else(|| invalid(record_type, "recordtype"))?,
+        record_type: constraints::record_type(record_type).ok_or_else(|| invalid(record_type, "recordtype"))?,
         resolver: address("resolverip")?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         client_subnet,
     })

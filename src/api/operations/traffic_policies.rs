@@ -74,7 +74,7 @@ pub(super) fn get(context: &Context, request: &Request) -> Outcome {
 /// the marker on.
 pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, PAGE)?;
-    let marker = request.query("trafficpolicyid").filter(|id| !id.is_empty());
+    let marker = request.query("trafficpolicyid");
     let mut policies = context.objects.traffic_policies();
     policies.retain(|policy| policy.latest().is_some());
     let first = match marker {
@@ -106,7 +106,7 @@ fn write_summary(xml: &mut Writer, policy: &TrafficPolicy) {
 /// ListTrafficPolicyVersions: by number, from the marker on.
 pub(super) fn list_versions(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, PAGE)?;
-    let marker = request.query("trafficpolicyversion").filter(|marker| !marker.is_empty()).map(number).transpose()?;
+    let marker = request.query("trafficpolicyversion").map(number).transpose()?;
     let policy = context.traffic_policy(request.id("Id"))?;
     let is_listed =
         |version: &&PolicyVersion| !version.is_deleted && marker.is_none_or(|marker| version.number >= marker);

@@ -105,7 +105,7 @@ pub(super) async fn deauthorize(context: &Context, request: &Request) -> Outcome
 /// ListVPCAssociationAuthorizations: by id, from `nexttoken` on.
 pub(super) fn list_authorizations(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxresults", AUTHORIZATIONS_PAGE, AUTHORIZATIONS_PAGE)?;
-    let token = request.query("nexttoken").filter(|token| !token.is_empty()).map(vpc_id).transpose();
+    let token = request.query("nexttoken").map(vpc_id).transpose();
     let token = token.map_err(|_| ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid."))?;
     let zone = context.zone_summary(request, request.id("Id"))?;
     let mut vpcs = zone.attachments.authorized_vpcs.clone();

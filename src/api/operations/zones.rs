@@ -8,7 +8,7 @@ use super::{ApiError, Code, Context, Outcome, Request, delegation_sets, vpcs};
 use crate::api::listing::reversed;
 use crate::api::request::PageSize;
 use crate::api::xml::{Members, Writer};
-use crate::api::{ids, value_problem};
+use crate::api::{constraints, ids, value_problem};
 use crate::model::{DelegationSetId, HostedZone, HostedZoneId, Name, NameError, StrictRule, ZoneAttachments};
 use crate::objects::{Change, Object, ZoneSummary};
 
@@ -69,7 +69,7 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
             ));
         }
     }
-    let delegation_set = members.text("DelegationSetId")?.map(|id| DelegationSetId(ids::bare(id).to_owned()));
+    let delegation_set = constraints::resource_id(members, "DelegationSetId")?.map(|id| DelegationSetId(id.to_owned()));
     if delegation_set.is_some() && vpc.is_some() {
         let message = "A reusable delegation set can't be associated with a private hosted zone.";
         return Err(ApiError::invalid_input(message));
@@ -138,7 +138,7 @@ pub(super) async fn get(context: &Context, request: &Request) -> Outcome {
 /// By id, from `marker` on.
 pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxitems", PAGE, PAGE)?;
-    let set = request.query("delegationsetid").filter(|id| !id.is_empty());
+    let set = request.query("delegationsetid");
     let set = set.map(|id| context.delegation_set(ids::bare(id))).transpose()?;
     let only_private = match request.query("hostedzonetype") {
         None => false,

@@ -179,6 +179,11 @@ pub(in crate::api) fn not_in_enumeration(value: &str, words: &[&str]) -> ApiErro
     ))
 }
 
+/// The error for a value that does not fit a pattern.
+pub(in crate::api) fn not_of_pattern(value: &str, pattern: &str) -> ApiError {
+    invalid(&format!("cvc-pattern-valid: Value '{value}' is not facet-valid with respect to pattern '{pattern}'."))
+}
+
 fn invalid(why: &str) -> ApiError {
     ApiError::invalid_input(format!("Invalid XML ; {why}"))
 }

@@ -5,8 +5,8 @@ mod members;
 mod writer;
 
 pub(crate) use element::{Element, ElementOrder};
-pub(in crate::api) use members::not_in_enumeration;
-pub(crate) use members::{Members, sized};
+pub(crate) use members::{Members, sized, text_of};
+pub(in crate::api) use members::{not_in_enumeration, not_of_pattern};
 pub(crate) use writer::Writer;
 
 /// The namespace of every request and response.
