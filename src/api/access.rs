@@ -102,7 +102,7 @@ impl Access {
         if head.headers.contains_key(header::ORIGIN) || has_other("sec-fetch-site", "none") {
             return Err(denied("web pages may not call the API"));
         }
-        if signature.form != Form::Header && head.method != Method::GET {
+        if matches!(signature.form, Form::Presigned { .. }) && head.method != Method::GET {
             return Err(denied("a presigned request whose signature is not verified must be a GET"));
         }
         // STS has forms as requests; the one that is answered changes nothing.

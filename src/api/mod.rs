@@ -117,7 +117,7 @@ async fn answer(
     };
     api.respond(&head, &body, peer, scheme, &id).await.unwrap_or_else(|error| {
         tracing::debug!("{} {} of {peer}: {error}", head.method, head.uri.path());
-        reply::error(&error, &id)
+        reply::error_in(router::namespace(head.uri.path()), &error, &id)
     })
 }
 
@@ -138,6 +138,8 @@ impl Api {
         let status = StatusCode::from_u16(request.operation.status()).expect("a status of the model");
         let outcome: Outcome = operations::run(&self.context, &request).await;
         let request::Response { location, body } = outcome?;
+        // The root element has it first.
+        let body = body.replacen(xml::NAMESPACE, router::namespace(head.uri.path()), 1);
         let mut response = reply::document(status, id, "text/xml", body);
         if let Some(url) = location.and_then(|url| HeaderValue::try_from(url).ok()) {
             response.headers_mut().insert(header::LOCATION, url);

@@ -264,7 +264,8 @@ mod tests {
             of_group("<MultiValueAnswer>true</MultiValueAnswer>", ""),
             of_group(
                 "",
-                "<CidrRoutingConfig><CollectionId>c</CollectionId><LocationName>*</LocationName></CidrRoutingConfig>",
+                "<CidrRoutingConfig><CollectionId>0123abcd-0000-4000-8000-0123456789ab</CollectionId><LocationName>*\
+                 </LocationName></CidrRoutingConfig>",
             ),
             of_group(
                 "",
@@ -317,6 +318,22 @@ mod tests {
             assert!(errors.len() == 1 && errors[0].contains(message), "{members}: {errors:?}");
         }
         assert!(read("<Type>A</Type>").unwrap_err()[0].contains(":Name}' is expected"));
-        assert!(read("<Name>a..b</Name><Type>DNAME</Type>").unwrap_err().len() == 2);
+        assert!(read(&format!("<Name>a..b</Name><Type>DNAME</Type>{VALUES}")).unwrap_err()[0].contains("DNAME"));
+        assert!(read(&format!("<Name>x.lab.test</Name><Type>a</Type>{VALUES}")).unwrap_err()[0].contains("Value 'a'"));
+        for (collection, location) in [("c", "*"), ("0123abcd-0000-4000-8000-0123456789ab", "a.b")] {
+            let cidr = format!(
+                "<CidrRoutingConfig><CollectionId>{collection}</CollectionId><LocationName>{location}</LocationName>\
+                 </CidrRoutingConfig>"
+            );
+            let set = format!("<Name>x.lab.test</Name><Type>A</Type><SetIdentifier>a</SetIdentifier>{VALUES}{cidr}");
+            assert!(read(&set).unwrap_err()[0].contains("cvc-pattern-valid"), "{set}");
+        }
+        let place = |latitude: &str| {
+            read(&format!(
+                "<Name>x.lab.test</Name><Type>A</Type><SetIdentifier>a</SetIdentifier>{VALUES}<GeoProximityLocation>\
+                 <Coordinates><Latitude>{latitude}</Latitude><Longitude>1</Longitude></Coordinates></GeoProximityLocation>"
+            ))
+        };
+        assert!(place("+10.25").is_ok() && place("1e1").is_err());
     }
 }

@@ -39,8 +39,13 @@ pub(super) fn document(status: StatusCode, id: &RequestId, content_type: &'stati
 /// An error in the envelope of REST services (API reference, "REST Error Responses"). `Receiver`
 /// means that the server failed.
 pub(super) fn error(error: &ApiError, id: &RequestId) -> Response<Body> {
+    error_in(NAMESPACE, error, id)
+}
+
+/// The same in this namespace.
+pub(super) fn error_in(namespace: &str, error: &ApiError, id: &RequestId) -> Response<Body> {
     let fault = if error.status().is_server_error() { "Receiver" } else { "Sender" };
-    let mut xml = Writer::root("ErrorResponse", NAMESPACE);
+    let mut xml = Writer::root("ErrorResponse", namespace);
     xml.parent("Error", |xml| {
         xml.element("Type", fault);
         xml.element("Code", error.code_name());

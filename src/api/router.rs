@@ -5,9 +5,14 @@ use axum::http::Method;
 use super::errors::{ApiError, Code};
 use super::operation::Operation;
 use super::uri;
+use super::xml::NAMESPACE;
 
 /// The version of the API, with which every path begins.
 pub(super) const VERSION: &str = "/2013-04-01";
+/// The version that Apache Libcloud still uses. Its operations are a part of those of today, with
+/// the same elements in another namespace.
+const OLD_VERSION: &str = "/2012-02-29";
+const OLD_NAMESPACE: &str = "https://route53.amazonaws.com/doc/2012-02-29/";
 
 /// The operation, and the parameters of its path.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +30,8 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, ApiError> {
         let message = format!("{method} {path} is not an operation of the Route 53 API 2013-04-01");
         ApiError::new(Code::UnknownOperationException, message)
     };
-    let rest = path.strip_prefix(VERSION).filter(|rest| rest.starts_with('/')).ok_or_else(unknown)?;
+    let rest = path.strip_prefix(VERSION).or_else(|| path.strip_prefix(OLD_VERSION));
+    let rest = rest.filter(|rest| rest.starts_with('/')).ok_or_else(unknown)?;
     let segments = segments(rest);
     let found =
         Operation::ALL.iter().find(|operation| operation.method() == *method && fits(operation.path(), &segments));
@@ -33,6 +39,11 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, ApiError> {
     let pattern = operation.path().split('/').skip(1);
     let ids = pattern.zip(&segments).filter_map(|(part, segment)| Some((parameter(part)?, segment.clone()))).collect();
     Ok(Route { operation, ids, path: format!("/{}", segments.join("/")) })
+}
+
+/// The namespace of the responses to a request for this path.
+pub(super) fn namespace(path: &str) -> &'static str {
+    if path.starts_with(OLD_VERSION) { OLD_NAMESPACE } else { NAMESPACE }
 }
 
 /// The parameters of a query, decoded.
@@ -110,6 +121,7 @@ mod tests {
             "/2013-04-01/hostedzone//hostedzone/Z1/rrset",
             "/2013-04-01/hostedzone/%2Fhostedzone%2FZ1/rrset",
             "/2013-04-01/hostedzone/hostedzone%2fZ1/rrset",
+            "/2012-02-29/hostedzone/Z1/rrset",
         ] {
             assert_eq!(found(&Method::GET, path), expected, "{path}");
         }

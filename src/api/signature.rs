@@ -19,6 +19,9 @@ const SKEW_S: i64 = 5 * 60;
 const MOST_EXPIRES_S: i64 = 7 * 24 * 3600;
 /// Hexadecimal digits of a signature.
 const SIGNATURE_DIGITS: usize = 64;
+/// The scheme before Signature Version 4 (API Reference 2012-02-29, "Authenticating REST requests").
+const DATE_ALGORITHMS: [&str; 2] = ["AWS3-HTTPS ", "AWS3 "];
+const DATE_HEADER: &str = "x-amzn-authorization";
 const TOKEN_HEADER: &str = "x-amz-security-token";
 
 /// A well-formed signature, not verified.
@@ -43,6 +46,9 @@ pub(super) enum Form {
     Header,
     /// In the query; valid for these seconds.
     Presigned { expires_s: i64 },
+    /// In the `X-Amzn-Authorization` header: AWS3-HTTPS, which signs the date alone. It says nothing
+    /// about the request, so it is never right; clients whose signature is not verified can use it.
+    Date,
 }
 
 impl Signature {
@@ -52,7 +58,7 @@ impl Signature {
         let query = head.uri.query().unwrap_or_default();
         let is_presigned = uri::pairs(query).any(|(name, _)| name == "X-Amz-Signature" || name == "X-Amz-Algorithm");
         match (headers.next(), headers.next(), is_presigned) {
-            (None, _, false) => Err(ApiError::new(Code::MissingAuthenticationToken, "Missing Authentication Token")),
+            (None, _, false) => Signature::of_date(head),
             (None, _, true) => Signature::in_query(query),
             (Some(header), None, false) => {
                 let time = one_header(head, "x-amz-date").map_err(incomplete)?;
@@ -75,6 +81,25 @@ impl Signature {
             }
         };
         Signature::new(&part("Credential")?, time, &part("SignedHeaders")?, &part("Signature")?, Form::Header)
+    }
+
+    fn of_date(head: &Parts) -> Result<Signature, ApiError> {
+        let missing = || ApiError::new(Code::MissingAuthenticationToken, "Missing Authentication Token");
+        let header = head.headers.get(DATE_HEADER).and_then(|header| header.to_str().ok()).ok_or_else(missing)?;
+        let parts = DATE_ALGORITHMS.iter().find_map(|algorithm| header.strip_prefix(algorithm)).ok_or_else(missing)?;
+        let mut pairs = parts.split(',').filter_map(|part| part.trim().split_once('='));
+        let (_, id) = pairs.find(|(name, _)| *name == "AWSAccessKeyId").ok_or_else(missing)?;
+        let none = String::new;
+        Ok(Signature {
+            access_key_id: id.to_owned(),
+            service: "route53".to_owned(),
+            date: none(),
+            region: none(),
+            time: none(),
+            signed_headers: Vec::new(),
+            digits: none(),
+            form: Form::Date,
+        })
     }
 
     fn in_query(query: &str) -> Result<Signature, ApiError> {
@@ -123,6 +148,9 @@ impl Signature {
 
     /// Whether the request was signed with this secret, not long ago.
     pub(super) fn verify(&self, secret: &Secret, head: &Parts, body: &[u8], now: Timestamp) -> Result<(), ApiError> {
+        if self.form == Form::Date {
+            return Err(mismatch("AWS3-HTTPS signs only the date of a request. Use Signature Version 4."));
+        }
         self.check_time(now)?;
         self.check_headers(head, body)?;
         // Clients sign the path as they send it; some remove double slashes in what they sign.
@@ -145,7 +173,7 @@ impl Signature {
             )));
         }
         let (life, rule) = match self.form {
-            Form::Header => (SKEW_S, "5 min.".to_owned()),
+            Form::Header | Form::Date => (SKEW_S, "5 min.".to_owned()),
             Form::Presigned { expires_s } => (expires_s, format!("{expires_s} s")),
         };
         let (signed, current) = (&self.time, text_of(now));
@@ -319,6 +347,18 @@ mod tests {
 
     fn verify(head: &Parts, body: &str, now: i64) -> Result<(), ApiError> {
         Signature::of(head)?.verify(&Secret::from(SECRET), head, body.as_bytes(), at(now))
+    }
+
+    #[test]
+    fn a_signature_of_the_date_is_read_and_is_never_right() {
+        let header = "AWS3-HTTPS AWSAccessKeyId=AKIDEXAMPLE,Signature=eA==,Algorithm=HmacSHA1";
+        let head = |header: &str| head("GET", "/2012-02-29/hostedzone", &[("X-Amzn-Authorization", header)]);
+        let signature = Signature::of(&head(header)).unwrap();
+        assert_eq!((&*signature.access_key_id, &*signature.service), ("AKIDEXAMPLE", "route53"));
+        assert_eq!(verify(&head(header), "", 1_440_938_160).unwrap_err().code(), Code::SignatureDoesNotMatch);
+        for bad in ["", "Basic x", "AWS3-HTTPS Signature=eA=="] {
+            assert_eq!(Signature::of(&head(bad)).unwrap_err().code(), Code::MissingAuthenticationToken, "{bad}");
+        }
     }
 
     const VANILLA: &str = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";

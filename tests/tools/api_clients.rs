@@ -73,6 +73,28 @@ pub(crate) fn boto3_gets_through_to_a_server_that_throttles() {
     assert!(text.contains("all steps done"), "{text}");
 }
 
+pub(crate) fn lexicon_creates_updates_and_deletes_records() {
+    finishes("python", &[&script("lexicon_cli.py")]);
+}
+
+pub(crate) fn libcloud_uses_the_api_of_2012() {
+    finishes("python", &[&script("libcloud_driver.py")]);
+}
+
+pub(crate) fn the_sdk_for_rust() {
+    finishes("rust-sdk", &[]);
+}
+
+/// lego has no setting for an endpoint. In a network of its own, the name of Route 53 leads here.
+#[cfg(target_os = "linux")]
+pub(crate) fn lego_gets_a_certificate() {
+    let mut command = Command::new("unshare");
+    command.args(["-n", "-m", "bash"]).arg(script("lego_certificate.sh")).arg(env!("CARGO_BIN_EXE_fiftythree"));
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("all steps done"), "{text}");
+}
+
 pub(crate) fn the_example_for_pytest() {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let binary = Path::new(env!("CARGO_BIN_EXE_fiftythree")).parent().unwrap().to_owned();

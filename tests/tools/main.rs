@@ -108,6 +108,11 @@ const TESTS: &[Test] = &[
     test!(api_clients::certbot_proves_that_a_name_is_its_own, CERTBOT, DIG),
     test!(api_clients::ansible_makes_what_a_playbook_says_and_nothing_twice, ANSIBLE, DIG),
     test!(api_clients::boto3_gets_through_to_a_server_that_throttles, BOTO3),
+    test!(api_clients::lexicon_creates_updates_and_deletes_records, LEXICON, DIG),
+    test!(api_clients::libcloud_uses_the_api_of_2012, LIBCLOUD, DIG),
+    test!(api_clients::the_sdk_for_rust, AWS_SDK_RUST, DIG),
+    #[cfg(target_os = "linux")]
+    test!(api_clients::lego_gets_a_certificate, LEGO, PEBBLE, OPENSSL, NAMESPACES, DIG),
     test!(api_clients::the_example_for_pytest, BOTO3, DIG),
     test!(api_variants::every_variant_of_a_request_gets_what_the_model_says, BOTO3),
     test!(browser::a_page_of_another_origin_cannot_use_the_route_53_api, CHROMIUM, CHROMEDRIVER, SELENIUM),

@@ -50,6 +50,11 @@ pub(crate) const AWS_CLI_1: Need = client!("AWS CLI v1", "aws");
 pub(crate) const AWS_CLI_2: Need = client!("AWS CLI v2", "aws2");
 pub(crate) const AWS_SDK_JAVASCRIPT: Need =
     client!("AWS SDK for JavaScript", "../node_modules/@aws-sdk/client-route-53");
+pub(crate) const AWS_SDK_RUST: Need = Need {
+    name: "AWS SDK for Rust",
+    hint: "`.ci/clients DIRECTORY` builds it with Rust 1.94.1 or newer; FIFTYTHREE_CLIENTS names the directory",
+    is_met: || client("rust-sdk").exists(),
+};
 pub(crate) const BASH: Need = program!("bash", "Debian package bash");
 pub(crate) const BOTO3: Need = client!("boto3", "python");
 pub(crate) const CADDY: Need = program!("caddy", "Debian package caddy");
@@ -74,9 +79,21 @@ pub(crate) const FISH: Need = program!("fish", "Debian package fish");
 pub(crate) const FSTRM_CAPTURE: Need = program!("fstrm_capture", "Debian package fstrm-bin");
 pub(crate) const GROFF: Need = program!("groff", "Debian package groff");
 pub(crate) const KDIG: Need = program!("kdig", "Debian package knot-dnsutils");
+#[cfg(target_os = "linux")]
+pub(crate) const LEGO: Need = program!("lego", "Debian package lego");
+pub(crate) const LEXICON: Need = client!("dns-lexicon", "lexicon");
+pub(crate) const LIBCLOUD: Need = Need {
+    name: "Apache Libcloud",
+    hint: "`.ci/clients DIRECTORY` installs it; FIFTYTHREE_CLIENTS names the directory",
+    is_met: || succeeds(&client("python").display().to_string(), &["-c", "import libcloud.dns"]),
+};
 pub(crate) const MANDOC: Need = program!("mandoc", "Debian package mandoc");
 pub(crate) const NGINX: Need = program!("nginx", "Debian package nginx-light");
 pub(crate) const OCTODNS: Need = client!("octoDNS", "octodns-sync");
+#[cfg(target_os = "linux")]
+pub(crate) const OPENSSL: Need = program!("openssl", "Debian package openssl");
+#[cfg(target_os = "linux")]
+pub(crate) const PEBBLE: Need = program!("pebble", "Debian package pebble");
 pub(crate) const PROMETHEUS: Need = program!("prometheus", "Debian package prometheus");
 pub(crate) const PROMTOOL: Need = program!("promtool", "Debian package prometheus");
 pub(crate) const SYSTEMD_ANALYZE: Need = program!("systemd-analyze", "Debian package systemd");

@@ -222,10 +222,28 @@ fn children_are_checks_of_another_type() {
 }
 
 #[test]
+fn regions_are_words_of_their_enumeration_and_few() {
+    let code = |members: &str| created("a", members, &[metric("errors")]).map_err(|error| error.code());
+    let alarm = |region: &str| {
+        let alarm = format!("<AlarmIdentifier><Region>{region}</Region><Name>errors</Name></AlarmIdentifier>");
+        code(&format!("<Type>CLOUDWATCH_METRIC</Type>{alarm}"))
+    };
+    assert!(alarm("eu-west-1").is_ok() && alarm("us-iso-east-1").is_ok());
+    assert_eq!(alarm("mars-1").unwrap_err(), Code::InvalidInput);
+    let checkers = |number: usize| {
+        let three = ["us-east-1", "eu-west-1", "sa-east-1"].map(|region| format!("<Region>{region}</Region>"));
+        let regions: String = three.iter().cycle().take(number).map(String::as_str).collect();
+        code(&format!("<Type>TCP</Type><IPAddress>127.0.0.1</IPAddress><Port>1</Port><Regions>{regions}</Regions>"))
+    };
+    assert!(checkers(64).is_ok());
+    assert_eq!(checkers(65).unwrap_err(), Code::InvalidInput);
+}
+
+#[test]
 fn an_alarm_is_a_metric_check_whose_query_is_copied() {
     let alarm = |name: &str| {
         format!(
-            "<Type>CLOUDWATCH_METRIC</Type><AlarmIdentifier><Region>r</Region><Name>{name}</Name></AlarmIdentifier>"
+            "<Type>CLOUDWATCH_METRIC</Type><AlarmIdentifier><Region>eu-west-1</Region><Name>{name}</Name></AlarmIdentifier>"
         )
     };
     let others = [metric("errors")];
@@ -233,7 +251,7 @@ fn an_alarm_is_a_metric_check_whose_query_is_copied() {
     let HealthCheckKind::Metric(new) = &copy.kind else { panic!() };
     assert_eq!((new.query.as_str(), new.evaluation_periods), ("errors", 2));
     assert_eq!(new.insufficient_data_health_status, InsufficientDataHealthStatus::LastKnownStatus);
-    assert_eq!(new.alarm, Some(AlarmIdentifier { region: "r".to_owned(), name: "errors".to_owned() }));
+    assert_eq!(new.alarm, Some(AlarmIdentifier { region: "eu-west-1".to_owned(), name: "errors".to_owned() }));
     assert!(written(&copy).contains(
         "<CloudWatchAlarmConfiguration><EvaluationPeriods>2</EvaluationPeriods><Threshold>0.5</Threshold>\
          <ComparisonOperator>GreaterThanThreshold</ComparisonOperator><Period>30</Period><MetricName>errors</MetricName>"
@@ -244,7 +262,7 @@ fn an_alarm_is_a_metric_check_whose_query_is_copied() {
     let mut edited = metric("errors");
     let HealthCheckKind::Metric(check) = &mut edited.kind else { panic!() };
     check.threshold = 9.0;
-    let again = "<AlarmIdentifier><Region>r</Region><Name>errors</Name></AlarmIdentifier>";
+    let again = "<AlarmIdentifier><Region>eu-west-1</Region><Name>errors</Name></AlarmIdentifier>";
     let copy = updated(&copy, again, &[edited]).unwrap();
     assert!(matches!(&copy.kind, HealthCheckKind::Metric(check) if check.threshold == 9.0));
 }

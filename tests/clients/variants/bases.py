@@ -1,26 +1,35 @@
-"""A valid request of every operation, in every form that an operation has; and what each kind of variant has to get.
-
-The codes follow from the model (an error is one of the operation's own, or one of all), from the API Reference of the operation, and
-from docs/api.md where this server differs from Route 53.
-"""
+"""A valid request of every operation, in every form that an operation has."""
 
 import dataclasses
 import itertools
-import re
 
-from generator import INVALID, MALFORMED, NAME, OK, UNKNOWN
+from generator import OK
 
 REGION = "eu-central-1"
 LOG_GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/route53/variants"
-DOCUMENT = ('{"AWSPolicyFormatVersion": "2015-10-01", "RecordType": "A", "StartEndpoint": "e", '
-            '"Endpoints": {"e": {"Type": "value", "Value": "192.0.2.1"}}}')
+DOCUMENT = (
+    '{"AWSPolicyFormatVersion": "2015-10-01", "RecordType": "A", "StartEndpoint": "e", '
+    '"Endpoints": {"e": {"Type": "value", "Value": "192.0.2.1"}}}'
+)
 ROUTING_CONTROL = "arn:aws:route53-recovery-control::111122223333:controlpanel/0/routingcontrol/0"
 # A value of each type of record.
 VALUES = {
-    "A": "192.0.2.1", "AAAA": "2001:db8::1", "CAA": '0 issue "ca.test"', "CNAME": "other.test.",
-    "DS": "12345 13 2 " + "ab" * 32, "HTTPS": "1 . alpn=h2", "MX": "10 mail.other.test.", "NAPTR": '1 1 "u" "E2U+sip" "!a!b!" .',
-    "NS": "ns1.other.test.", "PTR": "host.other.test.", "SPF": '"v=spf1 -all"', "SRV": "1 1 5060 sip.other.test.",
-    "SSHFP": "4 2 " + "ab" * 32, "SVCB": "1 . alpn=h2", "TLSA": "3 1 1 " + "ab" * 32, "TXT": '"text"',
+    "A": "192.0.2.1",
+    "AAAA": "2001:db8::1",
+    "CAA": '0 issue "ca.test"',
+    "CNAME": "other.test.",
+    "DS": "12345 13 2 " + "ab" * 32,
+    "HTTPS": "1 . alpn=h2",
+    "MX": "10 mail.other.test.",
+    "NAPTR": '1 1 "u" "E2U+sip" "!a!b!" .',
+    "NS": "ns1.other.test.",
+    "PTR": "host.other.test.",
+    "SPF": '"v=spf1 -all"',
+    "SRV": "1 1 5060 sip.other.test.",
+    "SSHFP": "4 2 " + "ab" * 32,
+    "SVCB": "1 . alpn=h2",
+    "TLSA": "3 1 1 " + "ab" * 32,
+    "TXT": '"text"',
 }
 
 
@@ -73,8 +82,16 @@ class World:
         return self.new("CreateHostedZone", "HostedZone.Id", {"Name": name, "CallerReference": self.unique()})
 
     def new_private_zone(self):
-        zone = self.new("CreateHostedZone", "HostedZone.Id", {
-            "Name": self.unique("private") + ".test.", "CallerReference": self.unique(), "VPC": vpc("0"), "HostedZoneConfig": {"PrivateZone": "true"}})
+        zone = self.new(
+            "CreateHostedZone",
+            "HostedZone.Id",
+            {
+                "Name": self.unique("private") + ".test.",
+                "CallerReference": self.unique(),
+                "VPC": vpc("0"),
+                "HostedZoneConfig": {"PrivateZone": "true"},
+            },
+        )
         self.client.call("AssociateVPCWithHostedZone", {"HostedZoneId": zone, "VPC": vpc("1")})
         return zone
 
@@ -92,21 +109,45 @@ class World:
         return zone
 
     def new_check(self):
-        return self.new("CreateHealthCheck", "HealthCheck.Id", {"CallerReference": self.unique(), "HealthCheckConfig": {
-            "Type": "HTTP", "IPAddress": "127.0.0.1", "Port": "9", "Disabled": "true"}})
+        return self.new(
+            "CreateHealthCheck",
+            "HealthCheck.Id",
+            {
+                "CallerReference": self.unique(),
+                "HealthCheckConfig": {"Type": "HTTP", "IPAddress": "127.0.0.1", "Port": "9", "Disabled": "true"},
+            },
+        )
 
     def new_calculated_check(self):
-        return self.new("CreateHealthCheck", "HealthCheck.Id", {"CallerReference": self.unique(), "HealthCheckConfig": {
-            "Type": "CALCULATED", "HealthThreshold": "1", "ChildHealthChecks": [self.one("check")]}})
+        return self.new(
+            "CreateHealthCheck",
+            "HealthCheck.Id",
+            {
+                "CallerReference": self.unique(),
+                "HealthCheckConfig": {"Type": "CALCULATED", "HealthThreshold": "1", "ChildHealthChecks": [self.one("check")]},
+            },
+        )
 
     def new_metric_check(self):
-        return self.new("CreateHealthCheck", "HealthCheck.Id", {"CallerReference": self.unique(), "HealthCheckConfig": {
-            "Type": "CLOUDWATCH_METRIC", "AlarmIdentifier": {"Region": REGION, "Name": "variants"}, "InsufficientDataHealthStatus": "Healthy"}})
+        return self.new(
+            "CreateHealthCheck",
+            "HealthCheck.Id",
+            {
+                "CallerReference": self.unique(),
+                "HealthCheckConfig": {
+                    "Type": "CLOUDWATCH_METRIC",
+                    "AlarmIdentifier": {"Region": REGION, "Name": "variants"},
+                    "InsufficientDataHealthStatus": "Healthy",
+                },
+            },
+        )
 
     def new_collection(self):
         collection = self.new("CreateCidrCollection", "Collection.Id", {"Name": self.unique(), "CallerReference": self.unique()})
-        self.client.call("ChangeCidrCollection", {"Id": collection, "Changes": [
-            {"LocationName": "office", "Action": "PUT", "CidrList": ["198.51.100.0/24", "203.0.113.0/24"]}]})
+        self.client.call(
+            "ChangeCidrCollection",
+            {"Id": collection, "Changes": [{"LocationName": "office", "Action": "PUT", "CidrList": ["198.51.100.0/24", "203.0.113.0/24"]}]},
+        )
         return collection
 
     def new_empty_collection(self):
@@ -119,17 +160,31 @@ class World:
         return self.new("CreateTrafficPolicy", "TrafficPolicy.Id", {"Name": self.unique(), "Document": DOCUMENT})
 
     def new_instance(self):
-        return self.new("CreateTrafficPolicyInstance", "TrafficPolicyInstance.Id", {
-            "HostedZoneId": self.one("zone"), "Name": self.unique() + "." + self.zone_name(), "TTL": "60",
-            "TrafficPolicyId": self.one("policy"), "TrafficPolicyVersion": "1"})
+        return self.new(
+            "CreateTrafficPolicyInstance",
+            "TrafficPolicyInstance.Id",
+            {
+                "HostedZoneId": self.one("zone"),
+                "Name": self.unique() + "." + self.zone_name(),
+                "TTL": "60",
+                "TrafficPolicyId": self.one("policy"),
+                "TrafficPolicyVersion": "1",
+            },
+        )
 
     def new_logging(self):
-        return self.new("CreateQueryLoggingConfig", "QueryLoggingConfig.Id", {
-            "HostedZoneId": self.one("logged_zone"), "CloudWatchLogsLogGroupArn": LOG_GROUP})
+        return self.new(
+            "CreateQueryLoggingConfig",
+            "QueryLoggingConfig.Id",
+            {"HostedZoneId": self.one("logged_zone"), "CloudWatchLogsLogGroupArn": LOG_GROUP},
+        )
 
     def new_other_logging(self):
-        return self.new("CreateQueryLoggingConfig", "QueryLoggingConfig.Id", {
-            "HostedZoneId": self.one("featured_zone"), "CloudWatchLogsLogGroupArn": LOG_GROUP})
+        return self.new(
+            "CreateQueryLoggingConfig",
+            "QueryLoggingConfig.Id",
+            {"HostedZoneId": self.one("featured_zone"), "CloudWatchLogsLogGroupArn": LOG_GROUP},
+        )
 
     def new_logged_zone(self):
         return self.new_zone()
@@ -138,8 +193,14 @@ class World:
         return self.new_zone()
 
     def new_change(self):
-        return self.new("ChangeResourceRecordSets", "ChangeInfo.Id", {"HostedZoneId": self.one("zone"), "ChangeBatch": {"Changes": [
-            change("UPSERT", {"Name": "www." + self.zone_name(), "Type": "A", **records("192.0.2.1")})]}})
+        return self.new(
+            "ChangeResourceRecordSets",
+            "ChangeInfo.Id",
+            {
+                "HostedZoneId": self.one("zone"),
+                "ChangeBatch": {"Changes": [change("UPSERT", {"Name": "www." + self.zone_name(), "Type": "A", **records("192.0.2.1")})]},
+            },
+        )
 
 
 def delete_zone(w, zone):
@@ -217,49 +278,118 @@ def zones(w):
     yield Base("GetHostedZone", "public", lambda: {"Id": w.one("zone")})
     yield Base("GetHostedZone", "private", lambda: {"Id": w.one("private_zone")})
     yield Base("GetHostedZoneCount", "", lambda: {})
-    yield Base("ListHostedZones", "", lambda: {"Marker": "Z0", "MaxItems": "2", "DelegationSetId": w.one("set"), "HostedZoneType": "PrivateHostedZone"})
+    yield Base(
+        "ListHostedZones",
+        "",
+        lambda: {"Marker": "Z0", "MaxItems": "2", "DelegationSetId": w.one("set"), "HostedZoneType": "PrivateHostedZone"},
+    )
     yield Base("ListHostedZonesByName", "", lambda: {"DNSName": w.zone_name(), "HostedZoneId": w.one("zone"), "MaxItems": "2"})
-    yield Base("CreateHostedZone", "public", lambda: {
-        "Name": w.unique("zone") + ".test.", "CallerReference": w.unique(), "DelegationSetId": w.one("set"),
-        "HostedZoneConfig": {"Comment": "variants", "PrivateZone": "false"}})
-    yield Base("CreateHostedZone", "private", lambda: {
-        "Name": w.unique("private") + ".test.", "VPC": vpc("2"), "CallerReference": w.unique(),
-        "HostedZoneConfig": {"Comment": "variants", "PrivateZone": "true"}}, keep=frozenset({"VPC", "VPC.VPCId"}), strangers={"DelegationSetId": "N0"})
+    yield Base(
+        "CreateHostedZone",
+        "public",
+        lambda: {
+            "Name": w.unique("zone") + ".test.",
+            "CallerReference": w.unique(),
+            "DelegationSetId": w.one("set"),
+            "HostedZoneConfig": {"Comment": "variants", "PrivateZone": "false"},
+        },
+    )
+    yield Base(
+        "CreateHostedZone",
+        "private",
+        lambda: {
+            "Name": w.unique("private") + ".test.",
+            "VPC": vpc("2"),
+            "CallerReference": w.unique(),
+            "HostedZoneConfig": {"Comment": "variants", "PrivateZone": "true"},
+        },
+        keep=frozenset({"VPC", "VPC.VPCId"}),
+        strangers={"DelegationSetId": "N0"},
+    )
     yield Base("UpdateHostedZoneComment", "", lambda: {"Id": w.one("zone"), "Comment": "variants"})
-    yield Base("UpdateHostedZoneFeatures", "", lambda: {"HostedZoneId": w.one("featured_zone"), "EnableAcceleratedRecovery": "true"},
-               keep=frozenset({"EnableAcceleratedRecovery"}))
+    yield Base(
+        "UpdateHostedZoneFeatures",
+        "",
+        lambda: {"HostedZoneId": w.one("featured_zone"), "EnableAcceleratedRecovery": "true"},
+        keep=frozenset({"EnableAcceleratedRecovery"}),
+    )
     yield Base("DeleteHostedZone", "", lambda: {"Id": w.spare("zone")})
     yield Base("GetHostedZoneLimit", "", lambda: {"Type": "MAX_VPCS_ASSOCIATED_BY_ZONE", "HostedZoneId": w.one("private_zone")})
     yield Base("GetAccountLimit", "", lambda: {"Type": "MAX_HOSTED_ZONES_BY_OWNER"})
     yield Base("GetChange", "", lambda: {"Id": w.one("change")})
-    yield Base("TestDNSAnswer", "", lambda: {
-        "HostedZoneId": w.one("zone"), "RecordName": "www." + w.zone_name(), "RecordType": "A", "ResolverIP": "127.0.0.9",
-        "EDNS0ClientSubnetIP": "198.51.100.1", "EDNS0ClientSubnetMask": "24"})
-    for operation, code in (("EnableHostedZoneDNSSEC", "KeySigningKeyWithActiveStatusNotFound"), ("DisableHostedZoneDNSSEC", "DNSSECNotFound"),
-                            ("GetDNSSEC", OK)):
+    yield Base(
+        "TestDNSAnswer",
+        "",
+        lambda: {
+            "HostedZoneId": w.one("zone"),
+            "RecordName": "www." + w.zone_name(),
+            "RecordType": "A",
+            "ResolverIP": "127.0.0.9",
+            "EDNS0ClientSubnetIP": "198.51.100.1",
+            "EDNS0ClientSubnetMask": "24",
+        },
+    )
+    for operation, code in (
+        ("EnableHostedZoneDNSSEC", "KeySigningKeyWithActiveStatusNotFound"),
+        ("DisableHostedZoneDNSSEC", "DNSSECNotFound"),
+        ("GetDNSSEC", OK),
+    ):
         yield Base(operation, "", lambda: {"HostedZoneId": w.one("zone")}, result=code)
         yield Base(operation, "private", lambda: {"HostedZoneId": w.one("private_zone")}, result="InvalidArgument")
     for operation in ("ActivateKeySigningKey", "DeactivateKeySigningKey", "DeleteKeySigningKey"):
         yield Base(operation, "", lambda: {"HostedZoneId": w.one("zone"), "Name": "ksk_1"}, result="NoSuchKeySigningKey")
-    yield Base("CreateKeySigningKey", "", lambda: {
-        "CallerReference": w.unique(), "HostedZoneId": w.one("zone"), "KeyManagementServiceArn": "arn:aws:kms:us-east-1:111122223333:key/1",
-        "Name": "ksk_1", "Status": "ACTIVE"}, result="InvalidKMSArn")
+    yield Base(
+        "CreateKeySigningKey",
+        "",
+        lambda: {
+            "CallerReference": w.unique(),
+            "HostedZoneId": w.one("zone"),
+            "KeyManagementServiceArn": "arn:aws:kms:us-east-1:111122223333:key/1",
+            "Name": "ksk_1",
+            "Status": "ACTIVE",
+        },
+        result="InvalidKMSArn",
+    )
 
 
 def vpcs(w):
     keep = frozenset({"VPC.VPCId"})
-    yield Base("AssociateVPCWithHostedZone", "", lambda: {"HostedZoneId": w.one("private_zone"), "VPC": vpc("3"), "Comment": "variants"}, keep=keep)
-    yield Base("AssociateVPCWithHostedZone", "public", lambda: {"HostedZoneId": w.one("zone"), "VPC": vpc("3")}, result="PublicZoneVPCAssociation", keep=keep)
-    yield Base("DisassociateVPCFromHostedZone", "", lambda: {"HostedZoneId": w.spare("private_zone"), "VPC": vpc("1"), "Comment": "variants"}, keep=keep)
+    yield Base(
+        "AssociateVPCWithHostedZone", "", lambda: {"HostedZoneId": w.one("private_zone"), "VPC": vpc("3"), "Comment": "variants"}, keep=keep
+    )
+    yield Base(
+        "AssociateVPCWithHostedZone",
+        "public",
+        lambda: {"HostedZoneId": w.one("zone"), "VPC": vpc("3")},
+        result="PublicZoneVPCAssociation",
+        keep=keep,
+    )
+    yield Base(
+        "DisassociateVPCFromHostedZone",
+        "",
+        lambda: {"HostedZoneId": w.spare("private_zone"), "VPC": vpc("1"), "Comment": "variants"},
+        keep=keep,
+    )
     yield Base("CreateVPCAssociationAuthorization", "", lambda: {"HostedZoneId": w.one("private_zone"), "VPC": vpc("7")}, keep=keep)
     yield Base("DeleteVPCAssociationAuthorization", "", lambda: {"HostedZoneId": w.spare("authorized_zone"), "VPC": vpc("7")}, keep=keep)
-    yield Base("ListVPCAssociationAuthorizations", "", lambda: {"HostedZoneId": w.one("private_zone"), "NextToken": "vpc-0", "MaxResults": "1"})
+    yield Base(
+        "ListVPCAssociationAuthorizations", "", lambda: {"HostedZoneId": w.one("private_zone"), "NextToken": "vpc-0", "MaxResults": "1"}
+    )
     yield Base("ListHostedZonesByVPC", "", lambda: {**vpc("0"), "MaxItems": "1", "NextToken": "Z0"})
 
 
 def record_sets(w):
-    yield Base("ListResourceRecordSets", "", lambda: {
-        "HostedZoneId": w.one("zone"), "StartRecordName": "www." + w.zone_name(), "StartRecordType": "A", "StartRecordIdentifier": "a", "MaxItems": "1"})
+    yield Base(
+        "ListResourceRecordSets",
+        "",
+        lambda: {
+            "HostedZoneId": w.one("zone"),
+            "StartRecordName": "www." + w.zone_name(),
+            "StartRecordType": "A",
+            "StartRecordIdentifier": "a",
+            "MaxItems": "1",
+        },
+    )
     batch = "ChangeBatch.Changes[]"
     member = batch + ".ResourceRecordSet."
 
@@ -271,11 +401,24 @@ def record_sets(w):
             return {"HostedZoneId": w.one("zone"), "ChangeBatch": {"Comment": "variants", "Changes": [change(action, record_set)]}}
 
         needed = {*keep, *(["TTL", "ResourceRecords"] if data is None else ["AliasTarget"])}
-        return Base("ChangeResourceRecordSets", name, make, keep=frozenset(member + name for name in needed), strangers=strangers or {}, needs_members=True)
+        return Base(
+            "ChangeResourceRecordSets",
+            name,
+            make,
+            keep=frozenset(member + name for name in needed),
+            strangers=strangers or {},
+            needs_members=True,
+        )
 
-    other_policies = {"Weight": "1", "Region": REGION, "GeoLocation": {"CountryCode": "DE"}, "Failover": "SECONDARY", "MultiValueAnswer": "true",
-                      "CidrRoutingConfig": {"CollectionId": "00000000-0000-4000-8000-000000000000", "LocationName": "*"},
-                      "GeoProximityLocation": {"AWSRegion": REGION}}
+    other_policies = {
+        "Weight": "1",
+        "Region": REGION,
+        "GeoLocation": {"CountryCode": "DE"},
+        "Failover": "SECONDARY",
+        "MultiValueAnswer": "true",
+        "CidrRoutingConfig": {"CollectionId": "00000000-0000-4000-8000-000000000000", "LocationName": "*"},
+        "GeoProximityLocation": {"AWSRegion": REGION},
+    }
     alias = {"AliasTarget": {"HostedZoneId": "Z0", "DNSName": "www.test.", "EvaluateTargetHealth": "false"}}
 
     def strange(*own):
@@ -285,7 +428,10 @@ def record_sets(w):
     for record_type, value in VALUES.items():
         yield base(f"type {record_type}", {"Type": record_type}, data=lambda value=value: records(value), keep=["TTL", "ResourceRecords"])
     of_group = {"SetIdentifier": "one"}
-    checked = lambda: {**of_group, "HealthCheckId": w.one("check")}
+
+    def checked():
+        return {**of_group, "HealthCheckId": w.one("check")}
+
     for name, members in (
         ("weighted", lambda: {"Weight": "10"}),
         ("latency", lambda: {"Region": REGION}),
@@ -300,18 +446,32 @@ def record_sets(w):
         ("IP-based", lambda: {"CidrRoutingConfig": {"CollectionId": w.one("collection"), "LocationName": "office"}}),
     ):
         policy = next(iter(members())) if name != "IP-based" else "CidrRoutingConfig"
-        inner = {"continent": ["ContinentCode"], "country": ["CountryCode"], "subdivision": ["CountryCode"], "near a region": ["AWSRegion"],
-                 "near a local zone": ["LocalZoneGroup"], "near a place": ["Coordinates"]}.get(name, [])
+        inner = {
+            "continent": ["ContinentCode"],
+            "country": ["CountryCode"],
+            "subdivision": ["CountryCode"],
+            "near a region": ["AWSRegion"],
+            "near a local zone": ["LocalZoneGroup"],
+            "near a place": ["Coordinates"],
+        }.get(name, [])
         keep = ["SetIdentifier", policy, *(f"{policy}.{one}" for one in inner)]
         yield base(name, lambda members=members: {**checked(), **members()}, keep=keep, strangers=strange(policy))
-    yield base("alias", lambda: {}, data=lambda: {"AliasTarget": {
-        "HostedZoneId": w.one("zone"), "DNSName": "www." + w.zone_name(), "EvaluateTargetHealth": "true"}},
-        strangers={"TTL": "60", "ResourceRecords": [{"Value": "192.0.2.1"}]})
+    yield base(
+        "alias",
+        lambda: {},
+        data=lambda: {"AliasTarget": {"HostedZoneId": w.one("zone"), "DNSName": "www." + w.zone_name(), "EvaluateTargetHealth": "true"}},
+        strangers={"TTL": "60", "ResourceRecords": [{"Value": "192.0.2.1"}]},
+    )
 
     def protections():
         name = w.unique() + "." + w.zone_name()
-        return {"HostedZoneId": w.one("zone"), "Protections": [
-            {"RecordName": name, "RecordType": "A", "Comment": "variants"}, {"RecordName": name, "RecordType": "AAAA", "Comment": "variants"}]}
+        return {
+            "HostedZoneId": w.one("zone"),
+            "Protections": [
+                {"RecordName": name, "RecordType": "A", "Comment": "variants"},
+                {"RecordName": name, "RecordType": "AAAA", "Comment": "variants"},
+            ],
+        }
 
     yield Base("CreateResourceRecordSetProtections", "", protections)
 
@@ -320,8 +480,11 @@ def record_sets(w):
         return {"HostedZoneId": zone, "Protections": [{"RecordName": "www." + w.kept["protected name"], "RecordType": "A"}]}
 
     yield Base("DeleteResourceRecordSetProtections", "", keys)
-    yield Base("ListResourceRecordSetProtections", "", lambda: {
-        "HostedZoneId": w.one("zone"), "StartRecordName": "www." + w.zone_name(), "StartRecordType": "A", "MaxResults": "1"})
+    yield Base(
+        "ListResourceRecordSetProtections",
+        "",
+        lambda: {"HostedZoneId": w.one("zone"), "StartRecordName": "www." + w.zone_name(), "StartRecordType": "A", "MaxResults": "1"},
+    )
 
 
 def checks(w):
@@ -331,9 +494,18 @@ def checks(w):
     for operation in ("GetHealthCheck", "GetHealthCheckStatus", "GetHealthCheckLastFailureReason"):
         yield Base(operation, "", lambda: {"HealthCheckId": w.one("check")})
     yield Base("DeleteHealthCheck", "", lambda: {"HealthCheckId": w.spare("check")})
-    endpoint = {"IPAddress": "127.0.0.1", "Port": "9", "ResourcePath": "/", "FullyQualifiedDomainName": "check.test", "RequestInterval": "30",
-                "FailureThreshold": "3", "MeasureLatency": "false", "Inverted": "false", "Disabled": "true",
-                "Regions": ["us-east-1", "eu-west-1", "sa-east-1"]}
+    endpoint = {
+        "IPAddress": "127.0.0.1",
+        "Port": "9",
+        "ResourcePath": "/",
+        "FullyQualifiedDomainName": "check.test",
+        "RequestInterval": "30",
+        "FailureThreshold": "3",
+        "MeasureLatency": "false",
+        "Inverted": "false",
+        "Disabled": "true",
+        "Regions": ["us-east-1", "eu-west-1", "sa-east-1"],
+    }
     alarm = {"AlarmIdentifier": {"Region": REGION, "Name": "variants"}}
     calculated = {"HealthThreshold": "1", "ChildHealthChecks": ["0"]}
     routing = {"RoutingControlArn": ROUTING_CONTROL}
@@ -342,8 +514,13 @@ def checks(w):
     def base(kind, members, keep, strangers):
         config = "HealthCheckConfig."
         # Without Disabled the server would probe; all addresses are loopback.
-        return Base("CreateHealthCheck", kind, lambda: {"CallerReference": w.unique(), "HealthCheckConfig": {
-            "Type": kind, **(members() if callable(members) else members)}}, keep=frozenset(config + name for name in keep), strangers=strangers)
+        return Base(
+            "CreateHealthCheck",
+            kind,
+            lambda: {"CallerReference": w.unique(), "HealthCheckConfig": {"Type": kind, **(members() if callable(members) else members)}},
+            keep=frozenset(config + name for name in keep),
+            strangers=strangers,
+        )
 
     no_endpoint = {**calculated, **metric, **routing}
     yield base("HTTP", endpoint, ["IPAddress"], {**no_endpoint, "SearchString": "a"})
@@ -351,34 +528,70 @@ def checks(w):
     yield base("HTTP_STR_MATCH", {**endpoint, "SearchString": "a"}, ["IPAddress", "SearchString"], no_endpoint)
     yield base("HTTPS_STR_MATCH", {**endpoint, "SearchString": "a", "EnableSNI": "true"}, ["IPAddress", "SearchString"], no_endpoint)
     tcp = {name: value for name, value in endpoint.items() if name not in ("ResourcePath", "FullyQualifiedDomainName")}
-    yield base("TCP", tcp, ["IPAddress", "Port"], {**no_endpoint, "SearchString": "a", "ResourcePath": "/", "FullyQualifiedDomainName": "check.test"})
+    yield base(
+        "TCP",
+        tcp,
+        ["IPAddress", "Port"],
+        {**no_endpoint, "SearchString": "a", "ResourcePath": "/", "FullyQualifiedDomainName": "check.test"},
+    )
     switches = {"Inverted": "false", "Disabled": "true"}
-    of_endpoint = {name: endpoint[name] for name in ("IPAddress", "Port", "ResourcePath", "FullyQualifiedDomainName", "RequestInterval", "FailureThreshold", "Regions")}
+    of_endpoint = {
+        name: endpoint[name]
+        for name in ("IPAddress", "Port", "ResourcePath", "FullyQualifiedDomainName", "RequestInterval", "FailureThreshold", "Regions")
+    }
     of_endpoint["SearchString"] = "a"
-    yield base("CALCULATED", lambda: {**switches, "HealthThreshold": "1", "ChildHealthChecks": [w.one("check")]}, ["HealthThreshold"],
-               {**of_endpoint, **metric, **routing})
+    yield base(
+        "CALCULATED",
+        lambda: {**switches, "HealthThreshold": "1", "ChildHealthChecks": [w.one("check")]},
+        ["HealthThreshold"],
+        {**of_endpoint, **metric, **routing},
+    )
     yield base("CLOUDWATCH_METRIC", {**switches, **metric}, ["AlarmIdentifier"], {**of_endpoint, **calculated, **routing})
     yield base("RECOVERY_CONTROL", {**switches, **routing}, ["RoutingControlArn"], {**of_endpoint, **calculated, **metric})
 
     def update(name, kind, members, strangers=None):
-        return Base("UpdateHealthCheck", name, lambda: {"HealthCheckId": w.one(kind), **(members() if callable(members) else members)}, strangers=strangers or {})
+        return Base(
+            "UpdateHealthCheck",
+            name,
+            lambda: {"HealthCheckId": w.one(kind), **(members() if callable(members) else members)},
+            strangers=strangers or {},
+        )
 
-    changed = {name: endpoint[name] for name in ("IPAddress", "Port", "ResourcePath", "FullyQualifiedDomainName", "FailureThreshold", "Inverted", "Disabled", "Regions")}
+    changed = {
+        name: endpoint[name]
+        for name in ("IPAddress", "Port", "ResourcePath", "FullyQualifiedDomainName", "FailureThreshold", "Inverted", "Disabled", "Regions")
+    }
     yield Base("UpdateHealthCheck", "version", lambda: {"HealthCheckId": w.spare("check"), "HealthCheckVersion": "1"})
     yield update("endpoint", "check", {**changed, "ResetElements": ["FullyQualifiedDomainName", "Regions"]}, no_endpoint)
-    yield update("calculated", "calculated_check", lambda: {**switches, "HealthThreshold": "0", "ChildHealthChecks": [w.one("check")]}, {**of_endpoint, **metric})
+    yield update(
+        "calculated",
+        "calculated_check",
+        lambda: {**switches, "HealthThreshold": "0", "ChildHealthChecks": [w.one("check")]},
+        {**of_endpoint, **metric},
+    )
     yield update("metric", "metric_check", {**switches, **metric}, {**of_endpoint, **calculated})
 
 
 def collections(w):
     yield Base("CreateCidrCollection", "", lambda: {"Name": w.unique(), "CallerReference": w.unique()})
-    yield Base("ChangeCidrCollection", "", lambda: {"Id": w.spare("collection"), "CollectionVersion": "2", "Changes": [
-        {"LocationName": "branch", "Action": "PUT", "CidrList": ["10.0.0.0/24", "2001:db8::/48"]}]})
+    yield Base(
+        "ChangeCidrCollection",
+        "",
+        lambda: {
+            "Id": w.spare("collection"),
+            "CollectionVersion": "2",
+            "Changes": [{"LocationName": "branch", "Action": "PUT", "CidrList": ["10.0.0.0/24", "2001:db8::/48"]}],
+        },
+    )
     yield Base("DeleteCidrCollection", "", lambda: {"Id": w.spare("empty_collection")})
     pages = {"MaxResults": "1"}
     yield Base("ListCidrCollections", "", lambda: pages)
     yield Base("ListCidrLocations", "", lambda: {"CollectionId": w.one("collection"), "NextToken": "office", **pages})
-    yield Base("ListCidrBlocks", "", lambda: {"CollectionId": w.one("collection"), "LocationName": "office", "NextToken": "office/203.0.113.0/24", **pages})
+    yield Base(
+        "ListCidrBlocks",
+        "",
+        lambda: {"CollectionId": w.one("collection"), "LocationName": "office", "NextToken": "office/203.0.113.0/24", **pages},
+    )
 
 
 def policies(w):
@@ -389,24 +602,50 @@ def policies(w):
     yield Base("UpdateTrafficPolicyComment", "", lambda: {"Id": w.one("policy"), "Version": "1", "Comment": "variants"})
     yield Base("ListTrafficPolicies", "", lambda: {"TrafficPolicyIdMarker": w.one("policy"), "MaxItems": "1"})
     yield Base("ListTrafficPolicyVersions", "", lambda: {"Id": w.one("policy"), "TrafficPolicyVersionMarker": "1", "MaxItems": "1"})
-    yield Base("CreateTrafficPolicyInstance", "", lambda: {
-        "HostedZoneId": w.one("zone"), "Name": w.unique() + "." + w.zone_name(), "TTL": "60", "TrafficPolicyId": w.one("policy"), "TrafficPolicyVersion": "1"})
-    yield Base("UpdateTrafficPolicyInstance", "", lambda: {
-        "Id": w.one("instance"), "TTL": "30", "TrafficPolicyId": w.one("policy"), "TrafficPolicyVersion": "1"})
+    yield Base(
+        "CreateTrafficPolicyInstance",
+        "",
+        lambda: {
+            "HostedZoneId": w.one("zone"),
+            "Name": w.unique() + "." + w.zone_name(),
+            "TTL": "60",
+            "TrafficPolicyId": w.one("policy"),
+            "TrafficPolicyVersion": "1",
+        },
+    )
+    yield Base(
+        "UpdateTrafficPolicyInstance",
+        "",
+        lambda: {"Id": w.one("instance"), "TTL": "30", "TrafficPolicyId": w.one("policy"), "TrafficPolicyVersion": "1"},
+    )
     yield Base("GetTrafficPolicyInstance", "", lambda: {"Id": w.one("instance")})
     yield Base("DeleteTrafficPolicyInstance", "", lambda: {"Id": w.spare("instance")})
     yield Base("GetTrafficPolicyInstanceCount", "", lambda: {})
-    markers = lambda: {"TrafficPolicyInstanceNameMarker": "a." + w.zone_name(), "TrafficPolicyInstanceTypeMarker": "A", "MaxItems": "1"}
+
+    def markers():
+        return {"TrafficPolicyInstanceNameMarker": "a." + w.zone_name(), "TrafficPolicyInstanceTypeMarker": "A", "MaxItems": "1"}
+
     yield Base("ListTrafficPolicyInstances", "", lambda: {"HostedZoneIdMarker": w.one("zone"), **markers()})
     yield Base("ListTrafficPolicyInstancesByHostedZone", "", lambda: {"HostedZoneId": w.one("zone"), **markers()})
-    yield Base("ListTrafficPolicyInstancesByPolicy", "", lambda: {
-        "TrafficPolicyId": w.one("policy"), "TrafficPolicyVersion": "1", "HostedZoneIdMarker": w.one("zone"), **markers()})
+    yield Base(
+        "ListTrafficPolicyInstancesByPolicy",
+        "",
+        lambda: {"TrafficPolicyId": w.one("policy"), "TrafficPolicyVersion": "1", "HostedZoneIdMarker": w.one("zone"), **markers()},
+    )
 
 
 def others(w):
     for kind, made in (("hostedzone", "zone"), ("healthcheck", "check")):
-        yield Base("ChangeTagsForResource", kind, lambda kind=kind, made=made: {
-            "ResourceType": kind, "ResourceId": w.one(made), "AddTags": [{"Key": "key", "Value": "value"}], "RemoveTagKeys": ["other"]})
+        yield Base(
+            "ChangeTagsForResource",
+            kind,
+            lambda kind=kind, made=made: {
+                "ResourceType": kind,
+                "ResourceId": w.one(made),
+                "AddTags": [{"Key": "key", "Value": "value"}],
+                "RemoveTagKeys": ["other"],
+            },
+        )
         yield Base("ListTagsForResource", kind, lambda kind=kind, made=made: {"ResourceType": kind, "ResourceId": w.one(made)})
         yield Base("ListTagsForResources", kind, lambda kind=kind, made=made: {"ResourceType": kind, "ResourceIds": [w.one(made)]})
     yield Base("GetGeoLocation", "continent", lambda: {"ContinentCode": "EU"}, strangers={"CountryCode": "DE"})
@@ -415,114 +654,12 @@ def others(w):
     yield Base("ListGeoLocations", "country", lambda: {"StartCountryCode": "US", "StartSubdivisionCode": "CA", "MaxItems": "2"})
     yield Base("CreateReusableDelegationSet", "", lambda: {"CallerReference": w.unique(), "HostedZoneId": w.spare("zone")})
     yield Base("GetReusableDelegationSet", "", lambda: {"Id": w.one("set")})
-    yield Base("GetReusableDelegationSetLimit", "", lambda: {"Type": "MAX_ZONES_BY_REUSABLE_DELEGATION_SET", "DelegationSetId": w.one("set")})
+    yield Base(
+        "GetReusableDelegationSetLimit", "", lambda: {"Type": "MAX_ZONES_BY_REUSABLE_DELEGATION_SET", "DelegationSetId": w.one("set")}
+    )
     yield Base("ListReusableDelegationSets", "", lambda: {"Marker": "N0", "MaxItems": "1"})
     yield Base("DeleteReusableDelegationSet", "", lambda: {"Id": w.spare("set")})
     yield Base("CreateQueryLoggingConfig", "", lambda: {"HostedZoneId": w.spare("zone"), "CloudWatchLogsLogGroupArn": LOG_GROUP})
     yield Base("GetQueryLoggingConfig", "", lambda: {"Id": w.one("logging")})
     yield Base("DeleteQueryLoggingConfig", "", lambda: {"Id": w.spare("other_logging")})
     yield Base("ListQueryLoggingConfigs", "", lambda: {"HostedZoneId": w.one("zone"), "NextToken": "0", "MaxResults": "1"})
-
-
-# The error for an id of nothing, by the member that has it; the first that the operation has.
-NOTHING = {
-    "HostedZoneId": ["NoSuchHostedZone", "NoSuchKeySigningKey", "HostedZoneNotFound"],
-    "DelegationSetId": ["NoSuchDelegationSet"],
-    "HealthCheckId": ["NoSuchHealthCheck"],
-    "CollectionId": ["NoSuchCidrCollectionException"],
-    "TrafficPolicyId": ["NoSuchTrafficPolicy"],
-    "ResourceId": ["NoSuchHostedZone"],
-    "ResourceIds[]": ["NoSuchHostedZone"],
-    # The id of what the operation is about.
-    "Id": ["NoSuchHostedZone", "NoSuchCidrCollectionException", "NoSuchDelegationSet", "NoSuchQueryLoggingConfig", "NoSuchTrafficPolicyInstance",
-           "NoSuchTrafficPolicy", "NoSuchChange"],
-}
-
-# What the model of botocore has had since October 2026 and this server does not have: unknown members and words to it.
-NEWER = ("AZAffinity", "ChangeGuardrails", "DryRun", "EnablePublicDNSFallback", "EndpointType", "HealthCheckSourceId", "HostedZoneTier",
-         "MAX_HEALTH_CHECK_SOURCES_BY_OWNER", "healthchecksource")
-
-# What is not as the kind of a variant says: a pattern for `operation[base] path: change`, what it has to get, and why.
-RULES = [
-    (rf"\b({'|'.join(NEWER)})\b", "InvalidInput", "docs/api.md: not here"),
-    (r"VPCRegion: (us-iso|eu-iso)", "InvalidInput", "docs/api.md: Regions whose place is secret are not here"),
-    # Members that need each other.
-    (r"^CreateHostedZone\[public\] .*PrivateZone: '(true|1)'", "InvalidInput", "CreateHostedZone: a private zone needs a VPC"),
-    (r"^ListHostedZonesByName\[\] (DNSName: (absent|empty)|HostedZoneId: the only)", "InvalidInput", "HostedZoneId needs DNSName"),
-    (r"^List.* StartRecordName: (absent|empty)", "InvalidInput", "a type needs a name"),
-    (r"^List.* StartRecordType: the only", "InvalidInput", "a type needs a name"),
-    (r"^ListResourceRecordSets\[\] StartRecordType: (absent|empty)", "InvalidInput", "an identifier needs a type"),
-    (r"^ListResourceRecordSets\[\] StartRecordIdentifier: the only", "InvalidInput", "an identifier needs a type"),
-    (r"^TestDNSAnswer\[\] EDNS0ClientSubnetIP: (absent|empty)", "InvalidInput", "a mask needs an address"),
-    (r"^TestDNSAnswer\[\] EDNS0ClientSubnetMask: the only", "InvalidInput", "a mask needs an address"),
-    (r"GeoLocations?\[country\] (Start)?CountryCode: (absent|empty)", "InvalidInput", "a subdivision needs its country"),
-    (r"GeoLocations?\[country\] (Start)?SubdivisionCode: the only", "InvalidInput", "a subdivision needs its country"),
-    (r"^ChangeTagsForResource\[.*: required members only", "InvalidInput", "ChangeTagsForResource: tags to add, or to remove"),
-    (r"^ChangeTagsForResource\[.* AddTags(: the only|\[\]: empty|\[\].Key: (absent|empty))", "InvalidInput", "Tag: a key"),
-    (r"^ChangeTagsForResource\[.* RemoveTagKeys\[\]: '(a\*b)'", OK, "to remove a tag that is not there is no error"),
-    (r"^ChangeTagsForResource\[.* RemoveTagKeys\[\]: empty", OK, "to remove a tag that is not there is no error"),
-    # Errors of the operations for a member.
-    (r"\bVPC(: empty|\.VPCId: (empty|absent|\d+ (characters|times)|'vpc|'x'))", "InvalidVPCId", "VPC: VPCId"),
-    (r"^CreateKeySigningKey\[\] Name: (empty|\d+ (characters, too|times)|'(a-b|a b|äbc)')", "InvalidKeySigningKeyName", "CreateKeySigningKey: its error"),
-    (r"KeySigningKey\[\] Name: '", "NoSuchKeySigningKey", "the model has no pattern for the name"),
-    (r"^CreateTrafficPolicy(Version)?\[\] Document: (empty|'(x|\{\}|\[\]|\{\"AWS))", "InvalidTrafficPolicyDocument", "its error"),
-    (r"^CreateTrafficPolicy\[\] Name: empty", "InvalidInput", "docs/api.md: a policy has a name"),
-    (r"Version: 1000$", "NoSuchTrafficPolicy", "the policy has one version"),
-    (r"^ListTrafficPolicies\[\] TrafficPolicyIdMarker: .*of nothing", "InvalidInput", "policies are listed in the order of their creation"),
-    (r"^ListCidrBlocks\[\] LocationName: (16|1) characters$", "NoSuchCidrLocationException", "no such location"),
-    (r"^ChangeCidrCollection\[\] CollectionVersion: +1 *$", "CidrCollectionVersionMismatchException", "it has version 2"),
-    (r"^GetGeoLocation\[.*Code: '(XX|eu|de|ca)'", "NoSuchGeoLocation", "GetGeoLocation: its error"),
-    (r"^ListGeoLocations\[.*Code: '(XX|eu|de|ca)'", OK, "a list starts after what is not there"),
-    (r"\[hostedzone\] ResourceType: healthcheck$", "NoSuchHealthCheck", "the id is that of a zone"),
-    (r"^CreateQueryLoggingConfig\[\] CloudWatchLogsLogGroupArn: empty", "InvalidInput", "no ARN"),
-    # Record sets.
-    (r"^ChangeRes.*\.Action: DELETE$", "InvalidChangeBatch", "there is none to delete"),
-    (r"^ChangeRes.*\.Type: (SOA|TXT|MX|NAPTR|SRV|SPF|AAAA|CAA|DS|TLSA|SSHFP|SVCB|HTTPS)$", "InvalidChangeBatch", "the value is an IPv4 address"),
-    (r"^ChangeRes.*\.Value: (empty|\d+ (characters|times))", "InvalidChangeBatch", "a value that its type does not have"),
-    (r"^ChangeRes.*\.MultiValueAnswer: '(false|0)'$", "InvalidInput", "a set identifier needs a policy"),
-    (r"^ChangeRes.*\.CollectionId: an id of nothing", "InvalidChangeBatch", "no such collection"),
-    (r"^ChangeRes.*\.LocationName: (16|1) characters$", "InvalidChangeBatch", "no such location"),
-    (r"^ChangeRes.*\.AliasTarget.HostedZoneId: (empty|.*of nothing)", "InvalidChangeBatch", "no such alias target"),
-    (r"^ChangeRes.*\.AliasTarget.DNSName: (63 octets|an octal)", "InvalidChangeBatch", "no such alias target"),
-    (r"Protections\[\] Protections\[\].RecordName: (an empty|64 octets|a control|256|a broken|1024|empty)", "InvalidResourceRecordSetProtectionBatch", "entries"),
-    (r"^CreateResourceRecordSetProtections\[\] .*RecordType: AAAA$", "InvalidResourceRecordSetProtectionBatch", "the entry is there twice"),
-    (r"^DeleteResourceRecordSetProtections\[\] .*RecordName: (63|an octal)", "InvalidResourceRecordSetProtectionBatch", "no such protection"),
-    (r"^DeleteResourceRecordSetProtections\[\] .*RecordType: (?!A$)[A-Z]+$", "InvalidResourceRecordSetProtectionBatch", "no such protection"),
-    # Health checks.
-    (r"^CreateHealthCheck\[HTTP.* .*IPAddress: absent$", OK, "there is a domain name"),
-    (r"^CreateHealthCheck\[HTTP\] .*Type: (HTTPS?_STR_MATCH|TCP|CALCULATED|CLOUDWATCH_METRIC|RECOVERY_CONTROL)$", "InvalidInput", "other members"),
-    (r"Regions\[\]: (eu-west-1|sa-east-1)$", "InvalidInput", "three different Regions"),
-    (r"ChildHealthChecks: 256 items", "InvalidInput", "a check twice"),
-    (r"ChildHealthChecks\[\]: (empty|.*of nothing)", "InvalidInput", "no such check"),
-    (r"^CreateHealthCheck\[.*_STR_MATCH\] .*SearchString: empty", "InvalidInput", "a string to search for"),
-]
-
-
-# Rules of this server. Others may do what the model says.
-OURS = "docs/api.md"
-
-
-def expected(variant, base, operation, strict):
-    """The outcomes that a variant may have: OK or the code of an error. This server, with `strict`, has one."""
-    as_model = by_kind(variant, base, operation)
-    for pattern, outcome, why in RULES:
-        if re.search(pattern, str(variant)):
-            outcome = base.result if outcome == OK else outcome
-            return [outcome] if strict or not why.startswith(OURS) else [outcome, as_model]
-    # A server that signs zones has keys.
-    return [as_model] if strict or as_model not in ("InvalidKMSArn", "KeySigningKeyWithActiveStatusNotFound") else [as_model, OK]
-
-
-def by_kind(variant, base, operation):
-    errors = {shape.error_code for shape in operation.error_shapes}
-    if variant.kind == OK:
-        return base.result
-    if variant.kind == INVALID:
-        return "InvalidInput"
-    if variant.kind == MALFORMED:
-        return "MalformedInput"
-    if variant.kind == NAME:
-        return next((code for code in ("InvalidDomainName", "InvalidChangeBatch") if code in errors), "InvalidInput")
-    assert variant.kind == UNKNOWN, variant.kind
-    member = variant.path.rpartition(".")[2]
-    return next((code for code in NOTHING.get(member, []) if code in errors), base.result)

@@ -113,7 +113,7 @@ def document(operation, shape, params, form):
         "text in the root": declaration + start + "text" + content + end,
         "no body": "",
         "not XML": "x",
-        "cut off": whole[:-len(end)],
+        "cut off": whole[: -len(end)],
         "another root element": whole.replace(root, "FiftythreeRequest"),
         "the response's root element": whole.replace(root, operation.name + "Response"),
         "two root elements": whole + start + end,

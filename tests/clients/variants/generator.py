@@ -8,7 +8,7 @@ A change is of one of these kinds, and the kind says what the response has to be
 - UNKNOWN: an id of a legal form that nothing has.
 - MALFORMED: the body is not XML, or not the document of the operation.
 
-Which code each kind has for an operation is said in bases.py.
+Which code each kind has for an operation is said in expectations.py.
 """
 
 import copy
@@ -23,15 +23,54 @@ NO_BOOLEAN = ("", "True", "FALSE", "yes", "2", "null", "true false")
 NO_PAGE_SIZE = ("0", "-1", "x", "1.5", "99999999999999999999999")
 
 # Texts whose characters are free, but for their number.
-FREE = {"AssociateVPCComment", "CidrNonce", "DisassociateVPCComment", "HealthCheckNonce", "Nonce", "ResourceDescription",
-        "ResourceRecordSetIdentifier", "SearchString", "TrafficPolicyComment", "TrafficPolicyName"}
+FREE = {
+    "AssociateVPCComment",
+    "CidrNonce",
+    "DisassociateVPCComment",
+    "HealthCheckNonce",
+    "Nonce",
+    "ResourceDescription",
+    "ResourceRecordSetIdentifier",
+    "SearchString",
+    "TrafficPolicyComment",
+    "TrafficPolicyName",
+}
 # Texts that name something: of a legal form, but for something that does not exist.
-IDS = {"ResourceId": "Z" + "0" * 31, "HealthCheckId": "0" * 64, "TrafficPolicyId": "0" * 36, "TrafficPolicyInstanceId": "0" * 36,
-       "QueryLoggingConfigId": "0" * 36, "UUID": "00000000-0000-4000-8000-000000000000", "ChangeId": "C" + "0" * 31, "TagResourceId": "Z" + "0" * 31}
+IDS = {
+    "ResourceId": "Z" + "0" * 31,
+    "HealthCheckId": "0" * 64,
+    "TrafficPolicyId": "0" * 36,
+    "TrafficPolicyInstanceId": "0" * 36,
+    "QueryLoggingConfigId": "0" * 36,
+    "UUID": "00000000-0000-4000-8000-000000000000",
+    "ChangeId": "C" + "0" * 31,
+    "TagResourceId": "Z" + "0" * 31,
+}
 # Texts with a form that the model does not state: a length alone does not make them valid.
-FORMED = {"ARN", "CloudWatchLogsLogGroupArn", "IPAddress", "Cidr", "Latitude", "Longitude", "RData", "TrafficPolicyDocument", "SubnetMask",
-          "GeoLocationContinentCode", "GeoLocationCountryCode", "GeoLocationSubdivisionCode", "AWSRegion", "LocalZoneGroup", "VPCId",
-          "SigningKeyStatus", "AlarmName", "TrafficPolicyVersionMarker", "PaginationToken", "FullyQualifiedDomainName", "MaxResults", "PageMaxItems"}
+FORMED = {
+    "ARN",
+    "CloudWatchLogsLogGroupArn",
+    "IPAddress",
+    "Cidr",
+    "Latitude",
+    "Longitude",
+    "RData",
+    "TrafficPolicyDocument",
+    "SubnetMask",
+    "GeoLocationContinentCode",
+    "GeoLocationCountryCode",
+    "GeoLocationSubdivisionCode",
+    "AWSRegion",
+    "LocalZoneGroup",
+    "VPCId",
+    "SigningKeyStatus",
+    "AlarmName",
+    "TrafficPolicyVersionMarker",
+    "PaginationToken",
+    "FullyQualifiedDomainName",
+    "MaxResults",
+    "PageMaxItems",
+}
 # Texts that do not fit a pattern or form, each with the kind of its error.
 MISFITS = {
     "UUID": ["x", "00000000-0000-4000-8000-00000000000", "00000000-0000-4000-8000-00000000000G"],
@@ -120,13 +159,13 @@ def put(params, path, value):
     """The parameters with a value at a path. What is missing on the way is made."""
     changed = copy.deepcopy(params)
     place = changed
-    for step, following in zip(path, path[1:]):
+    for step, following in zip(path, path[1:], strict=False):
         if isinstance(step, int):
             place = place[step]
         else:
             place = place.setdefault(step, [] if isinstance(following, int) else {})
     if isinstance(path[-1], int):
-        place[path[-1]:path[-1] + 1] = [value]
+        place[path[-1] : path[-1] + 1] = [value]
     else:
         place[path[-1]] = value
     return changed
@@ -229,7 +268,7 @@ class Generator:
                 least = smallest(node.shape, value, self.base.keep, node.path) if not isinstance(value, str) else value
                 if 0 in node.path and at(few, node.path[:-1]) is None:
                     # The list that it is in is not there either.
-                    few = put(few, node.path[:node.path.index(0)], at(params, node.path[:node.path.index(0)]))
+                    few = put(few, node.path[: node.path.index(0)], at(params, node.path[: node.path.index(0)]))
                 return self.variant(node.path, "the only optional member", OK, put(few, node.path, least))
 
             yield only
@@ -331,9 +370,14 @@ class Generator:
 
     def names(self, one):
         """Names of RFC 1035 section 2.3.4, and what is none."""
-        for label, text in (("an empty label", "a..lab.test"), ("64 octets in a label", "a" * 64 + ".lab.test"),
-                            ("a control character", "a\x7f.lab.test"), ("256 octets", ".".join(["a" * 63] * 4) + ".a"),
-                            ("a broken escape", "a\\9.lab.test"), ("1024 characters", "\\141" * 255 + ".aaa")):
+        for label, text in (
+            ("an empty label", "a..lab.test"),
+            ("64 octets in a label", "a" * 64 + ".lab.test"),
+            ("a control character", "a\x7f.lab.test"),
+            ("256 octets", ".".join(["a" * 63] * 4) + ".a"),
+            ("a broken escape", "a\\9.lab.test"),
+            ("1024 characters", "\\141" * 255 + ".aaa"),
+        ):
             yield one(label, NAME, text)
         yield one("63 octets in a label", OK, lambda fresh: with_label("a" * (63 - len(unique_part(fresh))), fresh))
         yield one("an octal escape", OK, lambda fresh: with_label("\\141\\100", fresh))
@@ -355,13 +399,33 @@ class Generator:
             yield one(f"{most + 1} items, too many", INVALID, lambda fresh: items(shape.member, fresh, most + 1))
 
     def bodies(self):
-        for form in ("members in the reverse order", "a comment and an instruction", "a prefix for the namespace", "no namespace", "CDATA",
-                     "without a declaration", "with a byte order mark", "indented"):
+        for form in (
+            "members in the reverse order",
+            "a comment and an instruction",
+            "a prefix for the namespace",
+            "no namespace",
+            "CDATA",
+            "without a declaration",
+            "with a byte order mark",
+            "indented",
+        ):
             yield lambda params, form=form: self.variant((), form, OK, params, form)
         for form in ("an unknown member at the end", "text in the root"):
             yield lambda params, form=form: self.variant((), form, INVALID, params, form)
-        for form in ("no body", "not XML", "cut off", "another root element", "the response's root element", "two root elements", "UTF-16",
-                     "a document type", "an unknown entity", "a control character", "octets that are not UTF-8", "JSON"):
+        for form in (
+            "no body",
+            "not XML",
+            "cut off",
+            "another root element",
+            "the response's root element",
+            "two root elements",
+            "UTF-16",
+            "a document type",
+            "an unknown entity",
+            "a control character",
+            "octets that are not UTF-8",
+            "JSON",
+        ):
             yield lambda params, form=form: self.variant((), form, MALFORMED, params, form)
 
 
@@ -379,7 +443,7 @@ def sized(value, length):
     """A text of this length that begins or ends as the value does."""
     if isinstance(value, str) and len(value) >= length:
         # What makes a text unique is at its end.
-        return value[len(value) - length:]
+        return value[len(value) - length :]
     return (value if isinstance(value, str) else "") + "x" * (length - len(value if isinstance(value, str) else ""))
 
 

@@ -13,7 +13,8 @@ import sys
 import time
 
 import client
-from bases import World, all_bases, expected
+from bases import World, all_bases
+from expectations import expected
 from generator import OK, Generator
 
 AS_MODEL, OTHER, SERVER_ERROR, NOT_IMPLEMENTED = "as the model says", "other", "5xx", "not implemented"
@@ -78,7 +79,7 @@ def main():
     arguments = parser.parse_args()
     connection = client.Client(arguments.endpoint)
     world = World(connection)
-    world.run = format(int(time.time()) % 36 ** 4, "x")
+    world.run = format(int(time.time()) % 36**4, "x")
     bases = all_bases(world)
     results = {base.operation: collections.Counter() for base in bases}
     seen = collections.defaultdict(set)
@@ -113,7 +114,7 @@ def main():
 
 
 def report(arguments, results, deviations):
-    for line in deviations[:arguments.show]:
+    for line in deviations[: arguments.show]:
         print(line)
     total = sum((sum(counts.values()) for counts in results.values()), 0)
     operations = sum(1 for counts in results.values() if counts)
