@@ -70,6 +70,7 @@ RULES = [
     ),
     (r"KeySigningKey\[\] Name: '", "NoSuchKeySigningKey", "the model has no pattern for the name"),
     (r"^CreateTrafficPolicy(Version)?\[\] Document: (empty|'(x|\{\}|\[\]|\{\"AWS))", "InvalidTrafficPolicyDocument", "its error"),
+    (r"CidrList\[\]: '(10.0.0.0/25|2001:db8::/49)'", OK, "docs/api.md: strict mode"),
     (r"^CreateTrafficPolicy\[\] Name: empty", "InvalidInput", "docs/api.md: a policy has a name"),
     (r"Version: 1000$", "NoSuchTrafficPolicy", "the policy has one version"),
     (r"^ListTrafficPolicies\[\] TrafficPolicyIdMarker: .*of nothing", "InvalidInput", "policies are listed in the order of their creation"),
