@@ -53,6 +53,7 @@
 //!   log that survives a restart.
 //! - [`privilege`]: what the process can no longer do after its start.
 //! - [`load`]: from files to compiled zones and diagnostics; the queue of configuration loads.
+//! - [`plan`]: what a change would do, before it is made.
 //! - [`cluster`]: several nodes with one configuration, through etcd.
 //! - [`control`]: the one loop that changes the world: takes probe results, overrides and loads,
 //!   and publishes; what of that survives a restart (`saved_state`).
@@ -86,6 +87,7 @@ mod log_limit;
 pub mod logging;
 pub mod model;
 mod objects;
+mod plan;
 pub mod policy;
 mod prefetch;
 mod privilege;

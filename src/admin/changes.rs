@@ -8,12 +8,15 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::api::{change_batch, ids};
+use crate::history::new_change_id;
 use crate::load::LoadedConfig;
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, HostedZone, HostedZoneId, Name, RecordSetKey, RecordType,
     ResourceRecordSet, Tags, VpcId,
 };
-use crate::objects::{Author, Change, Commit, CommitError, ErrorCode, Object, ObjectId, ObjectStore as _, Revision};
+use crate::objects::{
+    Author, Change, Commit, CommitError, ErrorCode, Object, ObjectId, ObjectStore as _, Revision, Submission,
+};
 
 use super::shapes::{ChangedZoneShape, NewZoneShape};
 use super::{AdminState, json, refusal};
@@ -53,9 +56,13 @@ pub(super) struct ZoneQuery {
 }
 
 /// What keeps a request from being made.
-enum Refused {
+pub(super) enum Refused {
     Request(String),
     Commit(CommitError),
+    /// Something has changed since.
+    Conflict(String),
+    /// It can be tried again later.
+    Unavailable(String),
 }
 
 impl From<CommitError> for Refused {
@@ -66,14 +73,7 @@ impl From<CommitError> for Refused {
 
 /// Makes the changes of a batch.
 pub(super) async fn batch(State(admin): State<AdminState>, Query(of): Query<OfZone>, body: Bytes) -> Response {
-    let change = async {
-        let batch = change_batch::read(&body).map_err(|error| Refused::Request(error.to_string()))?;
-        let base = admin.base();
-        let names: Vec<&Name> = batch.changes.iter().map(|change| &change.record_set.name).collect();
-        let id = zone_meant(&base, of.zone.as_deref(), &names)?;
-        let batch = base.with_ids(batch)?;
-        admin.commit(id, Change::RecordSets(batch), &of.author, "ChangeResourceRecordSets").await
-    };
+    let change = async { admin.make(admin.batch_commit(&of, &body)?).await };
     answer(StatusCode::OK, change.await)
 }
 
@@ -144,6 +144,16 @@ impl AdminState {
         self.base.borrow().clone()
     }
 
+    /// The change of a batch.
+    pub(super) fn batch_commit(&self, of: &OfZone, body: &[u8]) -> Result<Commit, Refused> {
+        let batch = change_batch::read(body).map_err(|error| Refused::Request(error.to_string()))?;
+        let base = self.base();
+        let names: Vec<&Name> = batch.changes.iter().map(|change| &change.record_set.name).collect();
+        let id = zone_meant(&base, of.zone.as_deref(), &names)?;
+        let change = Change::RecordSets(base.with_ids(batch)?);
+        Ok(commit_of(id, None, change, &of.author, "ChangeResourceRecordSets"))
+    }
+
     async fn commit(
         &self,
         id: HostedZoneId,
@@ -162,16 +172,31 @@ impl AdminState {
         author: &str,
         operation: &str,
     ) -> Result<ChangedZoneShape, Refused> {
-        let name = if author.is_empty() { "the admin side".to_owned() } else { author.to_owned() };
-        let author = Author { name, operation: operation.to_owned() };
-        let commit = Commit { id: ObjectId::HostedZone(id.clone()), expected, change, author, submission: None };
+        self.make(commit_of(id, expected, change, author, operation)).await
+    }
+
+    async fn make(&self, commit: Commit) -> Result<ChangedZoneShape, Refused> {
+        let id = commit.id.text().to_owned();
+        let change_id = commit.submission.as_ref().map(|submission| submission.id.clone());
         let committed = self.objects.commit(commit).await?;
         let record_sets = match committed.object {
             Some(Object::HostedZone(zone)) => zone.record_sets.len(),
             _ => 0,
         };
-        Ok(ChangedZoneShape { id: id.0, record_sets })
+        Ok(ChangedZoneShape { id, record_sets, change_id })
     }
+}
+
+fn commit_of(id: HostedZoneId, expected: Option<Revision>, change: Change, author: &str, operation: &str) -> Commit {
+    let author = Author { name: author_of(author), operation: operation.to_owned() };
+    // So that it can be undone.
+    let submission = Some(Submission { id: new_change_id(), comment: None });
+    Commit { id: ObjectId::HostedZone(id), expected, change, author, submission }
+}
+
+/// Who makes a change.
+pub(super) fn author_of(written: &str) -> String {
+    if written.is_empty() { "the admin side".to_owned() } else { written.to_owned() }
 }
 
 fn zone_meant(base: &LoadedConfig, written: Option<&str>, names: &[&Name]) -> Result<HostedZoneId, Refused> {
@@ -188,10 +213,19 @@ fn unknown_type(written: &str) -> String {
 }
 
 fn answer(done: StatusCode, outcome: Result<ChangedZoneShape, Refused>) -> Response {
-    let error = match outcome {
-        Ok(shape) => return json(done, &shape),
-        Err(Refused::Request(error)) => return refusal(StatusCode::BAD_REQUEST, &error),
-        Err(Refused::Commit(error)) => error,
+    match outcome {
+        Ok(shape) => json(done, &shape),
+        Err(error) => refused(error),
+    }
+}
+
+/// The response to a request that is not made.
+pub(super) fn refused(error: Refused) -> Response {
+    let error = match error {
+        Refused::Request(error) => return refusal(StatusCode::BAD_REQUEST, &error),
+        Refused::Conflict(error) => return refusal(StatusCode::CONFLICT, &error),
+        Refused::Unavailable(error) => return refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
+        Refused::Commit(error) => error,
     };
     let status = match &error {
         CommitError::Conflict => StatusCode::CONFLICT,

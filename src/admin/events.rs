@@ -23,7 +23,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::control::{Since, rfc3339_milliseconds};
 use crate::history::{EventKind, EventRecord, ObjectChange, Part};
-use crate::objects::ObjectId;
 
 use super::shapes::{
     BeatShape, ChangedPartShape, ChangedShape, ConnectivityHappenedShape, DrainedShape, HappenedShape, HelloShape,
@@ -169,13 +168,6 @@ pub(super) fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
 
 fn changed(at: String, change: &ObjectChange) -> ChangedShape {
     let ObjectChange { author, object, name, submission, parts, more, .. } = change;
-    let kind = match object {
-        ObjectId::HostedZone(_) => "hosted_zone",
-        ObjectId::HealthCheck(_) => "health_check",
-        ObjectId::CidrCollection(_) => "cidr_collection",
-        ObjectId::DelegationSet(_) => "reusable_delegation_set",
-        ObjectId::TrafficPolicy(_) => "traffic_policy",
-    };
     let part = |part: &Part| ChangedPartShape {
         change: part.kind().to_owned(),
         what: part.what.clone(),
@@ -186,7 +178,7 @@ fn changed(at: String, change: &ObjectChange) -> ChangedShape {
         at,
         author: author.name.clone(),
         operation: author.operation.clone(),
-        kind: kind.to_owned(),
+        kind: object.kind().to_owned(),
         id: object.text().to_owned(),
         object: name.clone(),
         change_id: submission.as_ref().map(|submission| submission.id.clone()),

@@ -13,6 +13,9 @@
 //!  GET    /v1/places?name=…           locations of clients and records
 //!  GET    /v1/explain?name=…&type=…   why a query gets its answer; also from, subnet, resolver,
 //!                                     as_if, seed
+//!  POST   /v1/changes?zone=…          makes the changes of a batch
+//!  POST   /v1/plan?zone=…             what a batch would do
+//!  POST   /v1/undo?id=…&plan=true     undoes a change, or says what that would do
 //!  GET    /v1/transitions             status changes of all checks
 //!  GET    /v1/history?zone=…&limit=…  the last events, also of before a restart; changes in full
 //!  GET    /v1/overrides               the overrides
@@ -36,12 +39,14 @@ mod metrics;
 mod overrides;
 mod page;
 mod places;
+mod plan;
 mod reports;
 mod reset;
 pub(crate) mod shapes;
 mod status;
 mod token;
 mod tree;
+mod undo;
 mod zones;
 
 #[cfg(test)]
@@ -174,6 +179,8 @@ fn router(app: AppState) -> Router {
         .route("/v1/health", get(health::report))
         .route("/v1/zones", get(zones::list).post(changes::create_zone).delete(changes::delete_zone))
         .route("/v1/changes", post(changes::batch))
+        .route("/v1/plan", post(plan::batch))
+        .route("/v1/undo", post(undo::undo))
         .route("/v1/reset", post(reset::reset))
         .route("/v1/records", delete(changes::delete_record))
         .route("/v1/zones/{id}/records", get(zones::records))

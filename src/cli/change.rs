@@ -14,7 +14,7 @@ use crate::api::change_batch;
 use crate::files;
 use crate::load::{FileSources, Scope, load_offline};
 use crate::model::{Change, ChangeAction, ChangeBatch, Name};
-use crate::objects::{self, ObjectId};
+use crate::objects::{self, FORCED_REMOVAL, ObjectId};
 use crate::store::{Overrides, ReplaceError, SettingsSource};
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -56,7 +56,10 @@ pub(super) struct ChangeArguments {
     /// The zone, by name or id; else the one that contains all names
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
-    /// Write nothing
+    /// Also if it removes more record sets than `[api] largest_removal` allows
+    #[arg(long)]
+    force: bool,
+    /// Write nothing; `fiftythree plan` says what would change
     #[arg(long)]
     dry_run: bool,
     /// The directory of zone files
@@ -74,8 +77,7 @@ pub(super) struct ChangeArguments {
 
 /// Applies the batch to the zone's file.
 pub(super) fn run(arguments: &ChangeArguments) -> anyhow::Result<ExitCode> {
-    let text = read(&arguments.batch)?;
-    let batch = change_batch::read(&text)?;
+    let (text, batch) = read_batch(&arguments.batch, arguments.force)?;
     if arguments.server {
         return on_server(arguments, &batch, text);
     }
@@ -103,6 +105,21 @@ fn on_server(arguments: &ChangeArguments, batch: &ChangeBatch, text: Vec<u8>) ->
     let changed: ChangedZoneShape = client.post_with("/v1/changes", &parameters, String::from_utf8(text)?)?;
     let lines: String = batch.changes.iter().map(line).collect();
     report(arguments.json, &changed, &format!("{lines}the zone {} is changed", changed.id))
+}
+
+/// A change batch and its text. Its comment says so if it may remove any number of record sets.
+pub(super) fn read_batch(path: &Path, is_forced: bool) -> anyhow::Result<(Vec<u8>, ChangeBatch)> {
+    let text = read(path)?;
+    let batch = change_batch::read(&text)?;
+    if !is_forced {
+        return Ok((text, batch));
+    }
+    let mut shape: Value = serde_json::from_slice(&text)?;
+    let comment = [batch.comment.as_deref().unwrap_or_default(), FORCED_REMOVAL].join(" ");
+    shape["Comment"] = comment.trim().into();
+    let text = serde_json::to_vec(&shape)?;
+    let batch = change_batch::read(&text)?;
+    Ok((text, batch))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

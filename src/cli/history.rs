@@ -16,7 +16,8 @@ Examples:
   fiftythree history --zone lab.test       the last changes of a zone, with each record set before and after
   fiftythree history --zone lab.test -n 100 --json
 
-A record set that was removed can be pasted back into its zone file.
+A change is shown with its id; `fiftythree undo ID` undoes it. A record set that was removed can also be pasted back into its \
+zone file.
 
 Exit code: 0 on success; 1 on failure; 2 for a wrong command line.";
 

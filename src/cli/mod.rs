@@ -1,9 +1,9 @@
 //! The command line: arguments and output.
 //!
 //! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change`
-//! changes record sets in them, `query` sends queries as `dig` does, `explain` explains an answer,
+//! changes record sets in them, `plan` shows what a change would do, `query` sends queries as `dig` does, `explain` explains an answer,
 //! `simulate` answers many simulated clients, `health` shows health checks, `override` overrides
-//! them, `history` shows what happened and who changed what, `watch` shows answers and health live,
+//! them, `history` shows what happened and who changed what, `undo` undoes a change, `watch` shows answers and health live,
 //! `cluster` shows and changes what nodes share, `cookie-secret` replaces the secrets of DNS
 //! cookies, `demo` shows a failover, `man` and `completion` print manual pages and shell
 //! completions.
@@ -25,6 +25,7 @@ mod offline;
 mod output;
 mod overrides;
 mod paint;
+mod plan;
 mod query;
 mod record;
 mod relative_time;
@@ -34,6 +35,7 @@ mod settings;
 mod simulate;
 mod time_args;
 mod tree;
+mod undo;
 mod version;
 mod watch;
 mod zone;
@@ -85,6 +87,7 @@ enum Command {
     Check(check::CheckArguments),
     Cluster(cluster::ClusterArguments),
     Change(change::ChangeArguments),
+    Plan(plan::PlanArguments),
     Record(record::RecordArguments),
     Zone(zone::ZoneArguments),
     Reset(reset::ResetArguments),
@@ -93,6 +96,7 @@ enum Command {
     Simulate(simulate::SimulateArguments),
     Health(health::HealthArguments),
     History(history::HistoryArguments),
+    Undo(undo::UndoArguments),
     Override(overrides::OverrideArguments),
     Watch(watch::WatchArguments),
     CookieSecret(cookie_secret::CookieSecretArguments),
@@ -125,6 +129,7 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Cluster(arguments) => cluster::run(&arguments),
         Command::Change(arguments) => change::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Zone(arguments) => zone::run(&arguments),
         Command::Reset(arguments) => reset::run(&arguments),
@@ -133,6 +138,7 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Undo(arguments) => undo::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::CookieSecret(arguments) => cookie_secret::run(&arguments),
@@ -179,6 +185,8 @@ mod tests {
             "fiftythree check",
             "fiftythree check --json zones/a.toml zones/b.toml",
             "fiftythree change batch.json --zone lab.test --dry-run --json",
+            "fiftythree plan batch.json --zone lab.test --server --json",
+            "fiftythree plan a.toml b.toml --from geoip",
             "fiftythree query www.lab.test",
             "fiftythree query lab.test MX --server 127.0.0.1:5300 --subnet 10.53.1.0/24 --tcp --nsid --timeout 500ms --json",
             "fiftythree query weighted.lab.test --count 100",
@@ -197,6 +205,7 @@ mod tests {
             "fiftythree health",
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
             "fiftythree history --zone lab.test -n 50 --json --admin 127.0.0.1:8053",
+            "fiftythree undo C1PA6795UKMFR9EXAMPLE --plan --force --json --admin 127.0.0.1:8053",
             "fiftythree watch app.lab.test",
             "fiftythree watch app.lab.test AAAA --server 127.0.0.1:5300 --admin 127.0.0.1:8053 --subnet 10.53.1.0/24 --rate 100",
             "fiftythree watch app.lab.test --window 30s --for 1m --count 1000 --json",

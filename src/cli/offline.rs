@@ -11,8 +11,10 @@ use crate::config::{Settings, Style};
 use crate::control::{HypotheticalHealth, OverrideError, set_hypothetical};
 use crate::explain::json::CheckShape;
 use crate::health::{Status, Timestamp, Tracker};
-use crate::load::{Loaded, LoadedConfig, Refused, Scope, load_offline};
+use crate::history::ObjectChange;
+use crate::load::{CommittedConfig, Loaded, LoadedConfig, Refused, Scope, load_offline};
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId};
+use crate::objects::{Commit, CommitError};
 use crate::store::{Overrides, SettingsSource};
 use crate::world::{Catalog, World};
 
@@ -59,10 +61,25 @@ impl OfflineServer {
 
     fn of(loaded: Loaded) -> OfflineServer {
         let Loaded { base: config, catalog, .. } = loaded;
+        OfflineServer::with(config, catalog)
+    }
+
+    fn with(config: LoadedConfig, catalog: Arc<Catalog>) -> OfflineServer {
         let mut tracker = Tracker::new();
         // The load assigned the same slots.
         tracker.apply(&config.checks, Timestamp::default());
         OfflineServer { settings: Arc::clone(&config.settings), config, catalog, tracker, models: Mutex::default() }
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> &LoadedConfig {
+        &self.config
+    }
+
+    /// The same after a change that is not made, and what it changes.
+    pub(super) fn planned(&self, commit: &Commit) -> Result<(OfflineServer, Arc<ObjectChange>), CommitError> {
+        let CommittedConfig { base, catalog, change, .. } = self.config.planned(self.tracker.slots(), commit)?;
+        Ok((OfflineServer::with(base, catalog), change))
     }
 
     /// The world in which checks have the status that `known` returns, or else are healthy, apart

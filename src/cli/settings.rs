@@ -87,6 +87,11 @@ pub(super) fn made_token_file(flag: Option<&Path>) -> Option<PathBuf> {
     Some(store::made_token_path(&settings.state.directory))
 }
 
+/// Whether the zone files are shared with other nodes.
+pub(super) fn has_cluster(flag: Option<&Path>) -> anyhow::Result<bool> {
+    Ok(read(flag, "others with --config")?.is_some_and(|settings| settings.cluster.is_some()))
+}
+
 /// Where the secrets of DNS cookies are.
 pub(super) fn cookie_secrets(flag: Option<&Path>, state: Option<&Path>) -> anyhow::Result<CookieSecretPlace> {
     let settings = read(flag, "others with --config")?.unwrap_or_else(Settings::built_in);

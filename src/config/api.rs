@@ -13,7 +13,7 @@ use super::document::Diagnostics;
 use super::listeners::{EnvironmentKey, Listener};
 use super::table::{At, Table};
 use super::value::{self, path, read_list};
-use crate::model::{StrictRule, StrictRules};
+use crate::model::{Percentage, StrictRule, StrictRules};
 
 /// The port of AWS emulators.
 const PORT: u16 = 4566;
@@ -41,6 +41,8 @@ pub struct ApiSettings {
     pub cache: CacheSize,
     /// What the API refuses only because Route 53 does.
     pub strict: StrictRules,
+    /// The largest share of a zone's record sets that a change may remove; `None` for any.
+    pub largest_removal: Option<Percentage>,
 }
 
 /// The most memory for the record sets of zones that are read or changed, in bytes.
@@ -85,6 +87,7 @@ pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Di
         insync_delay: insync_delay.unwrap_or_default(),
         zones_directory: path(table, "zones_directory", directory, diagnostics),
         cache: cache.unwrap_or_default(),
+        largest_removal: read_percentage(table, "largest_removal", diagnostics),
         strict: read_strict(table, diagnostics),
     }
 }
@@ -92,6 +95,16 @@ pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Di
 fn read_strict(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> StrictRules {
     let names = table.switches("strict", diagnostics).unwrap_or_default();
     StrictRule::ALL.into_iter().filter(|rule| names.contains(&rule.name())).collect()
+}
+
+fn read_percentage(table: &Table<'_>, key: &'static str, diagnostics: &mut Diagnostics<'_>) -> Option<Percentage> {
+    let text = table.string(key, diagnostics)?;
+    let percentage = Percentage::parse(text.value);
+    if percentage.is_none() {
+        let diagnostic = diagnostics.error(text.span.clone(), format!("`{key}` is not a valid percentage"));
+        diagnostic.label("expected a whole number from 1 to 100 and `%`").hint("write, for example, \"50%\"");
+    }
+    percentage
 }
 
 /// The addresses of `listen`, with their positions.

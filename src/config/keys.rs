@@ -677,6 +677,11 @@ pub(super) const API: Keys = Keys {
             Shape::Switches(&StrictRule::NAMES),
             "Refuses what Route 53 refuses and this server does not need: true for all of it, or a list of single rules. Default: false.",
         ),
+        optional(
+            "largest_removal",
+            Shape::String,
+            "The largest share of a zone's record sets that one change may remove, such as \"50%\"; zones with fewer than 20 are not limited. Default: no limit.",
+        ),
     ],
 };
 

@@ -97,7 +97,7 @@ pub(crate) use shared_overrides::{
 };
 pub(crate) use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_milliseconds};
 pub(crate) use view::{CheckReport, HealthReader, HealthView};
-pub(crate) use what_if::{CheckSnapshot, HypotheticalHealth, WhatIf, set_hypothetical};
+pub(crate) use what_if::{CheckSnapshot, HypotheticalHealth, PlannedChange, WhatIf, set_hypothetical};
 
 /// How many events are handled before their outcome is published. It limits how long the first of
 /// them waits for the others.

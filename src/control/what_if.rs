@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::health::agreement::AgreedStatus;
 use crate::health::{Action, Pattern, Status, Timestamp, Tracker, Transition};
-use crate::load::LoadedConfig;
+use crate::load::{CommittedConfig, LoadedConfig};
 use crate::model::HealthCheckId;
+use crate::objects::{Commit, CommitError};
 use crate::world::World;
 
-use super::overrides::describe;
+use super::overrides::{apply_overrides, describe};
 use super::{CheckReport, HealthView, OverrideError};
 
 /// A hypothetical status for the checks that match a pattern: `blue=down`, `eu-*=up`.
@@ -117,6 +118,28 @@ impl HealthView {
             changed_tracker = Some(tracker);
         }
         Ok(WhatIf { at, view: self, world, hypothetical: changed_tracker })
+    }
+}
+
+/// What would answer after a change that is not made.
+pub(crate) struct PlannedChange {
+    /// The configuration.
+    pub(crate) config: CommittedConfig,
+    /// What answers from it, with health as it is.
+    pub(crate) world: World,
+}
+
+impl HealthView {
+    /// What would answer after a change. This compiles zones; do not call it from the control loop.
+    pub(crate) fn planned(&self, commit: &Commit, at: Timestamp) -> Result<PlannedChange, CommitError> {
+        let config = self.base.planned(self.tracker.slots(), commit)?;
+        let mut tracker = self.tracker.clone();
+        tracker.apply(&config.base.checks, at);
+        apply_overrides(&mut tracker, &self.overrides, at);
+        let checks = tracker.bits().with_draining(self.in_force.shares(&tracker, at));
+        let geo_lookup = Arc::clone(&config.base.geo_lookup);
+        let world = self.world.followed_by(Arc::clone(&config.catalog), &checks, geo_lookup, at);
+        Ok(PlannedChange { config, world })
     }
 }
 

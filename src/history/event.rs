@@ -107,6 +107,14 @@ impl EventRecord {
     }
 }
 
+impl EventRecord {
+    /// Whether it is the change with this id.
+    pub(super) fn is_change(&self, id: &str) -> bool {
+        let EventKind::Changed(change) = &self.what else { return false };
+        change.submission.as_ref().is_some_and(|submission| submission.id == id)
+    }
+}
+
 impl EventKind {
     /// The event without long texts, to keep in memory.
     pub(crate) fn shortened(self) -> EventKind {

@@ -149,6 +149,15 @@ impl History {
         Some(read.map(|()| latest.events.into_iter().map(|(_, _, record)| record).collect()))
     }
 
+    /// The change with this id in full, and the later changes of the same object, oldest first.
+    /// `None` without a history; an empty list if it has no such change.
+    pub(crate) fn since_change(&self, id: &str) -> Option<io::Result<Vec<EventRecord>>> {
+        let path = &self.0.as_ref()?.path;
+        let mut since = Since { id, object: None, events: Vec::new() };
+        let read = read_history(path, |line| line.into_iter().for_each(|line| since.take(line)));
+        Some(read.map(|()| since.into_events()))
+    }
+
     /// Gives every line to `changes`. False without a history.
     pub(crate) fn collect(&self, changes: &mut LastChanges) -> io::Result<bool> {
         let Some(shared) = &self.0 else { return Ok(false) };
@@ -358,6 +367,56 @@ impl Latest<'_> {
         while self.events.len() > self.most || (self.bytes > MOST_RETURNED && self.events.len() > 1) {
             let Some((_, bytes, _)) = self.events.pop_front() else { return };
             self.bytes -= bytes;
+        }
+    }
+}
+
+/// A change and the later changes of its object.
+struct Since<'i> {
+    id: &'i str,
+    /// The object, once the change is found.
+    object: Option<ObjectId>,
+    /// With the numbers of changes.
+    events: Vec<(Option<u64>, EventRecord)>,
+}
+
+impl Since<'_> {
+    fn into_events(self) -> Vec<EventRecord> {
+        let events: Vec<EventRecord> = self.events.into_iter().map(|(_, record)| record).collect();
+        let is_it = |record: &EventRecord| record.is_change(self.id);
+        if events.first().is_some_and(is_it) { events } else { Vec::new() }
+    }
+
+    fn take(&mut self, text: &str) {
+        let is_about = |part: &str| text.starts_with("{\"event\"") && text.contains(part);
+        let is_event = match &self.object {
+            None => is_about(self.id),
+            Some(object) => is_about(object.text()),
+        };
+        if !is_event && !text.starts_with("{\"not_made\"") {
+            return;
+        }
+        match Line::read(text) {
+            Some(Line::Event(line)) => {
+                let number = line.intent.as_ref().map(|intent| intent.number);
+                let record = EventRecord::from(*line);
+                let EventKind::Changed(change) = &record.what else { return };
+                let is_it = match &self.object {
+                    None => record.is_change(self.id),
+                    Some(object) => change.object == *object,
+                };
+                if is_it {
+                    self.object = Some(change.object.clone());
+                    self.events.push((number, record));
+                }
+            }
+            Some(Line::NotMade(number)) => {
+                self.events.retain(|(known, _)| *known != Some(number));
+                if self.events.is_empty() {
+                    self.object = None;
+                }
+            }
+            _ => {}
         }
     }
 }

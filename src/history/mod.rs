@@ -9,6 +9,7 @@
 //! that the change was made or was not. If that line is missing, the start compares the hash with
 //! the file.
 
+mod change_id;
 mod event;
 mod last_changes;
 mod line;
@@ -19,6 +20,7 @@ mod read_back;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use change_id::new_change_id;
 pub(crate) use event::{EventKind, EventRecord, ObjectChange, Part};
 pub(crate) use last_changes::{LastChanges, RecordChange};
 pub(crate) use log::History;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::{LoadPhase, SourceOrigin, ZoneReading};
+use crate::config::{LoadPhase, SourceFile, SourceOrigin, ZoneReading};
 use crate::health::{Slots, Timestamp};
 use crate::history::ObjectChange;
 use crate::objects::{self, Change, Commit, CommitError, Committed, ErrorCode, Object, ObjectId, Refusal, Revision};
@@ -122,7 +122,7 @@ pub(crate) fn commit(
 }
 
 /// With a cluster, the files of this node are changed by hand only.
-fn check_cluster(base: &LoadedConfig, id: &ObjectId) -> Result<(), CommitError> {
+pub(super) fn check_cluster(base: &LoadedConfig, id: &ObjectId) -> Result<(), CommitError> {
     let Some(cluster) = &base.settings.cluster else { return Ok(()) };
     match base.file_of(id) {
         Some(file) if file.path.parent() != Some(&cluster.directory()) => {
@@ -186,15 +186,7 @@ fn commit_once(
         let why = format!("{} has none of the files that are served; is a mount missing?", directory.display());
         return Err(CommitError::Unavailable(why).into());
     }
-    let load = Load {
-        sources,
-        settings: &base.settings,
-        base,
-        slots,
-        phase: LoadPhase::Reload,
-        room: MemoryRoom::unlimited(),
-        revision: base.sources_revision,
-    };
+    let load = base.load_of_commit(sources, slots);
     // Compiled before it is written: what cannot be served is not written.
     let compiled = load.compile_prepared(&prepared)?;
     let change = Arc::new(difference::of_commit(base, commit, &prepared.transition));
@@ -322,9 +314,24 @@ impl LoadedConfig {
     }
 }
 
+impl LoadedConfig {
+    /// A load of texts that are at hand.
+    pub(super) fn load_of_commit<'l>(&'l self, sources: &'l dyn Sources, slots: &'l Slots) -> Load<'l> {
+        Load {
+            sources,
+            settings: &self.settings,
+            base: self,
+            slots,
+            phase: LoadPhase::Reload,
+            room: MemoryRoom::unlimited(),
+            revision: self.sources_revision,
+        }
+    }
+}
+
 impl Load<'_> {
     /// Compiles the configuration with the prepared text; no other file is looked at.
-    fn compile_prepared(&self, prepared: &Prepared) -> Result<CompiledZones, CommitError> {
+    pub(super) fn compile_prepared(&self, prepared: &Prepared) -> Result<CompiledZones, CommitError> {
         let read = prepared.read_back.as_ref().map(|read_back| (&*prepared.file, &read_back.reading));
         let compiled = match (read, &prepared.after) {
             (Some(read), Some(source)) if prepared.read_back.as_ref().is_some_and(|read| read.is_of_record_sets) => {
@@ -342,25 +349,39 @@ impl Load<'_> {
     }
 
     fn texts_with(&self, prepared: &Prepared) -> ZoneFiles {
-        let others = self.base.files.iter().filter(|file| file.path != prepared.file);
+        self.texts_without(&[&prepared.file], prepared.after.as_ref())
+    }
+
+    /// The texts that are served, with these in the place of those of these paths.
+    pub(super) fn texts_without<'s>(
+        &self,
+        replaced: &[&Path],
+        new: impl IntoIterator<Item = &'s SourceFile>,
+    ) -> ZoneFiles {
+        let others = self.base.files.iter().filter(|file| !replaced.contains(&&*file.path));
         let mut texts: ZoneFiles = others.map(|file| FileInput::Before(Arc::clone(file))).collect();
-        if let Some(source) = &prepared.after {
-            let at = texts.partition_point(|text| path_of(text) < &*prepared.file);
+        for source in new {
+            let at = texts.partition_point(|text| path_of(text) < &*source.path);
             texts.insert(at, FileInput::Read(source.clone(), None));
         }
         texts
     }
 
-    fn finish_commit(
+    pub(super) fn finish_commit(
         &self,
         zones: CompiledZones,
         change: Arc<ObjectChange>,
         before: Option<Revision>,
     ) -> CommittedConfig {
-        let located =
-            Located { lookup: Arc::clone(&self.base.geo_lookup), databases: Arc::clone(&self.base.databases) };
-        let base = self.config_with(zones, Arc::clone(&self.base.sentinels), located);
+        let base = self.config_of(zones);
         let (catalog, records_by_check) = (Arc::new(super::catalog(&base)), Arc::clone(&base.records_by_check));
         CommittedConfig { base, catalog, records_by_check, change, before }
+    }
+
+    /// The configuration with these zones and nothing else that is new.
+    pub(super) fn config_of(&self, zones: CompiledZones) -> LoadedConfig {
+        let located =
+            Located { lookup: Arc::clone(&self.base.geo_lookup), databases: Arc::clone(&self.base.databases) };
+        self.config_with(zones, Arc::clone(&self.base.sentinels), located)
     }
 }

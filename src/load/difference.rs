@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::background;
-use crate::config::{self, References, SourceFile, SourceOrigin};
-use crate::history::{ObjectChange, Part};
-use crate::model::{HostedZone, RecordGroup, RecordSetKey, RecordType, ResourceRecordSet};
-use crate::objects::{Author, Commit, Object, ObjectId, Transition};
+use crate::config::{self, DnsSettings, References, SourceFile, SourceOrigin};
+use crate::history::{ObjectChange, Part, new_change_id};
+use crate::model::{HostedZone, RecordGroup, RecordSetKey, ResourceRecordSet};
+use crate::objects::{Author, Commit, Object, ObjectId, Submission, Transition};
 use crate::store::SourceHash;
 
 use super::loaded_file::LoadedFile;
@@ -24,6 +24,18 @@ const MOST_COMPARED: u64 = 8 << 20;
 
 /// The most objects whose changes a load tells one by one.
 const MOST_OBJECTS: usize = 100;
+
+/// What the texts of objects depend on besides the objects.
+struct Context<'c> {
+    references: References<'c>,
+    dns: &'c DnsSettings,
+}
+
+impl Context<'_> {
+    fn of(config: &LoadedConfig) -> Context<'_> {
+        Context { references: References::to(&config.checks, config.cidr_collections()), dns: &config.settings.dns }
+    }
+}
 
 /// Collects parts up to the limit.
 #[derive(Default)]
@@ -55,10 +67,10 @@ impl Parts {
 
 /// What a commit changes.
 pub(super) fn of_commit(base: &LoadedConfig, commit: &Commit, transition: &Transition) -> ObjectChange {
-    let references = References::to(&base.checks, &base.common.cidr_collections);
+    let context = Context::of(base);
     let Transition { before, after } = transition;
     let mut parts = Parts::default();
-    compare(&mut parts, (before.as_ref(), &references), (after.as_ref(), &references));
+    compare(&mut parts, (before.as_ref(), &context), (after.as_ref(), &context));
     let name = after.as_ref().or(before.as_ref()).map(Object::name).unwrap_or_default();
     let removed = before.as_ref().filter(|_| after.is_none());
     let change = parts.into_change(commit.id.clone(), name, commit.author.clone());
@@ -69,32 +81,52 @@ pub(super) fn of_commit(base: &LoadedConfig, commit: &Commit, transition: &Trans
     }
 }
 
+/// The texts of an object, each with what it is: its members, and all record sets and groups.
+pub(super) fn texts_of(object: &Object, references: &References<'_>) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    match object {
+        Object::HostedZone(zone) => {
+            texts.push((zone.name.to_string(), config::zone_members_text(zone)));
+            record_texts(zone, &zone.record_sets, references, |what, text| texts.push((what, text)));
+        }
+        other => texts.push((other.name(), text_of(other, references))),
+    }
+    texts
+}
+
+/// The text of an object that is no zone, or of the members of a zone.
+fn text_of(object: &Object, references: &References<'_>) -> String {
+    match object {
+        Object::HealthCheck(check) => config::health_check_text(check, references),
+        Object::CidrCollection(collection) => config::cidr_collection_text(collection),
+        Object::DelegationSet(set) => config::delegation_set_text(set),
+        Object::TrafficPolicy(policy) => config::traffic_policy_text(policy),
+        Object::HostedZone(zone) => config::zone_members_text(zone),
+    }
+}
+
 /// What differs between two states of an object.
 fn compare(
     parts: &mut Parts,
-    (before, old_references): (Option<&Object>, &References<'_>),
-    (after, references): (Option<&Object>, &References<'_>),
+    (before, old_context): (Option<&Object>, &Context<'_>),
+    (after, context): (Option<&Object>, &Context<'_>),
 ) {
+    let (old_references, references) = (&old_context.references, &context.references);
     match (before, after) {
         (Some(Object::HostedZone(before)), Some(Object::HostedZone(after))) => {
             compare_zones(parts, (before, old_references), (after, references));
         }
         (Some(Object::HostedZone(zone)), _) => {
-            one_zone(zone, old_references, |what, text| parts.add(what, Some(text), None));
+            one_zone(zone, old_context, |what, text| parts.add(what, Some(text), None));
         }
         (_, Some(Object::HostedZone(zone))) => {
-            one_zone(zone, references, |what, text| parts.add(what, None, Some(text)));
+            one_zone(zone, context, |what, text| parts.add(what, None, Some(text)));
         }
         (before, after) => {
             let name = after.or(before).map(Object::name).unwrap_or_default();
-            let text = |object: &Object, references| match object {
-                Object::HealthCheck(check) => config::health_check_text(check, references),
-                Object::CidrCollection(collection) => config::cidr_collection_text(collection),
-                Object::DelegationSet(set) => config::delegation_set_text(set),
-                Object::TrafficPolicy(policy) => config::traffic_policy_text(policy),
-                Object::HostedZone(zone) => config::zone_members_text(zone),
-            };
-            parts.add(&name, before.map(|one| text(one, old_references)), after.map(|one| text(one, references)));
+            let (before, after) =
+                (before.map(|one| text_of(one, old_references)), after.map(|one| text_of(one, references)));
+            parts.add(&name, before, after);
         }
     }
 }
@@ -141,20 +173,26 @@ fn compare_groups(parts: &mut Parts, before: &HostedZone, after: &HostedZone) {
     }
 }
 
-/// A zone that is new or gone, without the record sets that each zone has.
-fn one_zone(zone: &HostedZone, references: &References<'_>, mut add: impl FnMut(&str, String)) {
+/// A zone that is new or gone, without the record sets that the settings give it.
+fn one_zone(zone: &HostedZone, context: &Context<'_>, mut add: impl FnMut(&str, String)) {
     add(&zone.name.to_string(), config::zone_members_text(zone));
-    let is_own = |set: &&Arc<ResourceRecordSet>| {
-        set.name != zone.name || !matches!(set.record_type, RecordType::Soa | RecordType::Ns)
-    };
-    for set in zone.record_sets.iter().filter(is_own) {
-        add(&named(set), config::record_set_text(set, &zone.name, references));
+    let sets = config::written_sets(zone, context.dns);
+    record_texts(zone, sets, &context.references, |what, text| add(&what, text));
+}
+
+/// The texts of these record sets and of all groups.
+fn record_texts<'z>(
+    zone: &'z HostedZone,
+    sets: impl IntoIterator<Item = &'z Arc<ResourceRecordSet>>,
+    references: &References<'_>,
+    mut add: impl FnMut(String, String),
+) {
+    for set in sets {
+        add(named(set), config::record_set_text(set, &zone.name, references));
     }
     for group in &zone.record_groups {
-        add(
-            &format!("{} {} record_group", group.name, group.record_type.as_str()),
-            config::record_group_text(group, &zone.name),
-        );
+        let what = format!("{} {} record_group", group.name, group.record_type.as_str());
+        add(what, config::record_group_text(group, &zone.name));
     }
 }
 
@@ -221,7 +259,12 @@ pub(super) fn of_load(
     }
     pairs.extend(before.definitions_beside(after));
     let changes = changes(before, after, pairs, |id| authors.get(id).cloned());
-    changes.into_iter().take(MOST_OBJECTS).map(Arc::new).collect()
+    // So that it can be undone.
+    let with_id = |change| {
+        let submission = Some(Submission { id: new_change_id(), comment: None });
+        Arc::new(ObjectChange { submission, ..change })
+    };
+    changes.into_iter().take(MOST_OBJECTS).map(with_id).collect()
 }
 
 /// What differs between two configurations, object by object.
@@ -269,11 +312,10 @@ fn changes(
     pairs: Vec<Pair>,
     author_of: impl Fn(&ObjectId) -> Option<Author>,
 ) -> Vec<ObjectChange> {
-    let old_references = References::to(&before.checks, before.cidr_collections());
-    let references = References::to(&after.checks, after.cidr_collections());
+    let (old_context, context) = (Context::of(before), Context::of(after));
     let change = |(old, new): Pair| {
         let mut parts = Parts::default();
-        compare(&mut parts, (old.as_ref(), &old_references), (new.as_ref(), &references));
+        compare(&mut parts, (old.as_ref(), &old_context), (new.as_ref(), &context));
         let object = new.as_ref().or(old.as_ref()).filter(|_| !parts.parts.is_empty())?;
         let edit = || Author { name: "an edit of the file".to_owned(), operation: "Edit".to_owned() };
         let author = author_of(&object.id()).unwrap_or_else(edit);

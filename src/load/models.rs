@@ -64,6 +64,11 @@ impl Models {
         Models { size, kept: Mutex::default() }
     }
 
+    /// The size of the cache.
+    pub(super) fn size(&self) -> CacheSize {
+        self.size
+    }
+
     /// The model of a zone in the state of a text.
     pub(super) fn get(&self, id: &HostedZoneId, source_hash: SourceHash) -> Option<Model> {
         let mut kept = self.locked();

@@ -164,13 +164,17 @@ impl LoadedConfig {
     }
 
     fn edited_zone(&self, read: &SourceFile, before: &HostedZone, after: &HostedZone) -> Result<String, CommitError> {
+        let not_editable = |why| not_editable(&read.path, &why);
         let (_, old, new) = before.differing_sets(after);
-        let edited = if old.is_empty() && new.is_empty() && before.record_groups == after.record_groups {
-            config::edit_zone_members(read, before, after)
-        } else {
-            config::edit_record_sets(read, before, after, &self.references())
-        };
-        edited.map_err(|why| not_editable(&read.path, &why))
+        if old.is_empty() && new.is_empty() && before.record_groups == after.record_groups {
+            return config::edit_zone_members(read, before, after).map_err(not_editable);
+        }
+        let is_same =
+            before.has_same_members(&HostedZone { record_groups: before.record_groups.clone(), ..after.clone() });
+        let members =
+            if is_same { None } else { Some(config::edit_zone_members(read, before, after).map_err(not_editable)?) };
+        let read = members.map_or_else(|| read.clone(), |text| SourceFile { text: text.into(), ..read.clone() });
+        config::edit_record_sets(&read, before, after, &self.references()).map_err(not_editable)
     }
 
     /// The file of a new zone. A file that is there already keeps its name.
@@ -186,7 +190,7 @@ impl LoadedConfig {
 
     /// The file of a health check, CIDR collection or delegation set, its text, and its text after
     /// the change.
-    fn definition_text(
+    pub(super) fn definition_text(
         &self,
         id: &ObjectId,
         before: Option<&Object>,

@@ -98,10 +98,7 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         needs_restart.push("rate_limit");
         new.rate_limit.clone_from(&old.rate_limit);
     }
-    if new.api != old.api {
-        needs_restart.push("api");
-        new.api.clone_from(&old.api);
-    }
+    keep_api(&mut new, old, needs_restart);
     if new.cluster != old.cluster {
         needs_restart.push("cluster");
         new.cluster.clone_from(&old.cluster);
@@ -115,4 +112,19 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         new.dnstap.clone_from(&old.dnstap);
     }
     new
+}
+
+/// Of `[api]` only the largest removal takes effect at once.
+fn keep_api(new: &mut Settings, old: &Settings, needs_restart: &mut Vec<&'static str>) {
+    let largest_removal = new.api.as_ref().and_then(|api| api.largest_removal);
+    if let (Some(new), Some(old)) = (&mut new.api, &old.api) {
+        new.largest_removal = old.largest_removal;
+    }
+    if new.api != old.api {
+        needs_restart.push("api");
+        new.api.clone_from(&old.api);
+    }
+    if let Some(api) = &mut new.api {
+        api.largest_removal = largest_removal;
+    }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::model::{
-    CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, ResourceRecordSet,
-    RoutingPolicy, TrafficPolicy,
+    CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, Percentage,
+    ResourceRecordSet, RoutingPolicy, TrafficPolicy,
 };
 use crate::objects::{CommitError, ErrorCode, ObjectId, Refusal, Snapshot, ZoneSummary};
 
@@ -71,6 +71,10 @@ impl Snapshot for LoadedConfig {
     fn is_sound(&self, id: &HostedZoneId) -> bool {
         let file = self.files.iter().find(|file| file.id() == Some(id));
         file.is_some_and(|file| file.warnings.is_empty() && !file.is_unavailable())
+    }
+
+    fn largest_removal(&self) -> Option<Percentage> {
+        self.settings.api.as_ref()?.largest_removal
     }
 
     fn udp_payload_max(&self) -> u16 {

@@ -13,6 +13,7 @@ pub mod geography;
 mod health_check;
 mod location;
 mod name;
+mod percentage;
 mod prefix_length;
 mod query;
 mod record;
@@ -45,6 +46,7 @@ pub use location::{
     LocationNetwork, Region, Subdivision, Vpc, VpcId,
 };
 pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
+pub use percentage::Percentage;
 pub use prefix_length::PrefixLength;
 pub use query::{QueryType, ResponseCode, UnknownName};
 pub use record::{

@@ -52,6 +52,9 @@ pub(crate) enum Change {
     Update(Object),
     /// Removes the object.
     Delete,
+    /// Brings the object into a state that it had: undo. Record sets and all; `None` removes it,
+    /// also with record sets.
+    Revert(Option<Object>),
 }
 
 /// A hosted zone without its record sets.
@@ -76,6 +79,17 @@ pub(crate) struct ZoneSummary {
 }
 
 impl ObjectId {
+    /// The kind of the object, as JSON has it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            ObjectId::HostedZone(_) => "hosted_zone",
+            ObjectId::HealthCheck(_) => "health_check",
+            ObjectId::CidrCollection(_) => "cidr_collection",
+            ObjectId::DelegationSet(_) => "reusable_delegation_set",
+            ObjectId::TrafficPolicy(_) => "traffic_policy",
+        }
+    }
+
     /// The id as the API shows it.
     pub(crate) fn text(&self) -> &str {
         match self {

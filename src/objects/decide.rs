@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::refusal::refusal;
+use super::removal::{FORCED_REMOVAL, is_forced, removal_problem};
 use super::{
     Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Snapshot, ZoneSummary, delegation_sets, traffic_policies,
 };
 use crate::model::{
-    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HostedZone, Name, RecordType,
-    ResourceRecordSet, RoutingPolicy, policy_problems,
+    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HostedZone, Name,
+    RecordSetProtection, RecordType, ResourceRecordSet, RoutingPolicy, policy_problems,
 };
 
 /// An object before and after a change.
@@ -24,6 +25,10 @@ pub(crate) struct Transition {
 pub(crate) fn decide(objects: &dyn Snapshot, id: &ObjectId, change: &Change) -> Result<Transition, CommitError> {
     let before = match change {
         Change::Create(_) => None,
+        Change::Revert(_) => match current(objects, id) {
+            Err(CommitError::Refused(_)) => None,
+            before => Some(before?),
+        },
         _ => Some(current(objects, id)?),
     };
     let after = match (change, &before) {
@@ -33,6 +38,11 @@ pub(crate) fn decide(objects: &dyn Snapshot, id: &ObjectId, change: &Change) -> 
             Some(Object::HostedZone(with_record_sets(objects, zone, batch)?.into()))
         }
         (Change::RecordSets(_), _) => return Err(other_kind()),
+        (Change::Revert(Some(object)), before) => Some(reverted(objects, before.as_ref(), object)?),
+        (Change::Revert(None), Some(before)) => {
+            may_be_reverted_to_nothing(objects, before)?;
+            None
+        }
         (_, Some(before)) => {
             may_be_removed(objects, before)?;
             None
@@ -98,15 +108,13 @@ fn created(objects: &dyn Snapshot, object: &Object) -> Result<Object, CommitErro
 }
 
 fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, CommitError> {
-    let (zones, id) = (objects.zones(), ObjectId::HostedZone(zone.id.clone()));
+    let id = ObjectId::HostedZone(zone.id.clone());
     // API CreateHostedZone: "You must use a unique CallerReference string every time".
-    let is_used =
-        |other: &ZoneSummary| zone.caller_reference.is_some() && other.caller_reference == zone.caller_reference;
-    if zones.iter().any(is_used) || was_used(objects, &id, zone.caller_reference.as_ref()) {
-        let message = "A hosted zone has already been created with the specified caller reference.";
-        return Err(refusal(ErrorCode::HostedZoneAlreadyExists, message));
+    if was_used(objects, &id, zone.caller_reference.as_ref()) {
+        return Err(zone_already_exists());
     }
-    check_conflicts(&zones, zone)?;
+    check_reference(objects, zone)?;
+    check_conflicts(&objects.zones(), zone)?;
     let mut zone = zone.clone();
     if let Some(id) = &zone.attachments.delegation_set {
         let set = delegation_sets::find(objects, id)?;
@@ -120,6 +128,19 @@ fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, Com
     }
     zone.default_addresses = objects.default_addresses(&zone);
     Ok(zone)
+}
+
+/// No other zone has the caller reference.
+fn check_reference(objects: &dyn Snapshot, zone: &HostedZone) -> Result<(), CommitError> {
+    let is_used = |other: &ZoneSummary| {
+        other.id != zone.id && zone.caller_reference.is_some() && other.caller_reference == zone.caller_reference
+    };
+    if objects.zones().iter().any(is_used) { Err(zone_already_exists()) } else { Ok(()) }
+}
+
+fn zone_already_exists() -> CommitError {
+    let message = "A hosted zone has already been created with the specified caller reference.";
+    refusal(ErrorCode::HostedZoneAlreadyExists, message)
 }
 
 fn was_used(objects: &dyn Snapshot, id: &ObjectId, caller_reference: Option<&String>) -> bool {
@@ -139,14 +160,26 @@ fn check_conflicts(zones: &[ZoneSummary], zone: &HostedZone) -> Result<(), Commi
 }
 
 fn check_can_be_new(objects: &dyn Snapshot, check: &HealthCheck) -> Result<(), CommitError> {
+    let id = ObjectId::HealthCheck(check.id.clone());
+    if was_used(objects, &id, check.caller_reference.as_ref()) {
+        return Err(check_already_exists());
+    }
+    check_is_unique(objects, check)
+}
+
+fn check_already_exists() -> CommitError {
+    let message = "A different health check has already been created with the specified caller reference.";
+    refusal(ErrorCode::HealthCheckAlreadyExists, message)
+}
+
+/// No other check has its id, caller reference or name.
+fn check_is_unique(objects: &dyn Snapshot, check: &HealthCheck) -> Result<(), CommitError> {
     let is_used = |other: &HealthCheck| {
         other.id == check.id || (check.caller_reference.is_some() && other.caller_reference == check.caller_reference)
     };
     // API CreateHealthCheck, HealthCheckAlreadyExists.
-    let id = ObjectId::HealthCheck(check.id.clone());
-    if objects.health_checks().iter().any(is_used) || was_used(objects, &id, check.caller_reference.as_ref()) {
-        let message = "A different health check has already been created with the specified caller reference.";
-        return Err(refusal(ErrorCode::HealthCheckAlreadyExists, message));
+    if objects.health_checks().iter().any(is_used) {
+        return Err(check_already_exists());
     }
     if objects.health_checks().iter().any(|other| other.name == check.name) {
         let message = format!("there is a health check with the name {}", check.name);
@@ -187,6 +220,61 @@ fn updated(objects: &dyn Snapshot, before: &Object, after: &Object) -> Result<Ob
     }
 }
 
+/// An object in a state that it had. Its caller reference is its own, so it is used again.
+fn reverted(objects: &dyn Snapshot, before: Option<&Object>, object: &Object) -> Result<Object, CommitError> {
+    match (before, object) {
+        (before, Object::HostedZone(zone)) => {
+            check_reference(objects, zone)?;
+            check_conflicts(&objects.zones(), zone)?;
+            if let Some(id) = &zone.attachments.delegation_set {
+                delegation_sets::find(objects, id)?;
+            }
+            if let Some(Object::HostedZone(before)) = before {
+                check_protected_sets(before, zone)?;
+            }
+            Ok(object.clone())
+        }
+        (None, Object::HealthCheck(check)) => check_is_unique(objects, check).map(|()| object.clone()),
+        (None, Object::CidrCollection(_)) => created(objects, object),
+        (None, Object::DelegationSet(set)) if objects.delegation_sets().iter().any(|other| other.id == set.id) => {
+            created(objects, object)
+        }
+        (None, Object::TrafficPolicy(_)) => created(objects, object),
+        (None, Object::DelegationSet(_)) => Ok(object.clone()),
+        (Some(before), after) => updated(objects, before, after),
+    }
+}
+
+/// API ChangeResourceRecordSets, "Protected Resource Record Sets".
+fn check_protected_sets(before: &HostedZone, after: &HostedZone) -> Result<(), CommitError> {
+    let (_, old, new) = before.differing_sets(after);
+    let protects = |protection: &&RecordSetProtection| {
+        let of = |sets: &[Arc<ResourceRecordSet>]| -> Vec<Arc<ResourceRecordSet>> {
+            let is_it = |set: &&Arc<ResourceRecordSet>| {
+                set.name == protection.name && set.record_type == protection.record_type
+            };
+            sets.iter().filter(is_it).cloned().collect()
+        };
+        of(old) != of(new)
+    };
+    match before.attachments.protections.iter().find(protects) {
+        Some(RecordSetProtection { name, record_type, .. }) => {
+            let message = format!("The resource record set '{record_type} {name}' is protected and can't be changed");
+            Err(refusal(ErrorCode::InvalidChangeBatch, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether the object may be removed with what it has.
+fn may_be_reverted_to_nothing(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitError> {
+    match object {
+        Object::HostedZone(zone) => zone_may_be_removed(zone),
+        Object::CidrCollection(collection) if objects.locations_in_use(&collection.id)?.is_empty() => Ok(()),
+        object => may_be_removed(objects, object),
+    }
+}
+
 /// A zone stays public or private (API AssociateVPCWithHostedZone, PublicZoneVPCAssociation; API
 /// DisassociateVPCFromHostedZone, LastVPCAssociation).
 fn check_vpcs(before: &HostedZone, after: &HostedZone) -> Result<(), CommitError> {
@@ -222,12 +310,17 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
     } else {
         zone.apply(batch, collections, limit)
     };
+    let before = &zone.record_sets;
     let mut zone = applied.map_err(|errors| {
         let messages = errors.iter().map(ToString::to_string).collect();
         Refusal { code: ErrorCode::InvalidChangeBatch, messages }
     })?;
     zone.default_addresses = objects.default_addresses(&zone);
-    let messages = policy_problems(&zone, collections, limit);
+    let mut messages = policy_problems(&zone, collections, limit);
+    if !is_forced(batch) {
+        let how = format!("put {FORCED_REMOVAL} into the Comment of the batch");
+        messages.extend(removal_problem(objects, before, &zone.record_sets, &how));
+    }
     if !messages.is_empty() {
         return Err(Refusal { code: ErrorCode::InvalidChangeBatch, messages }.into());
     }

@@ -178,6 +178,10 @@ impl Snapshot for State {
         Vec::new()
     }
 
+    fn largest_removal(&self) -> Option<Percentage> {
+        None
+    }
+
     fn udp_payload_max(&self) -> u16 {
         1232
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{CommitError, ObjectId, ZoneSummary};
 use crate::model::{
-    CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, ResourceRecordSet,
-    TrafficPolicy,
+    CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, Percentage,
+    ResourceRecordSet, TrafficPolicy,
 };
 
 /// All objects at one moment.
@@ -48,6 +48,9 @@ pub(crate) trait Snapshot {
     fn is_sound(&self, _: &HostedZoneId) -> bool {
         false
     }
+
+    /// The largest share of a zone's record sets that a change may remove; `None` for any.
+    fn largest_removal(&self) -> Option<Percentage>;
 
     /// The size of UDP responses that record sets must fit into.
     fn udp_payload_max(&self) -> u16;

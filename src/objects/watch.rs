@@ -41,7 +41,7 @@ pub(crate) enum ObjectEventKind {
         before: Option<Revision>,
         /// The revision now.
         after: Revision,
-        /// The change. It is never [`Change::Delete`].
+        /// The change. It is never a removal.
         change: Arc<Change>,
     },
     /// The object is new, or may be another one, for any other reason, such as an edit of its file.

@@ -46,6 +46,8 @@ impl SourceHash {
 pub(crate) struct SourceCache {
     /// `None` without a server: nothing is kept.
     state: Option<State>,
+    /// A cache that is only read.
+    below: Option<Arc<SourceCache>>,
     /// Sources that are not in the state directory. Code that makes sources durable also holds
     /// `keeping`, so that only one thread does.
     unkept: Mutex<BTreeMap<PathBuf, SourceFile>>,
@@ -63,12 +65,18 @@ impl SourceCache {
     /// A cache that keeps sources in the state directory `state`.
     pub(crate) fn new(state: &Path) -> SourceCache {
         let state = State { last_good: LastGood::new(state), zone_index: ZoneIndex::new(state) };
-        SourceCache { state: Some(state), unkept: Mutex::default(), keeping: Mutex::default() }
+        SourceCache { state: Some(state), ..SourceCache::in_memory() }
     }
 
     /// A cache that keeps sources only in memory.
     pub(crate) fn in_memory() -> SourceCache {
-        SourceCache { state: None, unkept: Mutex::default(), keeping: Mutex::default() }
+        SourceCache { state: None, below: None, unkept: Mutex::default(), keeping: Mutex::default() }
+    }
+
+    /// The same over the sources of another cache, which is read and not changed: for what is not
+    /// served.
+    pub(crate) fn over(below: &Arc<SourceCache>) -> SourceCache {
+        SourceCache { below: Some(Arc::clone(below)), ..SourceCache::in_memory() }
     }
 
     /// The copy of a file in the state directory.
@@ -158,8 +166,9 @@ impl SourceCache {
         let is_it = |source: &SourceFile| SourceHash::of(&source.text) == source_hash;
         let held = held.filter(is_it);
         let kept = || self.copy_of(path).filter(is_it);
+        let below = || self.below.as_ref()?.read(path, source_hash).ok();
         let current = || read_source(path).ok().filter(is_it);
-        let found = held.or_else(kept).or_else(current);
+        let found = held.or_else(kept).or_else(below).or_else(current);
         found.ok_or_else(|| "neither the file nor its copy in the state directory matches what is served".to_owned())
     }
 

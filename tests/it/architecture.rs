@@ -76,6 +76,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "privilege",
         ],
     ),
+    ("plan", &["model", "objects", "config", "world", "simulate", "history", "load"]),
     ("cluster", &["causes", "config", "files", "health", "load", "objects", "store"]),
     (
         "control",
@@ -102,6 +103,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "answer",
             "explain",
             "load",
+            "plan",
             "control",
             "http",
             "api",
@@ -158,6 +160,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "store",
             "privilege",
             "load",
+            "plan",
             "api",
             "control",
             "admin",

@@ -84,8 +84,12 @@ mod history;
 mod init;
 /// Output that cannot be written, and settings that do not exist.
 mod output;
+/// `fiftythree plan`.
+mod plan;
 /// `fiftythree record`, `fiftythree zone` and `fiftythree change --server`.
 mod record;
+/// `fiftythree undo`, and large removals.
+mod undo;
 /// `fiftythree watch`, as lines.
 mod watch;
 

@@ -26,6 +26,20 @@ pub(crate) struct ChangedZoneShape {
     pub(crate) id: String,
     /// The number of its record sets now; 0 when it was deleted.
     pub(crate) record_sets: usize,
+    /// The id of the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change_id: Option<String>,
+}
+
+/// The outcome of `POST /v1/undo`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UndoneShape {
+    /// The id of the change that undoes the other.
+    pub(crate) change_id: String,
+    /// The kind of the object, for example `hosted_zone`.
+    pub(crate) kind: String,
+    /// The id of the object.
+    pub(crate) id: String,
 }
 
 /// The outcome of `POST /v1/reset`.

@@ -19,12 +19,14 @@ use crate::config::{CookieSettings, SourceFile, Style};
 use crate::history::ObjectChange;
 use crate::load::{LoadedConfig, Refused, Scope, differences, load_offline};
 use crate::objects::Author;
+use crate::plan::PlannedObject;
 use crate::store::{self, Contents, Overrides, SettingsSource, Writers};
 
 use disagreements::{Disagreement, disagreements};
 
 use super::login_name::login_name;
-use super::{print, print_error, print_json, settings};
+use super::paint::Paint;
+use super::{plan, print, print_error, print_json, settings};
 
 const APPLY_EXAMPLES: &str = "\
 Examples:
@@ -174,7 +176,7 @@ impl Cluster {
         let wanted = self.load(&arguments.directory)?;
         let steps = self.steps(&arguments.directory)?;
         let changes = self.load_current()?.map(|before| differences(&before, &wanted));
-        print(&plan(&steps, changes.as_deref()))?;
+        print(&plan_text(&steps, changes.as_deref()))?;
         if !arguments.yes {
             return Ok(ExitCode::SUCCESS);
         }
@@ -355,7 +357,7 @@ fn line(name: &str, node: &NodeState, last: i64, first: &NodeState) -> String {
 }
 
 /// The files that change, and what changes in them.
-fn plan(steps: &[Step], changes: Option<&[ObjectChange]>) -> String {
+fn plan_text(steps: &[Step], changes: Option<&[ObjectChange]>) -> String {
     if steps.is_empty() {
         return "etcd has these files already\n".to_owned();
     }
@@ -369,10 +371,8 @@ fn plan(steps: &[Step], changes: Option<&[ObjectChange]>) -> String {
         let remark = if *is_damaged { " (damaged in etcd)" } else { "" };
         let _ = writeln!(text, "{sign} {name}{remark}");
     }
-    for change in changes.unwrap_or_default() {
-        let _ = writeln!(text, "{}: {}", change.name, change.in_short());
-    }
-    text
+    let changes: Vec<PlannedObject> = changes.unwrap_or_default().iter().map(PlannedObject::from).collect();
+    text + &plan::changes(&changes, Paint::of_stdout())
 }
 
 fn write(directory: &Path, file: &SourceFile) -> anyhow::Result<()> {

@@ -121,9 +121,12 @@ pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
 fn simulate(arguments: &SimulateArguments) -> anyhow::Result<Simulation> {
     let now = OfflineServer::read(arguments.server.config(), &[])?;
     let proposed = proposed(arguments)?;
-    let population = population(arguments, &now)?;
+    let population = population(&arguments.from, &now)?;
     let subjects = subjects(arguments, &now, proposed.as_ref())?;
-    let (health, seen) = health(arguments);
+    let (health, seen) = match arguments.healthy {
+        true => (HashMap::new(), "every health check healthy".to_owned()),
+        false => health(&arguments.server),
+    };
     let known = |name: &str| health.get(name).copied();
     let simulator = run::Simulator {
         subjects: &subjects,
@@ -191,8 +194,9 @@ fn subjects(
     Ok(subjects)
 }
 
-fn population(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Result<Population> {
-    if arguments.from == Path::new("geoip") {
+/// The clients of a file of places, or of the geo databases.
+pub(super) fn population(from: &Path, now: &OfflineServer) -> anyhow::Result<Population> {
+    if from == Path::new("geoip") {
         let paths = &now.settings.location.geoip;
         if paths.is_empty() {
             bail!(
@@ -204,11 +208,11 @@ fn population(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Res
         let databases = databases.map_err(|diagnostic| anyhow!(config::render(&[*diagnostic], &[], Style::Plain)))?;
         return Population::of_databases(&databases).context("the geo databases know no country");
     }
-    let path = &arguments.from;
+    let path = from;
     let unreadable = || format!("cannot read the places in {}", path.display());
     let text = String::from_utf8(files::read(path, LARGEST_PLACES).with_context(unreadable)?);
     let text = text.with_context(unreadable)?;
-    let source = SourceFile { disclosure: disclosure_of(path), ..SourceFile::new(path.clone(), text) };
+    let source = SourceFile { disclosure: disclosure_of(path), ..SourceFile::new(path, text) };
     let (places, diagnostics) = config::read_places(&source);
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
     print_error(&config::render(&diagnostics, std::slice::from_ref(&source), style));
@@ -218,11 +222,8 @@ fn population(arguments: &SimulateArguments, now: &OfflineServer) -> anyhow::Res
 
 /// The checks as the running server sees them, and that in words. Calculated checks follow from the
 /// others.
-fn health(arguments: &SimulateArguments) -> (HashMap<String, Status>, String) {
-    if arguments.healthy {
-        return (HashMap::new(), "every health check healthy".to_owned());
-    }
-    let answer = AdminClient::find(&arguments.server).and_then(|admin| admin.get::<HealthShape>("/v1/health", &[]));
+pub(super) fn health(server: &ServerArguments) -> (HashMap<String, Status>, String) {
+    let answer = AdminClient::find(server).and_then(|admin| admin.get::<HealthShape>("/v1/health", &[]));
     let Ok(health) = answer else {
         return (HashMap::new(), "every health check healthy, as no running server can be asked".to_owned());
     };

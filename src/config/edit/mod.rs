@@ -26,12 +26,14 @@ mod zone;
 
 use std::collections::{HashMap, HashSet};
 
+use toml_edit::Table;
+
 use super::SourceFile;
 use super::tree;
 use super::zones::{WrittenKeys, written_keys};
 use crate::model::{
-    CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId, HostedZone, Name, RecordSetKey, RecordType,
-    ResourceRecordSet,
+    CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId, HostedZone, Name, RecordGroup, RecordSetKey,
+    RecordType, ResourceRecordSet,
 };
 use blocks::{Block, Edits};
 pub use collection::edit_cidr_collection;
@@ -42,12 +44,12 @@ pub use health_check::edit_health_check;
 pub use indexed::{IndexedEdit, IndexedFile, RecordIndex, zone_with_index};
 pub use pin::pin_health_check;
 pub use toml_text::{
-    cidr_collection_text, delegation_set_text, health_check_text, record_group_text, record_set_text,
+    cidr_collection_text, delegation_set_text, health_check_text, hides_secrets, record_group_text, record_set_text,
     traffic_policy_text, zone_members_text,
 };
 pub use traffic_policy::edit_traffic_policy;
 pub use without_zone::without_zone;
-pub use zone::{edit_zone_members, new_zone_text};
+pub use zone::{edit_zone_members, new_zone_text, written_sets};
 
 /// How records refer to health checks and CIDR collections: by name.
 #[derive(Debug, Default)]
@@ -112,8 +114,10 @@ struct Difference<'z> {
     /// Old and new.
     changed: Vec<(&'z ResourceRecordSet, &'z ResourceRecordSet)>,
     added: Vec<&'z ResourceRecordSet>,
-    /// Groups that have no settings any more.
+    /// Groups that have no settings any more, or other ones.
     removed_groups: Vec<(&'z Name, RecordType)>,
+    /// Groups that have settings now, or other ones.
+    added_groups: Vec<&'z RecordGroup>,
 }
 
 impl<'z> Difference<'z> {
@@ -130,15 +134,14 @@ impl<'z> Difference<'z> {
             }
         }
         let removed = old_sets.iter().map(|set| set.key()).filter(|key| old.contains_key(key));
-        let left = |name: &Name, record_type: RecordType| {
-            after.record_groups.iter().any(|group| group.name == *name && group.record_type == record_type)
-        };
-        let groups = before.record_groups.iter().map(|group| (&group.name, group.record_type));
+        let removed_groups = before.record_groups.iter().filter(|group| !after.record_groups.contains(group));
+        let added_groups = after.record_groups.iter().filter(|group| !before.record_groups.contains(group));
         Difference {
             removed: removed.collect(),
             changed,
             added,
-            removed_groups: groups.filter(|&(name, record_type)| !left(name, record_type)).collect(),
+            removed_groups: removed_groups.map(|group| (&group.name, group.record_type)).collect(),
+            added_groups: added_groups.collect(),
         }
     }
 }
@@ -209,6 +212,11 @@ impl Editor<'_> {
             edits.replace(block, updated(&text[block.clone()], old, new, self.zone, self.references)?);
         }
         self.difference.added.iter().for_each(|set| self.add_block(&mut edits, records, set));
+        let removed = self.removed_groups();
+        let last = groups.iter().enumerate().filter(|(at, _)| !removed.contains(at)).next_back();
+        for group in &self.difference.added_groups {
+            edits.add(last.map(|(_, block)| block), &record::group_text(group, self.zone));
+        }
         Ok(edits.finish())
     }
 
@@ -237,6 +245,11 @@ impl Editor<'_> {
         remove_all(&mut document, "record_group", self.removed_groups());
         for set in &self.difference.added {
             push(&mut document, "record", record::inline(set, self.zone, self.references));
+        }
+        for group in &self.difference.added_groups {
+            let written = parse(&record::group_text(group, self.zone))?;
+            let members = written.get("record_group").and_then(|groups| groups.as_array_of_tables()?.get(0)).cloned();
+            push(&mut document, "record_group", members.map(Table::into_inline_table).unwrap_or_default());
         }
         Ok(document::print(&document, text))
     }

@@ -28,6 +28,11 @@ pub fn health_check_text(check: &HealthCheck, references: &References<'_>) -> St
     Covered::of(&text).shown(0..text.len(), &text).into_owned()
 }
 
+/// Whether the text of an object hides something secret, or would if it had it.
+pub fn hides_secrets(text: &str) -> bool {
+    Covered::of(text).has_asterisks(&(0..text.len()))
+}
+
 /// The `[[cidr_collection]]` of a collection.
 pub fn cidr_collection_text(collection: &CidrCollection) -> String {
     format!("[[cidr_collection]]\n{}", lines(&collection::new_members(collection)))

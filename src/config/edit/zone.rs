@@ -58,7 +58,7 @@ pub(super) fn head(zone: &HostedZone) -> Members {
 }
 
 /// The record sets without the default ones, or all if the settings would add others.
-fn written_sets<'z>(zone: &'z HostedZone, dns: &DnsSettings) -> Vec<&'z Arc<ResourceRecordSet>> {
+pub fn written_sets<'z>(zone: &'z HostedZone, dns: &DnsSettings) -> Vec<&'z Arc<ResourceRecordSet>> {
     let defaults = default_record_sets(&zone.with_record_sets(Vec::new()), dns);
     let rest: Vec<_> = zone.record_sets.iter().filter(|set| !defaults.contains(set)).collect();
     let added = default_record_sets(&zone.with_record_sets(rest.iter().copied().cloned().collect()), dns);

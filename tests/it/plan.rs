@@ -1,0 +1,153 @@
+//! `fiftythree plan` end to end: the diff of record sets, what clients would get, and the exit codes.
+#![cfg(unix)]
+
+use std::fs;
+
+use crate::server::{Lab, Running, text};
+
+const ZONE: &str = "name = \"lab.test\"
+
+[[record]]
+name = \"www\"
+type = \"A\"
+ttl = 5
+values = [\"192.0.2.1\"]
+
+[[record]]
+name = \"app\"
+type = \"A\"
+set_identifier = \"blue\"
+failover = \"primary\"
+ttl = 5
+values = [\"192.0.2.2\"]
+health_check = \"blue\"
+
+[[record]]
+name = \"app\"
+type = \"A\"
+set_identifier = \"green\"
+failover = \"secondary\"
+ttl = 5
+values = [\"192.0.2.3\"]
+
+[[health_check]]
+name = \"blue\"
+type = \"manual\"
+status = \"healthy\"
+";
+
+const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:0']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = \
+                        'state'\n[admin]\nlisten = '127.0.0.1:0'\n[[location.network]]\ncidr = '192.0.2.0/24'\ncountry = 'DE'\n";
+
+const BATCH: &str = "{\"Changes\": [{\"Action\": \"UPSERT\", \"ResourceRecordSet\": {\"Name\": \"www.lab.test\", \"Type\": \"A\", \
+                     \"TTL\": 5, \"ResourceRecords\": [{\"Value\": \"192.0.2.9\"}]}}]}";
+
+fn lab() -> Lab {
+    let lab = Lab::new(&[]);
+    fs::create_dir_all(lab.path("zones")).unwrap();
+    lab.write("zones/lab.test.toml", ZONE);
+    lab.write("fiftythree.toml", SETTINGS);
+    lab.write("batch.json", BATCH);
+    lab
+}
+
+/// The exit code and what is printed: on standard output, else on standard error.
+fn plan(lab: &Lab, arguments: &[&str]) -> (i32, String) {
+    let output = lab.run(&[&["plan"], arguments, &["--config", "fiftythree.toml"]].concat());
+    let printed = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    (output.status.code().unwrap(), text(&printed))
+}
+
+fn plan_with(lab: &Lab, running: &Running, arguments: &[&str]) -> (i32, String) {
+    let admin = running.admin().to_string();
+    plan(lab, &[arguments, &["--admin", &admin]].concat())
+}
+
+#[test]
+fn a_batch_is_planned_from_the_files_and_changes_nothing() {
+    let lab = lab();
+    let (code, printed) = plan(&lab, &["batch.json", "--admin", "127.0.0.1:9"]);
+    assert_eq!(code, 2, "{printed}");
+    for part in [
+        "~ hosted zone lab.test. (Z",
+        "  ~ www.lab.test. A\n      ttl = 5\n    - values = [\"192.0.2.1\"]\n    + values = [\"192.0.2.9\"]\n",
+        "What clients get (every health check healthy, as no running server can be asked)\n",
+        "  www.lab.test. A\n    all clients: 192.0.2.1 → 192.0.2.9\n",
+        "\n1 changed; nothing is changed yet\n",
+    ] {
+        assert!(printed.contains(part), "{part:?} in {printed}");
+    }
+    assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap(), ZONE);
+    lab.write("batch.json", &BATCH.replace("192.0.2.9", "192.0.2.1"));
+    assert_eq!(plan(&lab, &["batch.json"]), (0, "there is nothing to do\n".to_owned()));
+    lab.write("batch.json", &BATCH.replace("UPSERT", "CREATE"));
+    let (code, error) = plan(&lab, &["batch.json"]);
+    assert!(code == 1 && error.contains("but it already exists"), "{error}");
+}
+
+#[test]
+fn zone_files_and_directories_take_the_place_of_those_that_are_there() {
+    let lab = lab();
+    fs::create_dir_all(lab.path("new")).unwrap();
+    lab.write(
+        "new/other-name.toml",
+        &ZONE.replace("192.0.2.3", "192.0.2.7").replace("status = \"healthy\"", "status = \"unhealthy\""),
+    );
+    for files in ["new/other-name.toml", "new"] {
+        let (code, printed) = plan(&lab, &[files, "--json"]);
+        assert_eq!(code, 2, "{printed}");
+        let plan: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        let objects: Vec<&str> =
+            plan["changes"].as_array().unwrap().iter().map(|change| change["kind"].as_str().unwrap()).collect();
+        assert_eq!(objects, ["hosted_zone", "health_check"], "{printed}");
+        let app = &plan["answers"][0];
+        assert_eq!((&app["name"], &app["clients"][0]["is_everywhere"]), (&"app.lab.test.".into(), &true.into()));
+        let values = |when: &str| app["clients"][0][when][0]["values"].clone();
+        assert_eq!(
+            (values("before"), values("after")),
+            (vec!["192.0.2.2"].into(), vec!["192.0.2.7"].into()),
+            "{printed}"
+        );
+    }
+    assert_eq!(plan(&lab, &["zones"]), (0, "there is nothing to do\n".to_owned()));
+    lab.write("new/other-name.toml", "name = \"lab.test\"\nnonsense = 1\n");
+    let (code, error) = plan(&lab, &["new"]);
+    assert!(code == 1 && error.contains("nonsense"), "{error}");
+    let (code, error) = plan(&lab, &["batch.json", "new"]);
+    assert!(code == 1 && error.contains("a change batch is planned alone"), "{error}");
+}
+
+#[test]
+fn a_running_server_plans_with_its_zones_and_its_health() {
+    let lab = lab();
+    let running = lab.serve();
+    let admin = running.admin().to_string();
+    let output = lab.run(&[
+        "override",
+        "set",
+        "blue",
+        "down",
+        "--reason",
+        "test",
+        "--admin",
+        &admin,
+        "--config",
+        "fiftythree.toml",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    lab.write(
+        "batch.json",
+        "{\"Changes\": [{\"Action\": \"UPSERT\", \"ResourceRecordSet\": {\"Name\": \"app.lab.test\", \"Type\": \"A\", \"TTL\": 5, \
+         \"SetIdentifier\": \"green\", \"Failover\": \"SECONDARY\", \"ResourceRecords\": [{\"Value\": \"192.0.2.9\"}]}}]}",
+    );
+    for server in [&["batch.json", "--server"][..], &["batch.json"]] {
+        let (code, printed) = plan_with(&lab, &running, server);
+        assert_eq!(code, 2, "{printed}");
+        assert!(printed.contains("all clients: green [192.0.2.3] → green [192.0.2.9]\n"), "{printed}");
+        assert!(printed.contains("What clients get (health as the running server sees it"), "{printed}");
+    }
+    running.wait_for_answer("app.lab.test.", &["192.0.2.3"]);
+    let (code, error) = plan_with(&lab, &running, &["zones", "--server"]);
+    assert!(code == 1 && error.contains("--server takes a change batch"), "{error}");
+    assert!(running.stop().success());
+}

@@ -1,0 +1,249 @@
+//! `fiftythree undo` end to end: the inverse of a change is a change like any other, also after a kill;
+//! later changes are conflicts. And large removals, which have to be forced.
+#![cfg(unix)]
+
+use std::fs;
+
+use crate::server::{Lab, Running, Transport, text, wait_for};
+
+const ZONE: &str = "# The zone.\nname = \"lab.test\"\n\n# The web server.\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 5\n\
+                    values = [\"192.0.2.1\"]\n";
+
+const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:0']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n[admin]\n\
+                        listen = '127.0.0.1:0'\n";
+
+fn lab(zone: &str, settings: &str) -> Lab {
+    let lab = Lab::new(&[]);
+    fs::create_dir_all(lab.path("zones")).unwrap();
+    lab.write("zones/lab.test.toml", zone);
+    lab.write("fiftythree.toml", settings);
+    lab
+}
+
+/// Runs a command against the server; returns its output, or else its errors.
+fn run(lab: &Lab, running: &Running, arguments: &[&str]) -> Result<String, String> {
+    let admin = running.admin().to_string();
+    let output = lab.run(&[arguments, &["--admin", &admin, "--config", "fiftythree.toml"]].concat());
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+fn addresses(running: &Running, name: &str) -> Vec<String> {
+    running.ask(name, Transport::Udp).addresses
+}
+
+/// The changes of an object, the latest first.
+fn changes(lab: &Lab, running: &Running, object: &str) -> Vec<serde_json::Value> {
+    let history = run(lab, running, &["history", "--zone", object, "--json"]).unwrap();
+    let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+    history["events"].as_array().unwrap().iter().rev().map(|one| one["event"].clone()).collect()
+}
+
+/// The id of the latest change of an object.
+fn last_change(lab: &Lab, running: &Running, object: &str) -> String {
+    let changes = changes(lab, running, object);
+    let change = changes.first().unwrap_or_else(|| panic!("no change of {object}"));
+    change["change_id"].as_str().unwrap_or_else(|| panic!("{change}")).to_owned()
+}
+
+#[test]
+fn changes_of_record_sets_are_undone_also_after_a_kill_and_an_undo_too() {
+    let lab = lab(ZONE, SETTINGS);
+    let running = lab.serve();
+    run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+    let changed = last_change(&lab, &running, "lab.test");
+    run(&lab, &running, &["record", "set", "new.lab.test", "A", "192.0.2.8"]).unwrap();
+    let added = last_change(&lab, &running, "lab.test");
+    drop(running); // SIGKILL
+
+    let running = lab.serve();
+    // Another record set was changed since.
+    let undone = run(&lab, &running, &["undo", &changed]).unwrap();
+    assert!(undone.starts_with(&format!("{changed} is undone by C")), "{undone}");
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.1"]);
+    assert_eq!(addresses(&running, "new.lab.test."), ["192.0.2.8"]);
+    let undo = last_change(&lab, &running, "lab.test");
+    drop(running); // SIGKILL
+
+    let running = lab.serve();
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.1"]);
+    run(&lab, &running, &["undo", &added]).unwrap();
+    assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap().trim_end(), ZONE.trim_end());
+    run(&lab, &running, &["undo", &undo]).unwrap();
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.7"]);
+    let history = run(&lab, &running, &["history", "--zone", "lab.test"]).unwrap();
+    assert!(history.contains("Undo of lab.test. by ") && history.contains(&format!(": undoes {undo}")), "{history}");
+    let error = run(&lab, &running, &["undo", "CUNKNOWN"]).unwrap_err();
+    assert!(error.contains("the history has no change with the id CUNKNOWN"), "{error}");
+    assert!(running.stop().success());
+}
+
+#[test]
+fn later_changes_and_edits_of_the_same_record_set_are_conflicts() {
+    let lab = lab(ZONE, SETTINGS);
+    let running = lab.serve();
+    run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+    let first = last_change(&lab, &running, "lab.test");
+    run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.8"]).unwrap();
+    let second = last_change(&lab, &running, "lab.test");
+    let error = run(&lab, &running, &["undo", &first]).unwrap_err();
+    assert!(error.contains("later changes touched the same:\n  www.lab.test. A has changed since: "), "{error}");
+    assert!(error.contains(&format!("({second})")), "{error}");
+    run(&lab, &running, &["undo", &second]).unwrap();
+    run(&lab, &running, &["undo", &first]).unwrap();
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.1"]);
+
+    // An edit by hand is a conflict, and can be undone itself.
+    run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+    let third = last_change(&lab, &running, "lab.test");
+    lab.write("zones/lab.test.toml", &ZONE.replace("192.0.2.1", "192.0.2.9"));
+    running.wait_for_answer("www.lab.test.", &["192.0.2.9"]);
+    let error = run(&lab, &running, &["undo", &third]).unwrap_err();
+    assert!(error.contains("www.lab.test. A has changed since: Edit of "), "{error}");
+    let edit = wait_for("the edit in the history", || {
+        let latest = changes(&lab, &running, "lab.test").into_iter().next()?;
+        (latest["operation"] == "Edit").then(|| latest["change_id"].as_str().unwrap().to_owned())
+    });
+    run(&lab, &running, &["undo", &edit]).unwrap();
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.7"]);
+
+    // One that the server did not see is a conflict too.
+    assert!(running.stop().success());
+    lab.write("zones/lab.test.toml", &ZONE.replace("192.0.2.1", "192.0.2.9"));
+    let running = lab.serve();
+    let error = run(&lab, &running, &["undo", &third]).unwrap_err();
+    assert!(error.contains("www.lab.test. A has changed since"), "{error}");
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_deleted_zone_comes_back_with_its_id() {
+    let lab = lab(ZONE, SETTINGS);
+    let running = lab.serve();
+    run(&lab, &running, &["zone", "create", "app.test", "--comment", "The app"]).unwrap();
+    let created = changes(&lab, &running, "app.test");
+    run(&lab, &running, &["zone", "delete", "app.test"]).unwrap();
+    let deleted = last_change(&lab, &running, "app.test");
+    run(&lab, &running, &["undo", &deleted]).unwrap();
+    let file = fs::read_to_string(lab.path("zones/app.test.toml")).unwrap();
+    assert!(file.contains(&format!("id = {}", created[0]["id"])) && file.contains("comment = \"The app\""), "{file}");
+    run(&lab, &running, &["record", "set", "www.app.test", "A", "192.0.2.9"]).unwrap();
+
+    // Its creation cannot be undone while it has what was added since.
+    let creation = created[0]["change_id"].as_str().unwrap();
+    let error = run(&lab, &running, &["undo", creation]).unwrap_err();
+    assert!(error.contains("www.app.test. A was added since: ChangeResourceRecordSets of "), "{error}");
+
+    // A zone file that somebody removes comes back with all records.
+    fs::remove_file(lab.path("zones/app.test.toml")).unwrap();
+    running.signal("HUP");
+    running.wait_for_answer("www.app.test.", &[]);
+    let removed = wait_for("the edit in the history", || {
+        let latest = changes(&lab, &running, "app.test").into_iter().next()?;
+        (latest["operation"] == "Edit").then(|| latest["change_id"].as_str().unwrap().to_owned())
+    });
+    run(&lab, &running, &["undo", &removed]).unwrap();
+    assert_eq!(addresses(&running, "www.app.test."), ["192.0.2.9"]);
+    let undo = last_change(&lab, &running, "app.test");
+    run(&lab, &running, &["undo", &undo]).unwrap();
+    assert_eq!(addresses(&running, "www.app.test."), [""; 0]);
+    assert!(!lab.path("zones/app.test.toml").exists());
+    assert!(running.stop().success());
+}
+
+#[test]
+fn edits_of_members_checks_and_groups_are_undone() {
+    let zone = format!(
+        "{ZONE}\n[[record]]\nname = \"app\"\ntype = \"A\"\nset_identifier = \"blue\"\nweight = 1\nttl = 5\nvalues = \
+         [\"192.0.2.2\"]\nhealth_check = \"blue\"\n\n[[record_group]]\nname = \"app\"\ntype = \"A\"\nslow_start = 60\n"
+    );
+    let check =
+        "[[health_check]]\nname = \"blue\"\ntype = \"manual\"\nstatus = \"healthy\"\ntags = { team = \"web\" }\n";
+    let lab = lab(&zone, SETTINGS);
+    lab.write("zones/checks.toml", check);
+    let running = lab.serve();
+    let edit_of = |object: &str| {
+        wait_for("the edit in the history", || {
+            let latest = changes(&lab, &running, object).into_iter().next()?;
+            (latest["operation"] == "Edit").then(|| latest["change_id"].as_str().unwrap().to_owned())
+        })
+    };
+    // A comment, a record set and the settings of a group at once.
+    let edited = zone.replace("name = \"lab.test\"", "name = \"lab.test\"\ncomment = \"edited\"");
+    let (edited, _) = edited.split_once("\n[[record_group]]").unwrap();
+    lab.write("zones/lab.test.toml", &edited.replace("192.0.2.1", "192.0.2.9"));
+    running.wait_for_answer("www.lab.test.", &["192.0.2.9"]);
+    let edit = edit_of("lab.test");
+    run(&lab, &running, &["undo", &edit]).unwrap();
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.1"]);
+    assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap(), zone);
+
+    // A health check, with its id: the record set refers to it again.
+    lab.write(
+        "zones/checks.toml",
+        &check.replace("status = \"healthy\"", "status = \"unhealthy\"").replace("web", "api"),
+    );
+    let edit = edit_of("blue");
+    run(&lab, &running, &["undo", &edit]).unwrap();
+    let file = fs::read_to_string(lab.path("zones/checks.toml")).unwrap();
+    assert!(file.contains("team = \"web\"") && file.contains("status = \"healthy\""), "{file}");
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_plan_says_what_an_undo_would_do() {
+    let lab = lab(ZONE, SETTINGS);
+    let running = lab.serve();
+    run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7", "--ttl", "5"]).unwrap();
+    let change = last_change(&lab, &running, "lab.test");
+    let admin = running.admin().to_string();
+    let output = lab.run(&["undo", &change, "--plan", "--admin", &admin, "--config", "fiftythree.toml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(printed.contains("all clients: 192.0.2.7 → 192.0.2.1\n"), "{printed}");
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.7"]);
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_large_removal_has_to_be_forced() {
+    let record =
+        |number: u32| format!("\n[[record]]\nname = \"r{number}\"\ntype = \"A\"\nttl = 5\nvalues = [\"192.0.2.1\"]\n");
+    let zone: String = (0..20).map(record).collect();
+    let zone = format!("name = \"lab.test\"\n{zone}");
+    let lab = lab(&zone, &format!("{SETTINGS}[api]\nlisten = ['127.0.0.1:0']\nlargest_removal = '50%'\n"));
+    let delete = |number: u32| {
+        format!(
+            "{{\"Action\": \"DELETE\", \"ResourceRecordSet\": {{\"Name\": \"r{number}.lab.test\", \"Type\": \"A\", \"TTL\": 5, \
+             \"ResourceRecords\": [{{\"Value\": \"192.0.2.1\"}}]}}}}"
+        )
+    };
+    let batch = |count| format!("{{\"Changes\": [{}]}}", (0..count).map(delete).collect::<Vec<_>>().join(", "));
+    let running = lab.serve();
+    // SOA and NS count too: 11 of 22 are exactly half.
+    lab.write("batch.json", &batch(12));
+    for offline in [false, true] {
+        let error = match offline {
+            false => run(&lab, &running, &["change", "batch.json", "--server"]).unwrap_err(),
+            true => text(&lab.run(&["change", "batch.json", "--config", "fiftythree.toml"]).stderr),
+        };
+        assert!(
+            error.contains("removes 12 of the 22 resource record sets of the hosted zone, and at most 50% are allowed"),
+            "{error}"
+        );
+        assert!(error.contains("put largest_removal=force into the Comment of the batch"), "{error}");
+    }
+    assert_eq!(addresses(&running, "r0.lab.test."), ["192.0.2.1"]);
+    run(&lab, &running, &["change", "batch.json", "--server", "--force"]).unwrap();
+    assert_eq!(addresses(&running, "r0.lab.test."), [""; 0]);
+
+    // The undo adds them again; its own undo removes them.
+    let undo = last_change(&lab, &running, "lab.test");
+    run(&lab, &running, &["undo", &undo]).unwrap();
+    assert_eq!(addresses(&running, "r0.lab.test."), ["192.0.2.1"]);
+    let undo = last_change(&lab, &running, "lab.test");
+    let error = run(&lab, &running, &["undo", &undo]).unwrap_err();
+    assert!(error.contains("removes 12 of the 22") && error.contains("`fiftythree undo --force`"), "{error}");
+    run(&lab, &running, &["undo", &undo, "--force"]).unwrap();
+    assert_eq!(addresses(&running, "r0.lab.test."), [""; 0]);
+    assert!(running.stop().success());
+}
