@@ -61,6 +61,7 @@
 //! - [`lab`]: small web servers as targets of health checks.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.
 //! - [`api`]: the Route 53 API: its listener, who may call it, its operations and their shapes.
+//! - [`migrate`]: zones in and out: BIND zone files, the JSON of `aws route53`, other servers.
 //! - [`admin`]: the admin side: status page, HTTP API, metrics, overrides.
 //! - [`cli`]: the command line.
 
@@ -85,6 +86,7 @@ mod lab;
 mod load;
 mod log_limit;
 pub mod logging;
+mod migrate;
 pub mod model;
 mod objects;
 mod plan;

@@ -11,7 +11,7 @@ const ID_CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const ID_LENGTH: usize = 20;
 
 /// An id without the prefix with which some clients send it, such as `/hostedzone/`.
-pub(super) fn bare(id: &str) -> &str {
+pub(crate) fn bare(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 

@@ -7,12 +7,16 @@
 //! - [`operation`]: the 74 operations of the API, as its model has them.
 //! - [`operations`]: those that this server has, one file for each area.
 //! - [`change_batch`]: a ChangeBatch as the `aws` command line writes it, as JSON.
+//! - [`client`]: signed requests to another server.
+//! - [`documents`]: objects as elements of the API, for commands that read and write them.
 
 mod access;
 mod batch_shape;
 mod caller;
 pub(crate) mod change_batch;
+pub(crate) mod client;
 mod constraints;
+pub(crate) mod documents;
 mod errors;
 mod health_check;
 pub(crate) mod ids;

@@ -61,7 +61,7 @@ fn change(element: &Element) -> Result<ChangeShape, ApiError> {
     Ok(ChangeShape { action, resource_record_set: record_set(members.required_child("ResourceRecordSet")?)? })
 }
 
-fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> {
+pub(super) fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> {
     let members = Members::of(element, RECORD_SET)?;
     let text = |name| members.text(name).map(|text| text.map(str::to_owned));
     let name = members.sized_text("Name", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;

@@ -51,6 +51,48 @@ pub(super) enum Form {
     Date,
 }
 
+/// What a signature is valid for, besides the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'s> {
+    pub(super) access_key_id: &'s str,
+    pub(super) region: &'s str,
+    pub(super) service: &'s str,
+    pub(super) now: Timestamp,
+}
+
+impl Scope<'_> {
+    /// `20150830T123600Z`.
+    pub(super) fn time(&self) -> String {
+        text_of(i64::try_from(self.now.0.as_secs()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The `Authorization` header of a request that has its other headers. It covers the host, the time
+/// and a session token.
+pub(super) fn authorization(head: &Parts, body: &[u8], scope: &Scope<'_>, secret: &Secret) -> String {
+    let Scope { access_key_id, region, service, .. } = scope;
+    let time = scope.time();
+    let date = time.get(..8).unwrap_or_default().to_owned();
+    let signed = ["host", "x-amz-date", TOKEN_HEADER].map(str::to_owned);
+    let signature = Signature {
+        access_key_id: (*access_key_id).to_owned(),
+        region: (*region).to_owned(),
+        service: (*service).to_owned(),
+        signed_headers: signed.into_iter().filter(|name| head.headers.contains_key(name)).collect(),
+        digits: String::new(),
+        form: Form::Header,
+        date,
+        time,
+    };
+    let digits = signature.digits_for(secret, &signature.canonical_request(head, head.uri.path(), body));
+    let Signature { date, signed_headers, .. } = &signature;
+    format!(
+        "{ALGORITHM} Credential={access_key_id}/{date}/{region}/{service}/{TERMINATOR}, SignedHeaders={}, \
+         Signature={digits}",
+        signed_headers.join(";")
+    )
+}
+
 impl Signature {
     /// What a request says.
     pub(super) fn of(head: &Parts) -> Result<Signature, ApiError> {

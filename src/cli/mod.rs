@@ -1,9 +1,11 @@
 //! The command line: arguments and output.
 //!
-//! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change`
-//! changes record sets in them, `plan` shows what a change would do, `query` sends queries as `dig` does, `explain` explains an answer,
-//! `simulate` answers many simulated clients, `health` shows health checks, `override` overrides
-//! them, `history` shows what happened and who changed what, `undo` undoes a change, `watch` shows answers and health live,
+//! `init` writes first files, `import` writes zone files from BIND files, the JSON of `aws` and
+//! other servers, `export` writes BIND files and that JSON, `serve` runs the server, `check` finds
+//! errors in files, `change` changes record sets in them, `plan` shows what a change would do,
+//! `query` sends queries as `dig` does, `explain` explains an answer, `simulate` answers many
+//! simulated clients, `health` shows health checks, `override` overrides them, `history` shows what
+//! happened and who changed what, `undo` undoes a change, `watch` shows answers and health live,
 //! `cluster` shows and changes what nodes share, `cookie-secret` replaces the secrets of DNS
 //! cookies, `demo` shows a failover, `man` and `completion` print manual pages and shell
 //! completions.
@@ -15,12 +17,16 @@ mod cluster;
 mod completion;
 mod cookie_secret;
 mod demo;
+mod endpoint;
 mod explain;
+mod export;
 mod health;
 mod history;
+mod import;
 mod init;
 mod login_name;
 mod manual;
+mod new_files;
 mod offline;
 mod output;
 mod overrides;
@@ -83,6 +89,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::InitArguments),
+    Import(import::ImportArguments),
+    Export(export::ExportArguments),
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Cluster(cluster::ClusterArguments),
@@ -125,6 +133,8 @@ pub fn run() -> ExitCode {
 fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(arguments) => init::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Cluster(arguments) => cluster::run(&arguments),
@@ -179,6 +189,11 @@ mod tests {
         let usual = [
             "fiftythree init my-dns",
             "fiftythree init my-dns --zone shop.example.net --json",
+            "fiftythree import db.lab.test --output zones --zone lab.test --force --strict --json",
+            "fiftythree import a.json b.json --stdout",
+            "fiftythree import --from-endpoint aws --profile ops --output zones",
+            "fiftythree export lab.test Z0123 --format bind --stdout --zone-file a.toml b.toml",
+            "fiftythree export --format change-batch --output x --from-endpoint http://127.0.0.1:4566 --json",
             "fiftythree serve",
             "fiftythree serve --config a.toml --listen 127.0.0.1:5300 --listen [::1]:5300 --zones z --state s --log-format json -v",
             "fiftythree serve --admin off",
@@ -302,6 +317,13 @@ mod tests {
             "fiftythree",
             "fiftythree init",
             "fiftythree init my-dns --zone ../etc",
+            "fiftythree import",
+            "fiftythree import db.lab.test",
+            "fiftythree import --output zones",
+            "fiftythree import db.lab.test --from-endpoint aws --output zones",
+            "fiftythree export --stdout",
+            "fiftythree export --format toml --stdout",
+            "fiftythree import db.lab.test --output zones --stdout",
             "fiftythree query",
             "fiftythree query a.test NOTYPE",
             "fiftythree query a.test --count 0",

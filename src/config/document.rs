@@ -194,6 +194,7 @@ impl<'f> Diagnostics<'f> {
                 let scrub = |diagnostic: Diagnostic| diagnostic.scrubbed(&covered, &self.file.text);
                 self.diagnostics.into_iter().map(scrub).collect()
             }
+            Disclosure::Everything => self.diagnostics,
             Disclosure::PositionsOnly => self.diagnostics.into_iter().map(Diagnostic::without_text).collect(),
         }
     }

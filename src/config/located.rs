@@ -176,7 +176,7 @@ fn located(diagnostic: &Diagnostic, sources: &Sources<'_>) -> LocatedDiagnostic 
     // Diagnostics of the readers have no secrets already.
     let shown = match lines.map(|lines| lines.disclosure) {
         Some(Disclosure::PositionsOnly) => Cow::Owned(diagnostic.clone().without_text()),
-        Some(Disclosure::Text) | None => Cow::Borrowed(diagnostic),
+        Some(Disclosure::Text | Disclosure::Everything) | None => Cow::Borrowed(diagnostic),
     };
     let printable = |words: &Cow<'static, str>| printable(words).into_owned();
     LocatedDiagnostic {
@@ -213,7 +213,7 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources<'_>) -> Vec<Excerpt> {
 
 /// The lines around the marks. Only these are kept and printed, not the whole file.
 fn excerpt(path: &Path, mut marks: Vec<Mark>, sources: &Sources<'_>) -> Option<Excerpt> {
-    let lines = sources.get(path).filter(|lines| lines.disclosure == Disclosure::Text)?;
+    let lines = sources.get(path).filter(|lines| lines.disclosure != Disclosure::PositionsOnly)?;
     let text = lines.text;
     marks.iter_mut().for_each(|mark| mark.span = few_lines(within(&mark.span, text), text));
     let first = marks.iter().map(|mark| mark.span.start).min()?;
@@ -243,7 +243,8 @@ impl<'s> Lines<'s> {
     }
 
     fn covered(&self) -> &Covered {
-        self.covered.get_or_init(|| Covered::of(self.text))
+        let has_secrets = self.disclosure != Disclosure::Everything;
+        self.covered.get_or_init(|| if has_secrets { Covered::of(self.text) } else { Covered::default() })
     }
 
     /// The number of the line, from 1, that contains the byte, and where the line begins.

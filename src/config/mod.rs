@@ -42,6 +42,8 @@ mod zones;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::model::{HostedZoneId, Name, VpcId};
+
 pub use admin::PublicUrl;
 pub use api::{ApiSettings, CacheSize, TlsFiles};
 pub use cluster::{CLUSTER, ClusterSettings, NODE_VARIABLE};
@@ -94,9 +96,16 @@ pub enum Disclosure {
     /// Everything except values of secret keys.
     #[default]
     Text,
+    /// Everything: the file has another format, without keys whose values are secret.
+    Everything,
     /// Only lines and columns: the path is a symbolic link out of its directory, so it may lead to
     /// any file.
     PositionsOnly,
+}
+
+/// The id of a zone that has no `id`; that of a private zone depends on its VPCs too.
+pub fn derived_zone_id(name: &Name, vpcs: &[VpcId]) -> HostedZoneId {
+    id::zone_id(name, vpcs)
 }
 
 impl SourceFile {

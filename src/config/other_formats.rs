@@ -20,13 +20,14 @@ pub(super) fn form_of(text: &str) -> Option<Form> {
     let line_span = start..start + line.len();
     let form = |message, hint| Some(Form { message, hint, line: line_span });
     if is_master_file(line) {
-        let hint = "zone files here are TOML: `$ORIGIN` is name = \"…\", and each record set is a [[record]] with name, type, \
-                    ttl and values";
+        let hint = "zone files here are TOML; `fiftythree import FILE --output DIRECTORY` makes one of this file";
         return form("this is a master file, as BIND reads it, not TOML", hint);
     }
     match line.trim() {
         json if json.starts_with('{') => {
-            form("this is JSON, not TOML", "zone files here are TOML: each record set is a [[record]]")
+            let hint = "zone files here are TOML: each record set is a [[record]]; `fiftythree import` reads the JSON of \
+                        `aws route53`";
+            form("this is JSON, not TOML", hint)
         }
         "---" => form("this is YAML, not TOML", "zone files here are TOML: each record set is a [[record]]"),
         _ => None,

@@ -92,7 +92,7 @@ pub(super) fn read_source(path: &Path) -> Result<SourceFile, String> {
     let disclosure = if disclosure_of(path) == before { before } else { Disclosure::PositionsOnly };
     // The full reason names the contents of the file.
     let text = text(bytes).map_err(|reason| match disclosure {
-        Disclosure::Text => reason,
+        Disclosure::Text | Disclosure::Everything => reason,
         Disclosure::PositionsOnly => "the file is not UTF-8".to_owned(),
     })?;
     Ok(SourceFile { disclosure, ..SourceFile::new(path, text) })

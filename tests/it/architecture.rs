@@ -84,6 +84,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("http", &["files", "log_limit"]),
     ("api", &["files", "model", "objects", "health", "requestor", "answer", "world", "zonetree", "control", "http"]),
+    ("migrate", &["files", "causes", "model", "config", "health", "api"]),
     ("lab", &["http"]),
     (
         "admin",
@@ -162,6 +163,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "load",
             "plan",
             "api",
+            "migrate",
             "control",
             "admin",
             "daemon",

@@ -53,15 +53,43 @@ pub(crate) enum BadXml {
 }
 
 impl Element {
+    /// An element with text or with child elements.
+    pub(crate) fn new(name: &str, text: String, children: Vec<Element>) -> Element {
+        Element { name: name.to_owned(), text, children, order: ElementOrder::Any }
+    }
+
+    /// The first child element with this name.
+    pub(crate) fn child(&self, name: &str) -> Option<&Element> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    /// The text of the first child element with this name.
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
+        self.child(name).map(Element::text)
+    }
+
+    /// Reads a document with elements in any order.
+    pub(crate) fn read(body: &[u8]) -> Result<Element, BadXml> {
+        Element::read_within(body, MOST_ELEMENTS)
+    }
+
+    /// Reads a document with at most this number of elements, in any order.
+    pub(crate) fn read_within(body: &[u8], most_elements: usize) -> Result<Element, BadXml> {
+        Element::read_tree(body, Tree { most_elements, ..Tree::default() })
+    }
+
     /// Reads a document whose elements have this order.
     pub(crate) fn read_in(body: &[u8], order: ElementOrder) -> Result<Element, BadXml> {
+        Element::read_tree(body, Tree { order, most_elements: MOST_ELEMENTS, ..Tree::default() })
+    }
+
+    fn read_tree(body: &[u8], mut tree: Tree) -> Result<Element, BadXml> {
         let text = std::str::from_utf8(body).map_err(|_| BadXml::Encoding)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !text.chars().all(is_xml_character) {
             return Err(BadXml::Syntax("it has a control character".to_owned()));
         }
         let mut reader = Reader::from_str(text);
-        let mut tree = Tree { order, ..Tree::default() };
         loop {
             let event = reader.read_event().map_err(|error| BadXml::Syntax(error.to_string()))?;
             if let Event::Eof = event {
@@ -89,14 +117,6 @@ impl Element {
     }
 }
 
-#[cfg(test)]
-impl Element {
-    /// Reads a document with elements in any order.
-    pub(crate) fn read(body: &[u8]) -> Result<Element, BadXml> {
-        Element::read_in(body, ElementOrder::Any)
-    }
-}
-
 /// XML 1.0 section 2.2.
 fn is_xml_character(character: char) -> bool {
     !matches!(character, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
@@ -110,6 +130,7 @@ struct Tree {
     root: Option<Element>,
     elements: usize,
     order: ElementOrder,
+    most_elements: usize,
 }
 
 impl Tree {
@@ -143,7 +164,7 @@ impl Tree {
         if self.open.len() >= MOST_LEVELS {
             return Err(BadXml::TooMuch("the elements are nested too deeply"));
         }
-        if self.elements > MOST_ELEMENTS {
+        if self.elements > self.most_elements {
             return Err(BadXml::TooMuch("there are too many elements"));
         }
         if tag.len() > MOST_TAG_BYTES {

@@ -47,10 +47,11 @@ pub fn new_zone_text(zone: &HostedZone, dns: &DnsSettings, references: &Referenc
 pub(super) fn head(zone: &HostedZone) -> Members {
     let name = zone.name.to_string();
     let vpcs: Array = zone.vpcs.iter().map(|vpc| element(&vpc.0, region(zone, vpc))).collect();
+    let is_derived = zone.id == id::zone_id(&zone.name, &zone.vpcs);
     let mut head = vec![
         ("name", Member::of(string(name.strip_suffix('.').unwrap_or(&name)))),
         // What a program creates has an id of its own.
-        ("id", Member::of(string(&zone.id.0))),
+        ("id", Member::or_default(string(&zone.id.0), is_derived)),
         ("vpcs", Member::optional(zone.is_private().then_some(vpcs))),
     ];
     head.extend(members(zone).into_iter().filter(|(key, _)| *key != "id"));

@@ -1,0 +1,124 @@
+//! `fiftythree import`: writes zone files from BIND zone files, from the JSON of `aws route53`, and
+//! from a server of the Route 53 API.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use crate::config::Settings;
+use crate::migrate::{Inventory, MigrationReport, NewFile, check_files, read_files, toml_files};
+use crate::model::Name;
+
+use super::endpoint::EndpointArguments;
+use super::new_files::{Target, count, print_report, report_json};
+use super::query::parse_name;
+use super::{print, print_error, print_json};
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree import /etc/bind/db.lab.test --output zones
+  fiftythree import db.lab --zone lab.test --stdout         with the name of the zone
+  fiftythree import backup --output zones                   all *.json files of a directory
+  fiftythree import --from-endpoint aws --profile ops --output zones
+  fiftythree import --from-endpoint http://127.0.0.1:4566 --output zones
+
+FILE is a BIND zone file, or what one of these commands of `aws route53` printed as JSON: list-resource-record-sets, \
+list-hosted-zones, get-hosted-zone, list-health-checks, list-tags-for-resources, list-cidr-collections, list-cidr-blocks, \
+list-reusable-delegation-sets, list-traffic-policy-versions, list-traffic-policy-instances, list-query-logging-configs. \
+The key for --from-endpoint is in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or in a profile.
+
+What has no counterpart is left out, and reported with its file, line and column; the rest is imported. The name servers of \
+Route 53 are left out without a report. An existing file is not replaced without --force.
+
+Exit code: 0 when the files are written, also if something is left out; 1 when nothing is written; 2 for a wrong command line.";
+
+/// Write zone files from BIND zone files, the JSON of `aws route53`, or another server
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ImportArguments {
+    /// What to read; of a directory, its *.json files
+    #[arg(required_unless_present = "from_endpoint", conflicts_with = "from_endpoint", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The name of the zone in a BIND zone file [default: as its SOA record, its $ORIGIN or its file
+    /// name says]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    zone: Option<Name>,
+    #[command(flatten)]
+    endpoint: EndpointArguments,
+    #[command(flatten)]
+    target: Target,
+    /// Replace existing files
+    #[arg(long, requires = "output")]
+    force: bool,
+    /// Write nothing if something would be left out
+    #[arg(long)]
+    strict: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads and writes.
+pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
+    let dns = Settings::built_in().dns;
+    let mut report = MigrationReport::default();
+    let inventory = match arguments.endpoint.copy(&dns, &mut report)? {
+        Some(inventory) => inventory,
+        None => read_files(&arguments.files, arguments.zone.as_ref(), &dns, &mut report),
+    };
+    let files = toml_files(&inventory, &dns);
+    check_files(&files, &mut report);
+    print_report(&report);
+    if report.has_errors() {
+        bail!("nothing is written");
+    }
+    if inventory.is_empty() {
+        bail!("there is nothing to import");
+    }
+    let left_out = count(report.len(), "thing has no counterpart", "things have no counterpart");
+    if arguments.strict && report.len() > 0 {
+        bail!("{left_out}; nothing is written, because of --strict");
+    }
+    arguments.target.deliver(&files, arguments.force)?;
+    if arguments.json {
+        print_json(&as_json(&inventory, &files, &report))?;
+    } else if let Some(directory) = &arguments.target.output {
+        print(&summary(&inventory, files.len(), directory))?;
+    }
+    if report.len() > 0 {
+        print_error(&format!("{left_out}; see above\n"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was imported, and where it is.
+fn summary(inventory: &Inventory, files: usize, directory: &Path) -> String {
+    let sets = inventory.zones.iter().map(|zone| zone.record_sets.len()).sum();
+    let parts = [
+        (inventory.zones.len(), "hosted zone", "hosted zones"),
+        (sets, "record set", "record sets"),
+        (inventory.health_checks.len(), "health check", "health checks"),
+        (inventory.cidr_collections.len(), "CIDR collection", "CIDR collections"),
+        (inventory.delegation_sets.len(), "reusable delegation set", "reusable delegation sets"),
+        (inventory.traffic_policies.len(), "traffic policy", "traffic policies"),
+    ];
+    let parts = parts.iter().filter(|(number, ..)| *number > 0);
+    let parts: Vec<String> = parts.map(|(number, one, several)| count(*number, one, several)).collect();
+    format!("{}\n{} in {}\n", parts.join(", "), count(files, "file is", "files are"), directory.display())
+}
+
+fn as_json(inventory: &Inventory, files: &[NewFile], report: &MigrationReport) -> Value {
+    let zones = inventory
+        .zones
+        .iter()
+        .map(|zone| json!({ "id": zone.id.0, "name": zone.name.to_string(), "record_sets": zone.record_sets.len() }));
+    json!({
+        "files": files.iter().map(|file| &file.name).collect::<Vec<_>>(),
+        "zones": zones.collect::<Vec<_>>(),
+        "health_checks": inventory.health_checks.len(),
+        "cidr_collections": inventory.cidr_collections.len(),
+        "left_out": report_json(report),
+    })
+}

@@ -1,0 +1,166 @@
+//! Requests to a server with the Route 53 API, one after the other, and again when it asks to wait.
+
+use std::time::{Duration, SystemTime};
+
+use axum::http::Method;
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
+
+use crate::api::client::{Call, Credentials};
+use crate::api::documents::Element;
+use crate::health::Timestamp;
+
+/// Route 53 (AWS General Reference, "Amazon Route 53 endpoints and quotas").
+pub(crate) const AMAZON: &str = "https://route53.amazonaws.com";
+/// How long a response may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a request is sent. Route 53 accepts five requests a second for one account (Developer
+/// Guide, "Amazon Route 53 API request quotas").
+const TRIES: u32 = 8;
+/// The first wait; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(400);
+/// The most elements of a response: 300 record sets of 400 values.
+const MOST_ELEMENTS: usize = 1 << 20;
+
+/// A server.
+pub(crate) struct Connection {
+    client: Client,
+    endpoint: String,
+    key: Credentials,
+    region: &'static str,
+}
+
+/// Why there is no response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoResponse {
+    /// There is no client or no request.
+    #[error("{0}")]
+    Client(String),
+    /// The server cannot be reached.
+    #[error("{endpoint} cannot be reached: {why}")]
+    Unreachable { endpoint: String, why: String },
+    /// It answers with an error.
+    #[error("{operation}: {code}: {message}")]
+    Refused { operation: String, code: String, message: String },
+    /// It answers with something else.
+    #[error("{operation}: {endpoint} did not send a response of the Route 53 API ({status})")]
+    Strange { operation: String, endpoint: String, status: u16 },
+}
+
+impl NoResponse {
+    /// Whether the server does not have the operation, or the key must not call it.
+    pub(super) fn is_of_operation(&self) -> bool {
+        match self {
+            NoResponse::Refused { .. } => true,
+            NoResponse::Strange { status, .. } => matches!(status, 404 | 405 | 500 | 501),
+            _ => false,
+        }
+    }
+}
+
+impl Connection {
+    /// The server at a URL. Nothing is sent.
+    pub(crate) fn open(endpoint: &str, key: Credentials) -> Result<Connection, NoResponse> {
+        // An error means that a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder().timeout(TIMEOUT).redirect(Policy::none());
+        if endpoint.starts_with("http:") {
+            // The authorities of the system are not needed.
+            builder = builder.tls_certs_only([]).no_proxy();
+        }
+        let client = builder.build().map_err(|error| NoResponse::Client(crate::causes::with_causes(&error)))?;
+        Ok(Connection { client, endpoint: endpoint.to_owned(), key, region: region_of(endpoint) })
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Sends a GET.
+    pub(super) async fn get(
+        &self,
+        operation: &str,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Element, NoResponse> {
+        self.call(operation, &Call { method: Method::GET, path, query, body: String::new() }).await
+    }
+
+    /// Sends a POST.
+    pub(super) async fn post(&self, operation: &str, path: &str, body: String) -> Result<Element, NoResponse> {
+        self.call(operation, &Call { method: Method::POST, path, query: &[], body }).await
+    }
+
+    async fn call(&self, operation: &str, call: &Call<'_>) -> Result<Element, NoResponse> {
+        let mut wait = FIRST_WAIT;
+        for _ in 1..TRIES {
+            match self.exchange(operation, call).await {
+                Err(error) if error.may_pass() => {}
+                outcome => return outcome,
+            }
+            // Several copies at the same time do not keep step.
+            tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
+            wait *= 2;
+        }
+        self.exchange(operation, call).await
+    }
+
+    async fn exchange(&self, operation: &str, call: &Call<'_>) -> Result<Element, NoResponse> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let signed = call.signed(&self.endpoint, &self.key, self.region, Timestamp(now));
+        let request = signed.map_err(|error| NoResponse::Client(error.to_string()))?;
+        let request = reqwest::Request::try_from(request).map_err(|error| NoResponse::Client(error.to_string()))?;
+        let unreachable = |error: reqwest::Error| {
+            let why = crate::causes::with_causes(&error.without_url());
+            NoResponse::Unreachable { endpoint: self.endpoint.clone(), why }
+        };
+        let response = self.client.execute(request).await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        let root = Element::read_within(&body, MOST_ELEMENTS);
+        match root {
+            Ok(root) if status.is_success() => Ok(root),
+            Ok(root) => Err(refusal(operation, status, &root)),
+            Err(_) => Err(NoResponse::Strange {
+                operation: operation.to_owned(),
+                endpoint: self.endpoint.clone(),
+                status: status.as_u16(),
+            }),
+        }
+    }
+}
+
+impl NoResponse {
+    /// Whether the same request may succeed later.
+    fn may_pass(&self) -> bool {
+        match self {
+            NoResponse::Refused { code, .. } => [
+                "Throttling",
+                "ThrottlingException",
+                "PriorRequestNotComplete",
+                "ServiceUnavailable",
+                "InternalFailure",
+            ]
+            .contains(&code.as_str()),
+            NoResponse::Strange { status, .. } => matches!(status, 429 | 502..=504),
+            NoResponse::Unreachable { .. } | NoResponse::Client(_) => false,
+        }
+    }
+}
+
+/// `ErrorResponse`, or `InvalidChangeBatch` and the like with `Messages`.
+fn refusal(operation: &str, status: StatusCode, root: &Element) -> NoResponse {
+    let error = root.child("Error").unwrap_or(root);
+    let code = error.text_of("Code").map_or_else(|| status.as_u16().to_string(), str::to_owned);
+    let message = error.text_of("Message").unwrap_or_default().to_owned();
+    NoResponse::Refused { operation: operation.to_owned(), code, message }
+}
+
+/// The region in signatures: Route 53 has one for each partition.
+fn region_of(endpoint: &str) -> &'static str {
+    match endpoint {
+        _ if endpoint.ends_with(".amazonaws.com.cn") => "cn-northwest-1",
+        _ if endpoint.contains(".us-gov.") => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}
