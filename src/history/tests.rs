@@ -281,3 +281,39 @@ fn the_last_change_of_a_record_set_is_found_unless_it_was_not_made() {
     assert_eq!(last("other.www.lab.test. A"), None);
     assert!(!History::default().collect(&mut changes).unwrap());
 }
+
+#[test]
+fn a_change_is_found_with_the_later_changes_of_its_object() {
+    let server = Server::new();
+    let ids = |server: &Server, id: &str| -> Vec<String> {
+        let since = server.history.since_change(id).unwrap().unwrap();
+        let ids = since.into_iter().filter_map(|record| match record.what {
+            EventKind::Changed(change) => change.submission.clone().map(|submission| submission.id),
+            _ => None,
+        });
+        ids.collect()
+    };
+    let other = ObjectChange { object: ObjectId::HealthCheck(HealthCheckId("H1".to_owned())), ..change(2) };
+    server.intend(change(1), Some("one")).made();
+    server.intend(other, Some("other")).made();
+    server.intend(change(3), Some("not made")).not_made();
+    server.intend(change(4), Some("two")).made();
+    assert_eq!(ids(&server, "C1"), ["C1", "C4"]);
+    assert_eq!(ids(&server, "C2"), ["C2"]);
+    assert_eq!(ids(&server, "C3"), [""; 0], "it was not made");
+    assert_eq!(ids(&server, "C"), [""; 0]);
+    // One that was decided twice, because somebody saved the file meanwhile.
+    server.intend(change(5), Some("first try")).not_made();
+    server.intend(change(5), Some("second try")).made();
+    let server = server.restarted();
+    assert_eq!(ids(&server, "C5"), ["C5"]);
+    assert_eq!(ids(&server, "C4"), ["C4", "C5"]);
+}
+
+#[test]
+fn ids_of_changes_look_like_route_53s() {
+    let id = new_change_id();
+    assert!(id.len() == 21 && id.starts_with('C'), "{id}");
+    assert!(id.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit()), "{id}");
+    assert_ne!(id, new_change_id());
+}

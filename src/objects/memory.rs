@@ -11,8 +11,8 @@ use super::{
     ObjectWatcher, Position, Refusal, Revision, Snapshot, Transition, ZoneSummary, current, decide,
 };
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, RecordData,
-    RecordType, ResourceRecordSet, RoutingPolicy, TrafficPolicy,
+    CidrCollection, CidrCollectionId, Content, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, Percentage,
+    RecordData, RecordType, ResourceRecordSet, RoutingPolicy, TrafficPolicy,
 };
 
 /// Objects in memory.

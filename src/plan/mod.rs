@@ -62,7 +62,7 @@ pub(crate) struct PlannedObject {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlannedPart {
     /// `added`, `changed` or `removed`.
-    pub(crate) did: String,
+    pub(crate) change: String,
     /// For example `www.lab.test. A`.
     pub(crate) what: String,
     /// Its text in a zone file before; absent if it is added.
@@ -140,7 +140,7 @@ impl Plan {
 impl From<&ObjectChange> for PlannedObject {
     fn from(change: &ObjectChange) -> PlannedObject {
         let part = |part: &Part| PlannedPart {
-            did: part.kind().to_owned(),
+            change: part.kind().to_owned(),
             what: part.what.clone(),
             before: part.before.clone(),
             after: part.after.clone(),

@@ -98,7 +98,7 @@ fn the_same_zone_is_nothing_to_do() {
 #[test]
 fn names_that_lead_to_a_changed_record_set_change_too() {
     let plan = plan(&ZONE.replace("192.0.2.1'", "192.0.2.9'").replace("192.0.2.3", "192.0.2.8"));
-    let parts: Vec<_> = plan.changes[0].parts.iter().map(|part| (&*part.did, &*part.what)).collect();
+    let parts: Vec<_> = plan.changes[0].parts.iter().map(|part| (&*part.change, &*part.what)).collect();
     assert_eq!(parts, [("changed", "www.lab.test. A"), ("changed", "\\052.wild.lab.test. A")]);
     let mut answers = answers(&plan);
     answers.sort();

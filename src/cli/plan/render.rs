@@ -43,14 +43,14 @@ fn of_object(object: &PlannedObject, paint: Paint) -> String {
     let PlannedObject { kind, id, name, parts, more } = object;
     // The members of the object are the part with its own name.
     let own = parts.iter().find(|part| part.what == *name);
-    let did = own.filter(|own| own.did != "changed").map_or("changed", |own| &own.did);
+    let change = own.filter(|own| own.change != "changed").map_or("changed", |own| &own.change);
     let kind = kind.replace('_', " ");
-    let mut out = format!("{} {kind} {} ({id})\n", sign(did, paint), paint.paint(Colour::Strong, name));
+    let mut out = format!("{} {kind} {} ({id})\n", sign(change, paint), paint.paint(Colour::Strong, name));
     for part in parts {
         if part.what == *name {
             lines(&mut out, "  ", part, paint);
         } else {
-            let _ = writeln!(out, "  {} {}", sign(&part.did, paint), part.what);
+            let _ = writeln!(out, "  {} {}", sign(&part.change, paint), part.what);
             lines(&mut out, "    ", part, paint);
         }
     }
@@ -60,8 +60,8 @@ fn of_object(object: &PlannedObject, paint: Paint) -> String {
     out
 }
 
-fn sign(did: &str, paint: Paint) -> String {
-    match did {
+fn sign(change: &str, paint: Paint) -> String {
+    match change {
         "added" => paint.paint(Colour::Good, "+"),
         "removed" => paint.paint(Colour::Bad, "-"),
         _ => "~".to_owned(),
@@ -145,9 +145,9 @@ fn few(words: &[String], most: usize) -> String {
 /// For example `2 record sets and members: 1 added, 1 changed`.
 fn summary(objects: &[PlannedObject]) -> String {
     let parts: Vec<&PlannedPart> = objects.iter().flat_map(|object| &object.parts).collect();
-    let of = |did: &str| {
-        let count = parts.iter().filter(|part| part.did == did).count();
-        (count > 0).then(|| format!("{count} {did}"))
+    let of = |change: &str| {
+        let count = parts.iter().filter(|part| part.change == change).count();
+        (count > 0).then(|| format!("{count} {change}"))
     };
     let mut words: Vec<String> = ["added", "changed", "removed"].into_iter().filter_map(of).collect();
     let more: usize = objects.iter().map(|object| object.more).sum();
