@@ -343,9 +343,9 @@ def zones(w):
         "",
         lambda: {
             "CallerReference": w.unique(),
-            "HostedZoneId": w.one("zone"),
+            "HostedZoneId": w.spare("zone"),
             "KeyManagementServiceArn": "arn:aws:kms:us-east-1:111122223333:key/1",
-            "Name": "ksk_1",
+            "Name": w.unique("ksk_").replace("-", "_"),
             "Status": "ACTIVE",
         },
         result="InvalidKMSArn",

@@ -9,6 +9,7 @@ import argparse
 import collections
 import contextlib
 import json
+import re
 import sys
 import time
 
@@ -19,7 +20,8 @@ from generator import OK, Generator
 
 AS_MODEL, OTHER, SERVER_ERROR, NOT_IMPLEMENTED = "as the model says", "other", "5xx", "not implemented"
 CLASSES = (AS_MODEL, OTHER, SERVER_ERROR, NOT_IMPLEMENTED)
-# How servers say that they do not have an operation.
+# How servers say that they do not have an operation; ministack and fakecloud say it in the message of another error.
+NO_ENDPOINT = re.compile(b"Unknown Route ?53 (endpoint|route)")
 NOT_HERE = {"NotImplemented", "UnknownOperationException", "InvalidAction", "UnsupportedOperation", "OperationNotImplemented"}
 
 # What a successful request leaves behind that the next ones do not need, and how it goes.
@@ -37,7 +39,12 @@ CLEAN_UP = {
 def judge(variant, outcomes, reply, strict):
     """The class of a response, and why it is not as the model says."""
     operation = client.MODEL.operation_model(variant.operation)
-    if reply.status == 501 or reply.code in NOT_HERE or (reply.status == 404 and b"<Code>" not in reply.body):
+    if (
+        reply.status == 501
+        or reply.code in NOT_HERE
+        or (reply.status == 404 and b"<Code>" not in reply.body)
+        or NO_ENDPOINT.search(reply.body)
+    ):
         return NOT_IMPLEMENTED, [f"{reply.status} {reply.code}"]
     if reply.status >= 500:
         return SERVER_ERROR, [f"{reply.status} {reply.code}: {reply.body[:200]!r}"]
