@@ -138,6 +138,13 @@ mod tests {
     }
 
     #[test]
+    fn responses_have_the_namespace_of_the_version() {
+        assert_eq!(namespace("/2013-04-01/hostedzone"), NAMESPACE);
+        assert_eq!(namespace("/2012-02-29/hostedzone"), "https://route53.amazonaws.com/doc/2012-02-29/");
+        assert_eq!(namespace("/"), NAMESPACE);
+    }
+
+    #[test]
     fn other_paths_and_methods_are_unknown() {
         for (method, path) in [
             (Method::GET, "/"),

@@ -162,6 +162,29 @@ fn without_keys_programs_on_loopback_are_trusted_and_web_pages_are_not() {
     assert_eq!(outcome(&exchange(client.address(), rebound.as_bytes())), (403, "AccessDenied"));
 }
 
+/// Apache Libcloud sends such requests.
+#[test]
+fn the_version_of_2012_and_its_signature_of_the_date_are_for_trusted_clients() {
+    let read = |running: &Running, path: &str| {
+        let address = Client::of(running, "", "").address().to_owned();
+        let signature = "AWS3-HTTPS AWSAccessKeyId=test,Signature=eA==,Algorithm=HmacSHA1";
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nX-Amzn-Authorization: {signature}\r\n\r\n");
+        exchange(&address, head.as_bytes())
+    };
+    let (_lab, trusting) = server("", &[]);
+    for (path, status, root) in [
+        ("/2012-02-29/hostedzone", 200, "ListHostedZonesResponse"),
+        ("/2012-02-29/hostedzone/Z0NONE", 404, "ErrorResponse"),
+    ] {
+        let reply = read(&trusting, path);
+        let start = format!("<{root} xmlns=\"https://route53.amazonaws.com/doc/2012-02-29/\">");
+        assert!(reply.status == status && reply.body.contains(&start), "{reply:?}");
+    }
+    assert_eq!(read(&trusting, "/2013-04-01/hostedzone").status, 200);
+    let (_lab, keyed) = server("", &KEY);
+    assert_eq!(outcome(&read(&keyed, "/2012-02-29/hostedzone")), (403, "SignatureDoesNotMatch"));
+}
+
 #[test]
 fn unknown_operations_and_other_services_are_told() {
     let (_lab, running) = server("", &[]);
