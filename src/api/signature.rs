@@ -19,7 +19,8 @@ const SKEW_S: i64 = 5 * 60;
 const MOST_EXPIRES_S: i64 = 7 * 24 * 3600;
 /// Hexadecimal digits of a signature.
 const SIGNATURE_DIGITS: usize = 64;
-/// The scheme before Signature Version 4 (API Reference 2012-02-29, "Authenticating REST requests").
+/// The schemes before Signature Version 4 (API Reference 2012-02-29, "Authenticating REST
+/// Requests").
 const DATE_ALGORITHMS: [&str; 2] = ["AWS3-HTTPS ", "AWS3 "];
 const DATE_HEADER: &str = "x-amzn-authorization";
 const TOKEN_HEADER: &str = "x-amz-security-token";
@@ -46,8 +47,9 @@ pub(super) enum Form {
     Header,
     /// In the query; valid for these seconds.
     Presigned { expires_s: i64 },
-    /// In the `X-Amzn-Authorization` header: AWS3-HTTPS, which signs the date alone. It says nothing
-    /// about the request, so it is never right; clients whose signature is not verified can use it.
+    /// In the `X-Amzn-Authorization` header: AWS3-HTTPS, which signs the date alone. It says
+    /// nothing about the request, so it is never right; clients whose signature is not verified can
+    /// use it.
     Date,
 }
 
