@@ -23,7 +23,7 @@ const SITUATIONS: [(&str, u32, Faults); 5] = [
     ("nodes lose etcd, crash, have wrong clocks", 0, Faults { etcd: 2.0, crash: 2.0, clock: 2.0, ..NOTHING }),
 ];
 const NOTHING: Faults =
-    Faults { endpoint: 0.0, path: 0.0, region: 0.0, etcd: 0.0, uplink: 0.0, crash: 0.0, clock: 0.0 };
+    Faults { endpoint: 0.0, path: 0.0, region: 0.0, etcd: 0.0, uplink: 0.0, crash: 0.0, clock: 0.0, change: 0.0 };
 
 const RULES: [(&str, Option<Agreement>); 5] = [
     ("18 %", Some(Agreement::ROUTE_53)),

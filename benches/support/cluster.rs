@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fiftythree::health::agreement::{
-    CheckList, Checkers, NodeOpinions, NodeReader, Opinion, OtherNodes, agreed_status, encode_list, encode_opinions,
+    CheckList, Checkers, NodeNews, NodeOpinions, NodeReader, Opinion, OtherNodes, agreed_status, encode_list,
+    encode_opinions,
 };
 use fiftythree::health::{
-    CheckSlot, Generation, Observation, ResultOutcome, ScheduledProbe, Status, Terms, Timestamp, Tracker,
+    CheckSlot, Generation, Identity, Observation, ResultOutcome, ScheduledProbe, Status, Terms, Timestamp, Tracker,
 };
 use fiftythree::model::{
     AddressFamily, Agreement, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId,
@@ -69,6 +70,8 @@ pub(crate) struct Faults {
     pub(crate) crash: f64,
     /// A node's clock jumps by up to an hour, in either direction.
     pub(crate) clock: f64,
+    /// The check of an endpoint is changed, so that it asks something else.
+    pub(crate) change: f64,
 }
 
 /// What happened.
@@ -96,6 +99,12 @@ enum Event {
         node: usize,
         life: u32,
         check: usize,
+        generation: u64,
+    },
+    /// A node loads the checks as they are now.
+    Load {
+        node: usize,
+        life: u32,
     },
     Tick {
         node: usize,
@@ -142,6 +151,7 @@ enum Fault {
     Uplink(usize),
     Crash(usize),
     Clock(usize),
+    Change(usize),
 }
 
 struct Node {
@@ -152,6 +162,9 @@ struct Node {
     session: u32,
     is_running: bool,
     tracker: Tracker,
+    list: Arc<CheckList>,
+    /// Since when each check waits for the first opinions of all nodes.
+    waits_since: Vec<Option<Time>>,
     plans: Vec<ScheduledProbe>,
     others: OtherNodes,
     reader: NodeReader,
@@ -187,7 +200,6 @@ pub(crate) struct Run {
     sequence: u64,
     revision: u64,
     checks: Vec<HealthCheck>,
-    list: Arc<CheckList>,
     nodes: Vec<Node>,
     etcd: Vec<Key>,
     /// Broken things that stop an endpoint, and since when it fails.
@@ -218,9 +230,6 @@ impl Cluster {
 impl Run {
     fn new(cluster: Cluster, seed: u64) -> Run {
         let checks: Vec<HealthCheck> = (0..=cluster.endpoints).map(check).collect();
-        let mut tracker = Tracker::new();
-        tracker.apply(&checks, Timestamp::default());
-        let list = Arc::new(tracker.check_list());
         let mut run = Run {
             seed,
             cluster,
@@ -230,7 +239,6 @@ impl Run {
             sequence: 0,
             revision: 0,
             checks,
-            list,
             nodes: Vec::new(),
             etcd: (0..cluster.nodes).map(|_| Key::default()).collect(),
             endpoint_faults: vec![0; cluster.endpoints + 1],
@@ -240,7 +248,7 @@ impl Run {
             outcome: Outcome::default(),
         };
         for number in 0..cluster.nodes {
-            run.nodes.push(Node::new(number));
+            run.nodes.push(Node::new(number, cluster.endpoints));
             run.start(number);
         }
         run
@@ -273,6 +281,7 @@ impl Run {
         all.extend((0..times(faults.uplink, nodes)).map(|_| Fault::Uplink(any_node(random))));
         all.extend((0..times(faults.crash, nodes)).map(|_| Fault::Crash(any_node(random))));
         all.extend((0..times(faults.clock, nodes)).map(|_| Fault::Clock(any_node(random))));
+        all.extend((0..times(faults.change, endpoints)).map(|_| Fault::Change(any_endpoint(random))));
         for fault in all {
             // All nodes have their first results by then, and the last fault has an end within the
             // run.
@@ -313,8 +322,53 @@ impl Run {
                 }
             }
             Fault::Clock(node) => self.nodes[node].clock = self.random.i64(-3_600_000..=3_600_000),
+            Fault::Change(endpoint) => self.change_check(endpoint),
         }
         self.unsettle();
+    }
+
+    /// Somebody changes a check. Nodes that are connected learn of it a moment later.
+    fn change_check(&mut self, number: usize) {
+        let HealthCheckKind::Endpoint(endpoint) = &mut self.checks[number].kind else { unreachable!() };
+        endpoint.port += 1;
+        for node in (0..self.cluster.nodes).filter(|node| self.can_know(*node)).collect::<Vec<_>>() {
+            let (delay, life) = (self.delay(), self.nodes[node].life);
+            self.schedule(delay, Event::Load { node, life });
+        }
+    }
+
+    fn load(&mut self, node: usize) {
+        if !self.is_connected(node) {
+            return;
+        }
+        let (now, at) = (self.now, self.clock_of(node));
+        let checks = std::mem::take(&mut self.checks);
+        let restarted = self.nodes[node].load(&checks, at);
+        self.checks = checks;
+        for slot in restarted {
+            let check = slot.0 as usize;
+            self.nodes[node].waits_since[check] = Some(now);
+            let first = self.random.u64(..SECOND);
+            self.schedule_probe(node, check, first);
+        }
+        let all = (0..=self.cluster.endpoints as u32).map(CheckSlot).collect();
+        self.agree(node, all);
+        self.publish_soon(node);
+        self.unsettle();
+    }
+
+    fn schedule_probe(&mut self, node: usize, check: usize, after: Time) {
+        let Node { life, plans, .. } = &self.nodes[node];
+        let (life, Generation(generation)) = (*life, plans[check].generation);
+        self.schedule(after, Event::Probe { node, life, check, generation });
+    }
+
+    fn publish_soon(&mut self, node: usize) {
+        let life = self.nodes[node].life;
+        if !self.nodes[node].publishes {
+            self.nodes[node].publishes = true;
+            self.schedule(QUIET, Event::Publish { node, life, heartbeat: false });
+        }
     }
 
     fn endpoint_changed(&mut self, endpoint: usize) {
@@ -356,7 +410,7 @@ impl Run {
         let life = self.nodes[node].life;
         for check in 0..=self.cluster.endpoints {
             let first = self.random.u64(..SECOND);
-            self.schedule(first, Event::Probe { node, life, check });
+            self.schedule_probe(node, check, first);
         }
         let (tick, heartbeat) = (self.random.u64(1..=SECOND), self.random.u64(1..=HEARTBEAT));
         self.schedule(tick, Event::Tick { node, life });
@@ -386,9 +440,15 @@ impl Run {
     fn handle(&mut self, event: Event) {
         let is_alive = |run: &Run, node: usize, life: u32| run.nodes[node].is_running && run.nodes[node].life == life;
         match event {
-            Event::Probe { node, life, check } if is_alive(self, node, life) => self.probe(node, check),
+            Event::Probe { node, life, check, generation }
+                if is_alive(self, node, life) && self.nodes[node].plans[check].generation == Generation(generation) =>
+            {
+                self.probe(node, check);
+            }
+            Event::Load { node, life } if is_alive(self, node, life) => self.load(node),
             Event::Tick { node, life } if is_alive(self, node, life) => {
-                let changed = self.nodes[node].others.tick();
+                let mut changed = self.nodes[node].others.tick();
+                changed.extend(self.nodes[node].tracker.tick_awaiting());
                 self.agree(node, changed);
                 self.measure(node);
                 self.schedule(SECOND, Event::Tick { node, life });
@@ -402,6 +462,7 @@ impl Run {
             Event::Arrive { node, life, sequence } if is_alive(self, node, life) => self.arrive(node, sequence),
             Event::List { to, life, session } if is_alive(self, to, life) && self.nodes[to].session == session => {
                 self.nodes[to].is_listed = true;
+                self.load(to);
                 self.hear(to, &(0..self.cluster.nodes).collect::<Vec<_>>());
             }
             Event::Tell { to, life, session, about }
@@ -427,8 +488,7 @@ impl Run {
         // A probe that fails takes its time.
         let took = if observation == Observation::Pass { self.random.u64(1..=200) } else { self.random.u64(1..=4000) };
         let interval = if check == SENTINEL { 2 * SECOND } else { 10 * SECOND };
-        let life = self.nodes[node].life;
-        self.schedule(interval + took, Event::Probe { node, life, check });
+        self.schedule_probe(node, check, interval + took);
         let at = self.clock_of(node);
         let changed = self.nodes[node].observe(check, observation, at);
         if changed {
@@ -444,9 +504,8 @@ impl Run {
             let all = (0..=self.cluster.endpoints as u32).map(CheckSlot).collect();
             self.agree(node, all);
         }
-        if (changed || is_other) && !self.nodes[node].publishes {
-            self.nodes[node].publishes = true;
-            self.schedule(QUIET, Event::Publish { node, life, heartbeat: false });
+        if changed || is_other {
+            self.publish_soon(node);
         }
     }
 
@@ -458,8 +517,13 @@ impl Run {
         let none = OtherNodes::default();
         let others = if alone { &none } else { &*others };
         let terms = Terms { others, agreement, is_isolated: *is_isolated };
+        let slots = slots.into_iter().chain(tracker.awaiting()).collect::<Vec<_>>();
         for transition in tracker.agree(slots, &terms, at) {
             self.changed(node, transition.slot.0 as usize, transition.to);
+        }
+        let Node { tracker, waits_since, .. } = &mut self.nodes[node];
+        for (check, since) in waits_since.iter_mut().enumerate() {
+            *since = since.filter(|_| tracker.awaits_opinions(CheckSlot(check as u32)));
         }
     }
 
@@ -489,7 +553,7 @@ impl Run {
 
     fn publish(&mut self, node: usize) {
         let at = self.clock_of(node);
-        let list = Arc::clone(&self.list);
+        let list = Arc::clone(&self.nodes[node].list);
         let is_connected = self.is_connected(node);
         self.nodes[node].publishes = false;
         if self.cluster.alone || !is_connected {
@@ -504,6 +568,7 @@ impl Run {
         // Through the form that is in etcd, as other nodes read it.
         let stranger = Arc::new(CheckList::new([]));
         let read = state.reader.read_opinions(encode_opinions(&opinions).as_bytes(), &stranger);
+        // The list is written when it is another one.
         let opinions = read.unwrap_or_else(|_| {
             let chunks = encode_list(&list);
             chunks
@@ -571,10 +636,13 @@ impl Run {
         for about in about.iter().copied().filter(|about| *about != to) {
             let (name, opinions) = (Arc::clone(&self.nodes[about].name), self.etcd[about].opinions.clone());
             let Node { others, tracker, .. } = &mut self.nodes[to];
-            changed.extend(match opinions {
-                Some(opinions) => others.hear(&name, opinions, &|check| tracker.slot_asking(check)),
-                None => others.forget(&name),
-            });
+            let news = opinions.map_or(NodeNews::Gone(Arc::clone(&name)), |known| NodeNews::Opinions(name, known));
+            let moved = others.moved(&news, &|check| tracker.slot_asking(check));
+            changed.extend(others.take(&news, &|check| tracker.slot_asking(check)));
+            for slot in moved.into_iter().filter(|slot| !tracker.awaits_opinions(*slot)).collect::<Vec<_>>() {
+                self.nodes[to].tracker.hold_for_others([slot]);
+                self.nodes[to].waits_since[slot.0 as usize] = Some(self.now);
+            }
         }
         self.agree(to, changed);
     }
@@ -589,22 +657,30 @@ impl Run {
     /// may not know better. An isolated node without opinions of others changes nothing.
     fn must_follow_the_rules(&self, node: usize, check: usize, to: Status) {
         let Run { seed, now, cluster, .. } = self;
-        let Node { others, is_isolated, is_listed, connected_since, .. } = &self.nodes[node];
-        let hears = others.checkers(CheckSlot(check as u32)).reporting > 0;
+        let Node { tracker, others, waits_since, is_isolated, is_listed, connected_since, .. } = &self.nodes[node];
+        let slot = CheckSlot(check as u32);
+        let hears = others.checkers(slot).reporting > 0;
         assert!(
             !is_isolated || hears,
             "seed {seed}: at {now} ms node {node}, isolated and cut off, changed the status of {check}"
+        );
+        // Before every node that this one counts has an opinion, a check that was changed stays as
+        // it is: 9 s for sure, as ticks are a second apart.
+        let is_young = waits_since[check].is_some_and(|since| *now < since + 9 * SECOND);
+        let waits_for = others.nodes().filter(|(_, node)| node.counts() && node.opinion(slot).is_none()).count();
+        assert!(
+            !is_young || cluster.alone || waits_for == 0 && (*is_isolated || tracker.opinion(slot).is_some()),
+            "seed {seed}: at {now} ms node {node} changed the status of {check}, and {waits_for} had no opinion"
         );
         if cluster.alone || !is_listed || !self.is_connected(node) || *now <= connected_since + CONVERGED {
             return;
         }
         // The opinions that speak most for this status.
         let preferred = [Some(to), None, Some(to.opposite())];
-        let index = self.list_index(check);
         let best = |key: &Key| {
             let past = key.past.iter().filter(|(until, _)| until + LONGEST_DELAY >= *now).map(|(_, past)| past);
             let values: Vec<Option<Status>> =
-                past.chain([&key.opinions]).map(|opinions| status_of(opinions.as_ref(), index)).collect();
+                past.chain([&key.opinions]).map(|opinions| self.status_of(opinions.as_ref(), node, check)).collect();
             preferred.into_iter().find(|status| values.contains(status)).flatten()
         };
         let others = (0..cluster.nodes).filter(|other| *other != node).map(|other| best(&self.etcd[other]));
@@ -620,16 +696,19 @@ impl Run {
 
     /// What nodes that know what etcd has must believe; `None` without opinions.
     fn expected(&self, node: usize, check: usize) -> Option<Status> {
-        let index = self.list_index(check);
         let others = (0..self.cluster.nodes).filter(|other| *other != node);
-        let opinions = others.map(|other| status_of(self.etcd[other].opinions.as_ref(), index));
+        let opinions = others.map(|other| self.status_of(self.etcd[other].opinions.as_ref(), node, check));
         let checkers = opinions.fold(Checkers::default(), Checkers::and).and(self.own_opinion(node, check));
         agreed_status(self.cluster.agreement, checkers).map(|agreed| agreed.status)
     }
 
-    fn list_index(&self, check: usize) -> usize {
-        let id = &self.checks[check].id;
-        self.list.checks().iter().position(|known| known.id == *id).expect("all checks are in the list")
+    /// What a node says about a check, if it counts and asks what this node asks.
+    fn status_of(&self, opinions: Option<&Arc<NodeOpinions>>, node: usize, check: usize) -> Option<Status> {
+        let opinions = opinions.filter(|opinions| !opinions.isolated)?;
+        let asked =
+            |known: &Arc<Identity>| self.nodes[node].tracker.slot_asking(known) == Some(CheckSlot(check as u32));
+        let index = opinions.checks().checks().iter().position(asked)?;
+        opinions.opinion(index).map(|opinion| opinion.status)
     }
 
     /// Once a second: counts wrong time, and compares with the rules when nothing is under way.
@@ -643,6 +722,12 @@ impl Run {
             if !is_settled || self.cluster.alone || !self.is_connected(node) {
                 continue;
             }
+            let Node { tracker, waits_since, .. } = &self.nodes[node];
+            if tracker.awaits_opinions(CheckSlot(check as u32)) {
+                let since = waits_since[check].expect("it waits since a moment");
+                assert!(self.now <= since + 10 * SECOND, "seed {}: node {node} waits for {check}", self.seed);
+                continue;
+            }
             if let Some(expected) = self.expected(node, check) {
                 let (seed, now) = (self.seed, self.now);
                 assert_eq!(status, expected, "seed {seed}: at {now} ms node {node} is wrong about {check}");
@@ -652,13 +737,15 @@ impl Run {
 }
 
 impl Node {
-    fn new(number: usize) -> Node {
+    fn new(number: usize, endpoints: usize) -> Node {
         Node {
             name: format!("node-{number:03}").into(),
             life: 0,
             session: 0,
             is_running: false,
             tracker: Tracker::new(),
+            list: Arc::new(CheckList::new([])),
+            waits_since: vec![None; endpoints + 1],
             plans: Vec::new(),
             others: OtherNodes::default(),
             reader: NodeReader::default(),
@@ -683,9 +770,24 @@ impl Node {
         let terms = Terms { others: &OtherNodes::default(), agreement: Agreement::default(), is_isolated: false };
         drop(self.tracker.agree(self.tracker.slots().all(), &terms, at));
         self.plans = self.tracker.probes();
+        self.list = Arc::new(self.tracker.check_list());
+        self.waits_since.fill(None);
         self.others = OtherNodes::default();
         self.sent.clear();
         (self.is_isolated, self.publishes) = (false, false);
+    }
+
+    /// Takes the checks. Returns those that ask something else than before.
+    fn load(&mut self, checks: &[HealthCheck], at: Timestamp) -> Vec<CheckSlot> {
+        let restarted = self.tracker.apply(checks, at).restarted;
+        if !restarted.is_empty() {
+            let Node { tracker, others, .. } = self;
+            tracker.await_opinions(&restarted);
+            others.resolve(&|check| tracker.slot_asking(check));
+            self.plans = self.tracker.probes();
+            self.list = Arc::new(self.tracker.check_list());
+        }
+        restarted
     }
 
     /// Counts a result, as the control loop does. Returns whether the node's own opinion changed.
@@ -707,11 +809,6 @@ impl Node {
     fn own_sentinel_is_down(&self) -> bool {
         self.tracker.own_status(CheckSlot(SENTINEL as u32)) == Some(Status::Unhealthy)
     }
-}
-
-/// What a node says about a check, if it counts.
-fn status_of(opinions: Option<&Arc<NodeOpinions>>, index: usize) -> Option<Status> {
-    opinions.filter(|opinions| !opinions.isolated)?.opinion(index).map(|opinion| opinion.status)
 }
 
 /// Slots are given in order, so the check of an endpoint has its number as slot.

@@ -136,6 +136,11 @@ impl Control {
         events.add([(commit.id.clone(), kind)]);
     }
 
+    /// What is served is made durable on the next tick.
+    pub(super) fn keep_on_next_tick(&mut self) {
+        self.commits.is_unkept = true;
+    }
+
     /// Makes what was committed durable as last good copies, at most once a tick.
     pub(super) fn keep_committed(&mut self) {
         if std::mem::take(&mut self.commits.is_unkept) {

@@ -120,6 +120,10 @@ impl Control {
     pub(super) fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
         let Loaded { base, catalog, records_by_check, summary } = loaded;
         self.counters.load(&summary, at);
+        if self.opinions.is_some() {
+            // In a cluster a load does not wait for the disk.
+            self.keep_on_next_tick();
+        }
         let before = self.base.clone();
         let served = self.serve(base, catalog, records_by_check, at);
         self.tell_watchers_of_load(&before);
@@ -151,7 +155,7 @@ impl Control {
         let applied = self.tracker.apply(&base.checks, at);
         // A pattern may match new checks.
         let overridden = overrides::apply_overrides(&mut self.tracker, &self.overrides, at);
-        let agreed = if has_same_checks { Vec::new() } else { self.agree_after_load(at) };
+        let agreed = if has_same_checks { Vec::new() } else { self.agree_after_load(&applied, at) };
         self.in_force = OverridesInForce::of(&self.tracker, &self.overrides, at).into();
         let before = self.reader.load();
         let world = before.followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.geo_lookup), at);

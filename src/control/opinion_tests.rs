@@ -7,7 +7,8 @@ use super::*;
 use crate::health::Action;
 use crate::health::Observation::{Fail, Pass};
 use crate::health::Status::{self, Healthy, Unhealthy};
-use crate::health::agreement::{FRESH_TICKS, NodeOpinions, Opinion};
+use crate::health::agreement::{CheckList, FIRST_OPINIONS_TICKS, FRESH_TICKS, NodeOpinions, Opinion};
+use crate::health::{CheckFingerprint, Identity};
 
 const CLUSTER: &str = "[cluster]\nendpoints = ['http://127.0.0.1:1']\nnode = 'here'\nregion = 'eu-west-1'\n";
 const GATEWAY: &str = "
@@ -216,7 +217,115 @@ fn a_load_decides_again() {
     control.reload();
     assert_eq!(control.app(), GREEN, "no node has seen the new endpoint");
     control.hear("tokyo", Healthy);
+    assert_eq!(control.app(), GREEN, "this node has not seen it either");
+    control.observe("blue", Pass);
     assert_eq!(control.app(), BLUE);
+}
+
+/// A node that learns of a new check, while two others live that do not know it yet.
+fn with_new_check() -> TestControl {
+    let without = "name = 'lab.test'\n[[record]]\nname = 'app'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.11']\n";
+    let mut control = node_with(&format!("{CLUSTER}agreement = '18%'\n"), without);
+    control.handle(Event::Started);
+    ["tokyo", "berlin"].iter().for_each(|node| control.hear(node, Healthy));
+    control.write("lab.test.toml", APP);
+    control.reload();
+    control
+}
+
+#[test]
+fn a_new_check_is_healthy_until_all_nodes_have_an_opinion() {
+    let mut control = with_new_check();
+    control.observe_times("blue", Fail, 2);
+    assert_eq!(control.app(), BLUE, "the others have not seen it");
+    let view = control.health.load();
+    assert_eq!(view.agreed(&view.checks(None).remove(0)), None);
+    control.hear("tokyo", Unhealthy);
+    assert_eq!(control.app(), BLUE, "berlin has not seen it");
+    control.hear("berlin", Unhealthy);
+    assert_eq!(control.app(), GREEN);
+    assert!(control.last_why().starts_with("0 of 3 nodes consider it healthy, 1 must"), "{}", control.last_why());
+    // Its own opinion can be the last one.
+    let mut control = with_new_check();
+    ["tokyo", "berlin"].iter().for_each(|node| control.hear(node, Unhealthy));
+    assert_eq!(control.app(), BLUE);
+    control.observe("blue", Pass);
+    control.tick(FIRST_OPINIONS_TICKS);
+    assert_eq!(control.app(), BLUE, "one of three is enough");
+}
+
+#[test]
+fn a_new_check_waits_for_no_node_that_is_gone_or_slow() {
+    let mut control = with_new_check();
+    control.observe("blue", Fail);
+    control.hear("tokyo", Unhealthy);
+    control.handle(Event::Opinions(vec![NodeNews::Gone("berlin".into())]));
+    assert_eq!(control.app(), GREEN);
+    let mut control = with_new_check();
+    control.observe("blue", Fail);
+    control.hear_isolated("tokyo", Healthy, true);
+    control.tick(FIRST_OPINIONS_TICKS - 1);
+    assert_eq!(control.app(), BLUE);
+    control.tick(1);
+    assert_eq!(control.app(), GREEN, "berlin has no opinion for too long");
+}
+
+/// What another node says after it has changed the port of the check.
+fn of_changed_check(control: &TestControl) -> NodeNews {
+    let identity = |check: &Arc<Identity>| Identity { fingerprint: CheckFingerprint(1), ..Identity::clone(check) };
+    let list = control.control.tracker.check_list();
+    let list = Arc::new(CheckList::new(list.checks().iter().map(identity).map(Arc::new)));
+    NodeNews::Opinions("tokyo".into(), Arc::new(NodeOpinions::new(control.at, false, list, |_| None)))
+}
+
+#[test]
+fn a_check_that_another_node_has_changed_already_keeps_its_status() {
+    for ends in ["load", "time"] {
+        let mut control = node("'18%'");
+        control.observe_times("blue", Fail, 1);
+        control.hear("tokyo", Healthy);
+        control.handle(Event::Started);
+        assert_eq!(control.app(), BLUE);
+        let news = of_changed_check(&control);
+        control.handle(Event::Opinions(vec![news]));
+        assert_eq!(control.app(), BLUE, "tokyo asks something else, and this node soon will");
+        match ends {
+            "load" => {
+                control.write("lab.test.toml", &APP.replace("8080", "8081"));
+                control.reload();
+                control.observe("blue", Fail);
+                assert_eq!(control.app(), BLUE);
+                control.hear("tokyo", Unhealthy);
+            }
+            _ => control.tick(FIRST_OPINIONS_TICKS),
+        }
+        assert_eq!(control.app(), GREEN, "{ends}");
+    }
+}
+
+#[test]
+fn a_changed_check_keeps_its_status_until_all_nodes_have_an_opinion() {
+    let mut control = node("'18%'");
+    control.observe("blue", Fail);
+    ["tokyo", "berlin"].iter().for_each(|node| control.hear(node, Unhealthy));
+    assert_eq!(control.app(), GREEN);
+    control.write("lab.test.toml", &APP.replace("8080", "8081"));
+    control.reload();
+    control.observe("blue", Pass);
+    control.hear("tokyo", Healthy);
+    assert_eq!(control.app(), GREEN);
+    // Changed again: everybody has to look again.
+    control.write("lab.test.toml", &APP.replace("8080", "8082"));
+    control.reload();
+    ["tokyo", "berlin"].iter().for_each(|node| control.hear(node, Healthy));
+    assert_eq!(control.app(), GREEN);
+    control.observe("blue", Fail);
+    assert_eq!(control.app(), BLUE);
+    // Another threshold asks the same, and waits for nobody.
+    control.write("lab.test.toml", &APP.replace("8080", "8082").replace("threshold = 3", "threshold = 2"));
+    control.reload();
+    ["tokyo", "berlin"].iter().for_each(|node| control.hear(node, Unhealthy));
+    assert_eq!(control.app(), GREEN);
 }
 
 #[test]

@@ -16,12 +16,15 @@ use std::sync::Arc;
 
 use crate::config::Settings;
 use crate::health::agreement::{AgreedStatus, CheckList, Checkers, NodeNews, NodeOpinions, Opinion, OtherNodes};
-use crate::health::{Cause, CheckSlot, Terms, Timestamp, Tracker, Transition};
+use crate::health::{Applied, Cause, CheckSlot, Identity, Terms, Timestamp, Tracker, Transition};
 use crate::model::{Agreement, HealthCheck};
 
 use super::check_histories::CheckHistories;
 use super::metrics::OpinionCounts;
 use super::{CheckReport, Control, HealthView};
+
+/// How many ticks of one second it takes until a count of nodes is compared with those that live.
+const LOOK_AT_COUNTS: u32 = 30;
 
 /// What decides in a cluster, besides the results of this node. A clone is cheap.
 #[derive(Clone, Debug)]
@@ -32,6 +35,10 @@ pub(super) struct Opinions {
     address: Option<IpAddr>,
     agreement: Agreement,
     others: OtherNodes,
+    /// Ticks since the counts of nodes were last looked at.
+    ticks: u32,
+    /// A count that was reported, with the number of nodes.
+    reported: Option<(u16, usize)>,
 }
 
 /// What a node says about one check.
@@ -68,6 +75,8 @@ impl Opinions {
             address: None,
             agreement: cluster.agreement,
             others: OtherNodes::default(),
+            ticks: 0,
+            reported: None,
         })
     }
 
@@ -87,9 +96,16 @@ impl Control {
         let Some(opinions) = &mut self.opinions else { return };
         let before: BTreeSet<Arc<str>> = fresh_nodes(&opinions.others);
         let (tracker, others) = (&self.tracker, &mut opinions.others);
-        let take = |news| others.take(news, &|check| tracker.slot_asking(check));
-        let changed: BTreeSet<CheckSlot> = news.iter().flat_map(take).collect();
+        let (mut changed, mut moved) = (BTreeSet::new(), Vec::new());
+        for news in news {
+            let slot_of = |check: &Identity| tracker.slot_asking(check);
+            moved.extend(others.moved(news, &slot_of));
+            changed.extend(others.take(news, &slot_of));
+        }
         log_nodes(&before, &fresh_nodes(&opinions.others));
+        self.tracker.hold_for_others(moved);
+        // Also those that waited for the opinion of a node that is gone.
+        self.agree(self.tracker.awaiting(), true, at);
         self.agree(changed, false, at);
     }
 
@@ -107,7 +123,10 @@ impl Control {
         let before = fresh_nodes(&opinions.others);
         let changed = opinions.others.tick();
         log_nodes(&before, &fresh_nodes(&opinions.others));
+        let awaited = self.tracker.tick_awaiting();
+        self.agree(awaited.into_iter().chain(self.tracker.awaiting()).collect::<Vec<_>>(), true, at);
         self.agree(changed, false, at);
+        self.warn_of_counts();
     }
 
     /// Decides all checks again: this node became isolated, or is connected again.
@@ -118,9 +137,36 @@ impl Control {
         }
     }
 
+    /// Warns, once, of a count of nodes that so few nodes do not reach. Nodes that start one after
+    /// the other are few for a moment.
+    fn warn_of_counts(&mut self) {
+        let Some(opinions) = &mut self.opinions else { return };
+        opinions.ticks += 1;
+        if opinions.ticks < LOOK_AT_COUNTS {
+            return;
+        }
+        opinions.ticks = 0;
+        let of_checks = self.base.checks.iter().filter_map(|check| Some((check.agreement?, Some(&*check.name))));
+        let counts = of_checks.chain([(opinions.agreement, None)]).filter_map(|(agreement, check)| match agreement {
+            Agreement::AtLeast(count) => Some((count, check)),
+            _ => None,
+        });
+        let nodes = opinions.others.nodes().filter(|(_, node)| node.is_fresh()).count() + 1;
+        let largest = counts.max().filter(|(count, _)| usize::from(*count) > nodes);
+        let found = largest.map(|(count, _)| (count, nodes));
+        if let Some((count, check)) = largest.filter(|_| found != opinions.reported) {
+            let of = check.map_or_else(|| "`[cluster] agreement`".to_owned(), |name| format!("health check {name}"));
+            tracing::warn!(
+                "{of} needs {count} nodes to consider an endpoint healthy, but {nodes} live: all of them must"
+            );
+        }
+        opinions.reported = found;
+    }
+
     /// Decides after a load. Returns the changes of statuses, to be recorded when it is published.
-    pub(super) fn agree_after_load(&mut self, at: Timestamp) -> Vec<Transition> {
+    pub(super) fn agree_after_load(&mut self, applied: &Applied, at: Timestamp) -> Vec<Transition> {
         let Some(opinions) = &mut self.opinions else { return Vec::new() };
+        self.tracker.await_opinions(applied.added.iter().chain(&applied.restarted));
         let tracker = &self.tracker;
         opinions.others.resolve(&|check| tracker.slot_asking(check));
         self.unpublished.tell_opinions();

@@ -29,7 +29,7 @@ impl Control {
             self.record_transition(transition, &status);
         }
         if counted.opinion_changed && self.opinions.is_some() {
-            self.agree([slot], counted.is_first, at);
+            self.agree([slot], counted.is_first || self.tracker.awaits_opinions(slot), at);
             self.unpublished.tell_opinions();
         }
         self.save_result(slot, update == RunUpdate::Started || counted.saved_state_changed, at);

@@ -289,7 +289,7 @@ impl Load<'_> {
     ) -> Loaded {
         background::yield_point();
         let (base, settings) = (self.base, self.settings);
-        let state_warning = durable::keep(base, &settings.zone_directories(), &zones.files, self.phase);
+        let state_warning = durable::keep(base, &settings.zone_directories(), &zones.files, self.phase, self.sources);
         let (frozen, left_out) = (zones.frozen.clone(), zones.left_out.clone());
         let after = self.config_with(zones, sentinels, located);
         let object_changes = match self.phase {

@@ -15,7 +15,16 @@ fn cluster(agreement: Agreement, faults: Faults) -> Cluster {
 
 /// Faults, so many an hour that several overlap at every moment.
 fn everything() -> Faults {
-    Faults { endpoint: 20.0, path: 20.0, region: 10.0, etcd: 20.0, uplink: 20.0, crash: 10.0, clock: 20.0 }
+    Faults {
+        endpoint: 20.0,
+        path: 20.0,
+        region: 10.0,
+        etcd: 20.0,
+        uplink: 20.0,
+        crash: 10.0,
+        clock: 20.0,
+        change: 20.0,
+    }
 }
 
 #[test]
@@ -28,7 +37,16 @@ fn nodes_agree_whatever_breaks() {
 
 #[test]
 fn sixty_nodes_agree() {
-    let faults = Faults { endpoint: 200.0, path: 5.0, region: 30.0, etcd: 2.0, uplink: 2.0, crash: 2.0, clock: 2.0 };
+    let faults = Faults {
+        endpoint: 200.0,
+        path: 5.0,
+        region: 30.0,
+        etcd: 2.0,
+        uplink: 2.0,
+        crash: 2.0,
+        clock: 2.0,
+        change: 20.0,
+    };
     let large = Cluster { nodes: 60, endpoints: 2, duration_s: 150, ..cluster(Agreement::Majority, faults) };
     assert!(large.run(1).transitions > 0);
 }
@@ -53,6 +71,20 @@ fn what_one_node_cannot_see_fails_nothing_over() {
     assert_eq!(run(Agreement::Any, false), 0);
     assert!(run(Agreement::All, false) > 0);
     assert!(run(Agreement::ROUTE_53, true) > 0);
+}
+
+/// A changed check is decided by all nodes, not by the fastest one, which may be the one that
+/// cannot see its endpoint.
+#[test]
+fn a_changed_check_fails_nothing_over() {
+    let faults = Faults { path: 6.0, change: 120.0, ..Faults::default() };
+    let run = |agreement, alone| {
+        let cluster = Cluster { nodes: 9, duration_s: 1800, lost_probes: 0, alone, ..cluster(agreement, faults) };
+        (0..3).fold(0, |all, seed| all + cluster.run(seed).false_failovers_connected)
+    };
+    assert_eq!(run(Agreement::ROUTE_53, false), 0);
+    assert_eq!(run(Agreement::Any, false), 0);
+    assert!(run(Agreement::Any, true) > 0);
 }
 
 /// Three failures 10 s apart, a probe that takes up to 4 s to fail, the first of them up to 10 s

@@ -13,6 +13,10 @@
 //! about the same probe: a node whose configuration is older may still probe another endpoint under
 //! the same id.
 //!
+//! A check that is new, or asks something else than before, keeps its status until every node that
+//! counts has an opinion on it, at most [`FIRST_OPINIONS_TICKS`]: otherwise the fastest node would
+//! decide alone.
+//!
 //! A node that knows no fresh opinion of another uses its own. One that has none either, because it
 //! is isolated or has no result yet, keeps the last agreed status.
 //!
@@ -37,6 +41,11 @@ pub use node_opinions::{NodeOpinions, Opinion};
 pub use other_nodes::{FRESH_TICKS, NodeNews, OtherNode, OtherNodes};
 pub use reader::NodeReader;
 pub use wire::{MAX_VALUE_BYTES, WireError, encode_list, encode_opinions};
+
+/// How many ticks of one second a check waits for the first opinions of all nodes. As long as a
+/// node that starts waits before it states opinions: a probe that gets no answer takes nearly so
+/// long.
+pub const FIRST_OPINIONS_TICKS: u32 = 10;
 
 /// How many checkers report about one check, and what they report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -46,6 +46,21 @@ impl OtherNodes {
         }
     }
 
+    /// The checks that a node had an opinion on, and about which it asks something else in what it
+    /// states now: it has a change of the configuration that this node does not have yet, or the
+    /// other way round.
+    #[must_use]
+    pub fn moved(&self, news: &NodeNews, slot_of: &dyn Fn(&Identity) -> Option<CheckSlot>) -> Vec<CheckSlot> {
+        let NodeNews::Opinions(node, opinions) = news else { return Vec::new() };
+        let is_other = |before: &&OtherNode| before.opinions.checks().hash() != opinions.checks().hash();
+        let Some(before) = self.nodes.get(node).filter(is_other) else { return Vec::new() };
+        let after = indexes(opinions, slot_of);
+        let is_moved = |slot: &CheckSlot| {
+            before.status(*slot).is_some() && after.get(slot.0 as usize).copied().flatten().is_none()
+        };
+        (0..).map(CheckSlot).take(before.indexes.len()).filter(is_moved).collect()
+    }
+
     /// A node stated its opinions. Returns the checks whose opinion is another one now. `slot_of`
     /// finds the check that has the same id and probes the same.
     pub fn hear(
@@ -102,6 +117,12 @@ impl OtherNodes {
     #[must_use]
     pub fn checkers(&self, slot: CheckSlot) -> Checkers {
         self.nodes.values().fold(Checkers::default(), |checkers, node| checkers.and(node.status(slot)))
+    }
+
+    /// Whether every node that counts has an opinion on a check.
+    #[must_use]
+    pub fn have_all_an_opinion(&self, slot: CheckSlot) -> bool {
+        self.nodes.values().filter(|node| node.counts()).all(|node| node.opinion(slot).is_some())
     }
 
     /// All nodes by name, also those whose opinions do not count.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::health::agreement::{AgreedStatus, CheckList, OtherNodes, agreed_status};
+use crate::health::agreement::{AgreedStatus, CheckList, FIRST_OPINIONS_TICKS, OtherNodes, agreed_status};
 use crate::health::{Cause, CheckSlot, Identity, Status, Timestamp, final_status};
 use crate::model::{Agreement, HealthCheckKind};
 
@@ -32,8 +32,11 @@ impl Tracker {
     ) -> Vec<Transition> {
         let mut transitions: Vec<Transition> = Vec::new();
         for slot in slots {
-            match self.entry(slot).and_then(|entry| entry.agreed_status(slot, terms)) {
-                Some(agreed) => transitions.extend(self.set_agreed(slot, agreed, at)),
+            match self.agreed(slot, terms) {
+                Some(agreed) => {
+                    self.stop_awaiting(slot);
+                    transitions.extend(self.set_agreed(slot, agreed, at));
+                }
                 None => self.hold_status(slot),
             }
         }
@@ -53,10 +56,64 @@ impl Tracker {
         }
     }
 
-    /// The status that follows from the opinions, and how many hold which; `None` without any.
+    /// The status that follows from the opinions, and how many hold which; `None` without any, and
+    /// while the check waits for the first opinions of all nodes.
     #[must_use]
     pub fn agreed(&self, slot: CheckSlot, terms: &Terms<'_>) -> Option<AgreedStatus> {
-        self.entry(slot)?.agreed_status(slot, terms)
+        let entry = self.entry(slot)?;
+        let is_early = self.awaits_opinions(slot) && !entry.has_all_opinions(slot, terms);
+        entry.agreed_status(slot, terms).filter(|_| !is_early)
+    }
+
+    /// These checks are new, or ask something else than before: their statuses stay until every
+    /// node has an opinion on them, or [`FIRST_OPINIONS_TICKS`] have passed.
+    pub fn await_opinions<'s>(&mut self, slots: impl IntoIterator<Item = &'s CheckSlot>) {
+        for slot in slots {
+            match self.entry(*slot).is_some_and(Entry::has_opinions) {
+                true => drop(Arc::make_mut(&mut self.awaiting).insert(*slot, FIRST_OPINIONS_TICKS)),
+                false => self.stop_awaiting(*slot),
+            }
+        }
+    }
+
+    /// Another node asks something else about these checks, as this one soon will: their statuses
+    /// stay, as if they had changed here.
+    pub fn hold_for_others(&mut self, slots: impl IntoIterator<Item = CheckSlot>) {
+        for slot in slots {
+            if !self.awaits_opinions(slot) && self.entry(slot).is_some_and(Entry::has_opinions) {
+                Arc::make_mut(&mut self.awaiting).insert(slot, FIRST_OPINIONS_TICKS);
+            }
+        }
+    }
+
+    /// Whether a check waits for the first opinions of all nodes.
+    #[must_use]
+    pub fn awaits_opinions(&self, slot: CheckSlot) -> bool {
+        self.awaiting.contains_key(&slot)
+    }
+
+    /// The checks that wait for the first opinions of all nodes.
+    #[must_use]
+    pub fn awaiting(&self) -> Vec<CheckSlot> {
+        self.awaiting.keys().copied().collect()
+    }
+
+    /// One second has passed. Returns the checks that do not wait any longer.
+    pub fn tick_awaiting(&mut self) -> Vec<CheckSlot> {
+        if self.awaiting.is_empty() {
+            return Vec::new();
+        }
+        let awaiting = Arc::make_mut(&mut self.awaiting);
+        awaiting.values_mut().for_each(|left| *left = left.saturating_sub(1));
+        let over = awaiting.iter().filter(|(_, left)| **left == 0).map(|(slot, _)| *slot).collect();
+        awaiting.retain(|_, left| *left > 0);
+        over
+    }
+
+    fn stop_awaiting(&mut self, slot: CheckSlot) {
+        if self.awaits_opinions(slot) {
+            Arc::make_mut(&mut self.awaiting).remove(&slot);
+        }
     }
 
     fn set_agreed(&mut self, slot: CheckSlot, agreed: AgreedStatus, at: Timestamp) -> Option<Transition> {
@@ -109,6 +166,11 @@ impl Entry {
 
     pub(super) fn opinion(&self) -> Option<Status> {
         self.source.opinion().filter(|_| self.has_opinions())
+    }
+
+    /// Whether every node that counts has an opinion on it.
+    fn has_all_opinions(&self, slot: CheckSlot, terms: &Terms<'_>) -> bool {
+        (terms.is_isolated || self.opinion().is_some()) && terms.others.have_all_an_opinion(slot)
     }
 
     /// `None` if no node has an opinion, or none is needed: then the last status stays.

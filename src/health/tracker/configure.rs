@@ -1,6 +1,7 @@
 //! Applies a configuration: which checks are added, changed and removed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::health::slots::AssignedSlot;
 use crate::health::{Cause, CheckSlot, Generation, Status, Timestamp};
@@ -52,6 +53,9 @@ impl Tracker {
         for &slot in &removed {
             *self.entries.get_mut(slot.0 as usize) = None;
             self.bits.set(slot, Status::Healthy);
+        }
+        if removed.iter().any(|slot| self.awaits_opinions(*slot)) {
+            Arc::make_mut(&mut self.awaiting).retain(|slot, _| !removed.contains(slot));
         }
         removed
     }

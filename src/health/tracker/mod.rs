@@ -24,7 +24,7 @@ mod source;
 pub(in crate::health) mod tests;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::model::HealthCheckId;
@@ -48,6 +48,9 @@ pub struct Tracker {
     bits: CheckBits,
     /// The calculated checks that count each check.
     parents: Arc<HashMap<CheckSlot, Vec<CheckSlot>>>,
+    /// The checks that wait for the first opinions of all nodes of a cluster, with the ticks that
+    /// are left. Usually none.
+    awaiting: Arc<BTreeMap<CheckSlot, u32>>,
     /// Enabled checks without a first result.
     pending: usize,
     last_generation: u64,
