@@ -315,6 +315,7 @@ pub(super) fn overridden(known: &Override, left: Option<WeightShare>) -> Overrid
         pattern: request.pattern.0,
         author: request.author,
         reason: request.reason,
+        node: known.origin.as_ref().map(|origin| origin.node.clone()),
         from: rfc3339(request.from),
         until: request.until.map(rfc3339),
     }

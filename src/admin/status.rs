@@ -55,6 +55,7 @@ fn cluster_shape(files: &ClusterFiles) -> ClusterShape {
         addresses: node.addresses.clone(),
         version: node.version.clone(),
         started: rfc3339(Timestamp(Duration::from_millis(node.started))),
+        files: node.files,
         revision: node.revision,
         behind: node.revision < last_change,
         differing_settings: own.map(|own| node.settings_that_differ_from(own)).unwrap_or_default(),
@@ -66,6 +67,7 @@ fn cluster_shape(files: &ClusterFiles) -> ClusterShape {
             Link::Lost(reason) => Some(reason),
             Link::Connecting | Link::Following => None,
         },
+        not_registered: files.not_registered(),
         nodes: nodes.iter().map(node_shape).collect(),
     }
 }

@@ -173,7 +173,7 @@ fn mode(_: &std::fs::Metadata) -> u32 {
 
 fn read_file(path: &Path) -> Result<Vec<Arc<Key>>, BadKeys> {
     let unreadable = |error| BadKeys::Unreadable { path: path.to_owned(), error };
-    if mode(&files::metadata(path).map_err(unreadable)?) & 0o077 != 0 {
+    if files::others_may_read(&files::metadata(path).map_err(unreadable)?) {
         return Err(BadKeys::Open { path: path.to_owned() });
     }
     let text = String::from_utf8_lossy(&files::read(path, MOST_BYTES).map_err(unreadable)?).into_owned();
@@ -254,10 +254,15 @@ mod tests {
     fn a_file_that_is_open_or_broken_is_refused_without_its_secrets() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("keys.toml");
-        for mode in [0o604, 0o640, 0o602, 0o610] {
+        for mode in [0o604, 0o660, 0o602, 0o610] {
             write(&path, FILE, mode);
             assert!(matches!(Keys::read(Some(&path), no_variable), Err(BadKeys::Open { .. })), "{mode:o}");
         }
+        // A secret that Kubernetes or systemd mounts belongs to root, and the server's group reads
+        // it.
+        write(&path, FILE, 0o440);
+        let is_of_root = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&path).unwrap()) == 0;
+        assert_eq!(Keys::read(Some(&path), no_variable).is_ok(), is_of_root);
         for (text, says) in [
             (FILE.replace("\"read\"", "\"zq7\""), "keys.toml:4: expected [[key]]"),
             (FILE.replace("= \"zq7-secret\"", "= zq7-secret"), "keys.toml:3:"),

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::causes::with_causes;
-use crate::config::{ListenFlags, LocatedDiagnostic, Style};
+use crate::config::{self, ListenFlags, LocatedDiagnostic, Style};
 use crate::daemon;
 use crate::load::{ErrorFree, LoadDiagnostics, Loaded, Refused, Scope, load_offline};
 use crate::store::{Overrides, SettingsSource};
@@ -47,8 +46,6 @@ pub(super) struct CheckArguments {
 /// The result.
 struct Checked {
     diagnostics: Arc<LoadDiagnostics>,
-    /// What is wrong with keys, certificates and secrets, which only a start reads.
-    secret_files: Vec<String>,
     /// How much can be served.
     error_free: ErrorFree,
 }
@@ -64,16 +61,13 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let scope = if arguments.files.is_empty() { Scope::Everything } else { Scope::Zones };
     let mut checked = Checked::of(load_offline(&source, &arguments.files, scope))?;
     if scope == Scope::Everything {
-        checked.secret_files = problems_of_secret_files(&source);
+        checked.add_bad_settings(&source);
     }
     if arguments.json {
         print_json(&checked.json())?;
     } else {
         let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
         print_error(&checked.diagnostics.render(style));
-        for problem in &checked.secret_files {
-            print_error(&format!("error: {problem}\n"));
-        }
         print(&format!("{}\n", checked.summary()))?;
     }
     Ok(if checked.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -84,17 +78,24 @@ impl Checked {
         match outcome {
             Ok(Loaded { summary, .. }) => {
                 let error_free = ErrorFree { zones: summary.zones, records: summary.records };
-                Ok(Checked { diagnostics: summary.diagnostics, secret_files: Vec::new(), error_free })
+                Ok(Checked { diagnostics: summary.diagnostics, error_free })
             }
-            Err(Refused::Diagnostics { diagnostics, error_free }) => {
-                Ok(Checked { diagnostics, secret_files: Vec::new(), error_free })
-            }
+            Err(Refused::Diagnostics { diagnostics, error_free }) => Ok(Checked { diagnostics, error_free }),
             Err(refused) => Err(refused.into()),
         }
     }
 
+    /// Adds what is wrong with keys, certificates and secrets, as far as the settings can be read.
+    fn add_bad_settings(&mut self, source: &SettingsSource) {
+        let reading = source.read();
+        let Some(settings) = reading.settings else { return };
+        let bad = daemon::bad_settings(&settings, reading.source.as_ref());
+        let sources: Vec<_> = reading.source.into_iter().collect();
+        Arc::make_mut(&mut self.diagnostics).add(config::locate(&bad, &sources));
+    }
+
     fn errors(&self) -> usize {
-        self.diagnostics.errors() + self.secret_files.len()
+        self.diagnostics.errors()
     }
 
     fn warnings(&self) -> usize {
@@ -130,25 +131,14 @@ impl Checked {
                 "hint": diagnostic.hint,
             })
         };
-        let secret_files = self.secret_files.iter().map(|problem| json!({ "severity": "error", "message": problem }));
         json!({
             "errors": self.errors(),
             "warnings": self.warnings(),
             "zones": self.error_free.zones,
             "records": self.error_free.records,
-            "diagnostics": self.diagnostics.iter().map(diagnostic).chain(secret_files).collect::<Vec<_>>(),
+            "diagnostics": self.diagnostics.iter().map(diagnostic).collect::<Vec<_>>(),
         })
     }
-}
-
-/// What is wrong with the keys and certificates of the API and of the cluster, as far as the
-/// settings can be read.
-fn problems_of_secret_files(source: &SettingsSource) -> Vec<String> {
-    let Some(settings) = source.read().settings else { return Vec::new() };
-    let api = settings.api.iter().map(daemon::check_api_files);
-    let cluster = settings.cluster.iter().map(daemon::check_cluster_files);
-    let errors = api.chain(cluster).filter_map(Result::err);
-    errors.map(|error| with_causes(error.as_ref())).collect()
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -1,7 +1,7 @@
 //! `fiftythree cookie-secret`: lists and replaces the secrets of DNS cookies.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -15,7 +15,7 @@ use crate::cookie_secrets::{CookieSecret, CookieSecrets};
 use crate::store::CookieSecretFile;
 
 use super::settings::{self, CookieSecretPlace};
-use super::{print, print_json};
+use super::{print, print_error, print_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +33,8 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   fiftythree cookie-secret list
   fiftythree cookie-secret list --json | jq -r .active
+
+Without etcd, a node of a cluster lists the copy that it has.
 
 Exit code: 0; 1 when there are no secrets; 2 for a wrong command line.";
 
@@ -133,18 +135,19 @@ impl FileArguments {
 
     fn list(&self) -> anyhow::Result<()> {
         let secrets = self.secrets()?;
-        self.print(&secrets, &secrets.read()?.context(NONE)?)
+        let (read, place) = secrets.read_or_copy()?;
+        self.print(&place, &read.context(NONE)?)
     }
 
     fn change(&self, change: impl Fn(Option<CookieSecrets>) -> anyhow::Result<CookieSecrets>) -> anyhow::Result<()> {
         let secrets = self.secrets()?;
-        self.print(&secrets, &secrets.change(change)?)
+        self.print(&secrets.path(), &secrets.change(change)?)
     }
 
-    fn print(&self, place: &Secrets, secrets: &CookieSecrets) -> anyhow::Result<()> {
+    fn print(&self, place: &Path, secrets: &CookieSecrets) -> anyhow::Result<()> {
         let digits: Vec<String> = secrets.all().map(CookieSecret::digits).collect();
         if self.json {
-            return print_json(&json!({ "file": place.path(), "active": digits[0], "second": digits.get(1) }));
+            return print_json(&json!({ "file": place, "active": digits[0], "second": digits.get(1) }));
         }
         let lines = ["active", "second"].iter().zip(&digits).map(|(what, digits)| format!("{what}  {digits}\n"));
         Ok(print(&lines.collect::<String>())?)
@@ -156,18 +159,18 @@ enum Secrets {
     /// In a file of this server.
     File(CookieSecretFile),
     /// In etcd, for all nodes.
-    Cluster { runtime: Runtime, sealed: SealedDocument },
+    Cluster { runtime: Runtime, sealed: SealedDocument, copy: CookieSecretFile },
 }
 
 impl Secrets {
     fn open(place: CookieSecretPlace) -> anyhow::Result<Secrets> {
-        let cluster = match place {
+        let (cluster, copy) = match place {
             CookieSecretPlace::File(file) => return Ok(Secrets::File(file)),
-            CookieSecretPlace::Cluster(cluster) => cluster,
+            CookieSecretPlace::Cluster(cluster, copy) => (cluster, copy),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let sealed = ClusterFiles::open(&cluster, Vec::new())?.cookie_secrets();
-        Ok(Secrets::Cluster { runtime, sealed: sealed.expect("the cluster has a secret file") })
+        Ok(Secrets::Cluster { runtime, sealed: sealed.expect("the cluster has a secret file"), copy })
     }
 
     fn path(&self) -> PathBuf {
@@ -177,13 +180,20 @@ impl Secrets {
         }
     }
 
-    /// The secrets; `None` if there are none.
-    fn read(&self) -> anyhow::Result<Option<CookieSecrets>> {
-        match self {
-            Secrets::File(file) => read(file),
-            Secrets::Cluster { runtime, sealed } => {
-                let version = runtime.block_on(sealed.document().read()).context(ETCD)?;
-                opened(sealed, &version)
+    /// The secrets, and where they are; `None` if there are none. Without etcd, those that this
+    /// node has from there.
+    fn read_or_copy(&self) -> anyhow::Result<(Option<CookieSecrets>, PathBuf)> {
+        let (runtime, sealed, copy) = match self {
+            Secrets::File(file) => return Ok((read(file)?, file.path())),
+            Secrets::Cluster { runtime, sealed, copy } => (runtime, sealed, copy),
+        };
+        match runtime.block_on(sealed.document().read()) {
+            Ok(version) => Ok((opened(sealed, &version)?, self.path())),
+            Err(error) => {
+                let secrets = read(copy)?.with_context(|| format!("{ETCD}, and this node has no copy: {error}"))?;
+                let path = copy.path();
+                print_error(&format!("warning: {ETCD}: {error}\n  this is the copy in {}\n", path.display()));
+                Ok((Some(secrets), path))
             }
         }
     }
@@ -200,7 +210,7 @@ impl Secrets {
                 file.write(&secrets).with_context(|| format!("cannot write {}", file.path().display()))?;
                 Ok(secrets)
             }
-            Secrets::Cluster { runtime, sealed } => runtime.block_on(async {
+            Secrets::Cluster { runtime, sealed, .. } => runtime.block_on(async {
                 let mut version = sealed.document().read().await.context(ETCD)?;
                 loop {
                     let secrets = change(opened(sealed, &version)?)?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use crate::admin::shapes::{
-    ChangedPartShape, ChangedShape, HappenedShape, HistoryShape, NamedEventShape, OverrideChangeShape,
+    ChangedPartShape, ChangedShape, HappenedShape, HistoryShape, NamedEventShape, OverriddenShape, OverrideChangeShape,
 };
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -68,10 +68,9 @@ fn in_words(NamedEventShape { event, .. }: &NamedEventShape) -> String {
                 OverrideChangeShape::Cleared => "is cleared",
                 OverrideChangeShape::Ended => "has ended",
             };
-            format!(
-                "{}  the override of {} by {} {changed}: {}\n",
-                one.at, one.granted.pattern, one.granted.author, one.granted.reason
-            )
+            let OverriddenShape { pattern, author, node, reason, .. } = &one.granted;
+            let node = node.as_ref().map(|node| format!(" on node {node}")).unwrap_or_default();
+            format!("{}  the override of {pattern} by {author}{node} {changed}: {reason}\n", one.at)
         }
         HappenedShape::Drained(one) => format!("{}  {}\n", one.at, one.text),
         HappenedShape::Connectivity(one) => format!("{}  {}\n", one.at, one.text),

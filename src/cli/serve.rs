@@ -118,6 +118,10 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     if strict && settings.api.is_none() {
         anyhow::bail!("--strict needs the Route 53 API: `[api]` in the settings, or --api ADDRESS:PORT");
     }
+    let bad = daemon::bad_settings(&settings, reading.source.as_ref());
+    if !bad.is_empty() {
+        return broken(&bad, reading.source);
+    }
     // Before there are other threads, which inherit the restrictions. The one that waits for
     // signals is older, because the settings may be on a file system that hangs.
     let privileges = match privilege::restrict(&source, &settings) {

@@ -13,8 +13,8 @@ use crate::store::{self, CookieSecretFile, Overrides, SettingsSource};
 pub(super) enum CookieSecretPlace {
     /// In a file of this server.
     File(CookieSecretFile),
-    /// In etcd, for all nodes.
-    Cluster(Box<ClusterSettings>),
+    /// In etcd, for all nodes; this server has a copy.
+    Cluster(Box<ClusterSettings>, CookieSecretFile),
 }
 
 /// The variable that names the settings file.
@@ -96,13 +96,11 @@ pub(super) fn has_cluster(flag: Option<&Path>) -> anyhow::Result<bool> {
 pub(super) fn cookie_secrets(flag: Option<&Path>, state: Option<&Path>) -> anyhow::Result<CookieSecretPlace> {
     let settings = read(flag, "others with --config")?.unwrap_or_else(Settings::built_in);
     let shared = settings.cluster.filter(|cluster| cluster.secret_file.is_some());
+    let made = CookieSecretFile::Made { state: state.map_or(settings.state.directory, Path::to_path_buf) };
     Ok(match (settings.cookies.secrets_file, shared) {
         (Some(path), _) => CookieSecretPlace::File(CookieSecretFile::Named(path)),
-        (None, Some(cluster)) => CookieSecretPlace::Cluster(Box::new(cluster)),
-        (None, None) => {
-            let state = state.map_or(settings.state.directory, Path::to_path_buf);
-            CookieSecretPlace::File(CookieSecretFile::Made { state })
-        }
+        (None, Some(cluster)) => CookieSecretPlace::Cluster(Box::new(cluster), made),
+        (None, None) => CookieSecretPlace::File(made),
     })
 }
 

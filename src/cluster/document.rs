@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::etcd::{Etcd, EtcdError, KeyChange, KeyValue, Operation, Outcome, Range, StoreRevision, Transaction, Watch};
+use super::layout::Layout;
 
 /// How often a node asks etcd whether its watch is behind.
 const LOOK: Duration = Duration::from_secs(5);
@@ -15,6 +16,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Document {
     etcd: Arc<dyn Etcd>,
     key: String,
+    layout: Arc<Layout>,
 }
 
 /// A version of a document.
@@ -35,8 +37,8 @@ pub(crate) struct DocumentFollower {
 }
 
 impl Document {
-    pub(super) fn new(etcd: Arc<dyn Etcd>, key: String) -> Document {
-        Document { etcd, key }
+    pub(super) fn new(etcd: Arc<dyn Etcd>, key: String, layout: Arc<Layout>) -> Document {
+        Document { etcd, key, layout }
     }
 
     /// The key in etcd.
@@ -56,25 +58,33 @@ impl Document {
         Ok((DocumentVersion::of(page.pairs.into_iter().next()), revision))
     }
 
-    /// Replaces a version. The error within is the version that is there instead.
+    /// Replaces a version. The error within is the version that is there instead. Nothing is
+    /// written if a newer program uses the store.
     pub(crate) async fn replace(
         &self,
         before: &DocumentVersion,
         text: Vec<u8>,
     ) -> Result<Result<DocumentVersion, DocumentVersion>, EtcdError> {
-        let transaction = Transaction {
-            expected: vec![(self.key.clone(), before.changed)],
-            operations: vec![Operation::put(self.key.clone(), text.clone())],
-            otherwise: vec![self.key.clone()],
-        };
-        Ok(match self.etcd.transact(transaction).await? {
-            Outcome::Done(changed) => Ok(DocumentVersion { text: Some(text), changed }),
-            Outcome::NotDone(found) => {
-                let found = DocumentVersion::of(found.into_iter().next());
-                // The first try may have been done although its response was lost.
-                if found.text.as_ref() == Some(&text) { Ok(found) } else { Err(found) }
+        loop {
+            let transaction = Transaction {
+                expected: vec![(self.key.clone(), before.changed), self.layout.expected()],
+                operations: vec![Operation::put(self.key.clone(), text.clone())],
+                otherwise: vec![self.key.clone(), self.layout.key().to_owned()],
+            };
+            let found = match self.etcd.transact(transaction).await? {
+                Outcome::Done(changed) => return Ok(Ok(DocumentVersion { text: Some(text), changed })),
+                Outcome::NotDone(found) => found,
+            };
+            let (is_same_layout, found) = self.layout.take_from(found)?;
+            let found = DocumentVersion::of(found.into_iter().next());
+            // The first try may have been done although its response was lost.
+            if found.text.as_ref() == Some(&text) {
+                return Ok(Ok(found));
             }
-        })
+            if is_same_layout || found.changed != before.changed {
+                return Ok(Err(found));
+            }
+        }
     }
 
     /// Reads the document, and follows it from there.
@@ -158,7 +168,8 @@ mod tests {
     const DEADLINE: Duration = Duration::from_secs(10);
 
     fn document(etcd: &Fake) -> Document {
-        Document::new(Arc::new(etcd.clone()), "/test/words".to_owned())
+        let layout = Arc::new(Layout::new("/test/version".to_owned()));
+        Document::new(Arc::new(etcd.clone()), "/test/words".to_owned(), layout)
     }
 
     async fn changed(follower: &mut DocumentFollower) -> Option<String> {
@@ -192,6 +203,28 @@ mod tests {
         assert_eq!((changed(&mut one).await, changed(&mut two).await), (None, None));
         assert!(two.replace(b"again".to_vec()).await.unwrap());
         assert_eq!(changed(&mut one).await.as_deref(), Some("again"));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_a_newer_program_uses_is_not_written() {
+        let etcd = Fake::default();
+        let mut one = document(&etcd).follow().await.unwrap();
+        let version = |text: &'static str| {
+            let operations = vec![Operation::put("/test/version", text)];
+            etcd.transact(Transaction { operations, ..Transaction::default() })
+        };
+        assert!(one.replace(b"one".to_vec()).await.unwrap(), "a store without a version");
+        // One that an older or the same program wrote later, with more in it.
+        version("{\"version\":1,\"more\":true}").await.unwrap();
+        assert!(one.replace(b"two".to_vec()).await.unwrap());
+        for (newer, why) in [("{\"version\":2}", "version 2 of the layout"), ("2", "/test/version cannot be read")] {
+            version(newer).await.unwrap();
+            let error = one.replace(b"three".to_vec()).await.unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+            assert_eq!(document(&etcd).read().await.unwrap().text.as_deref(), Some(&b"two"[..]));
+        }
+        version("{\"version\":1}").await.unwrap();
+        assert!(one.replace(b"three".to_vec()).await.unwrap());
     }
 
     #[tokio::test]

@@ -111,6 +111,9 @@ pub(crate) enum EtcdError {
     /// etcd refused the request.
     #[error("etcd refuses the request: {0}")]
     Refused(String),
+    /// This node does not write.
+    #[error("{0}")]
+    NotWritten(String),
     /// The revision was compacted.
     #[error("the revision has been compacted")]
     Compacted,
@@ -175,7 +178,23 @@ impl KeyChange {
     }
 }
 
+impl Transaction {
+    /// Whether it changes nothing when it is made a second time: it changes a key that it expects
+    /// to be another one.
+    pub(crate) fn is_made_once(&self) -> bool {
+        let writes = |key: &String| self.operations.iter().any(|operation| operation.is_about(key));
+        self.expected.iter().any(|(key, _)| writes(key))
+    }
+}
+
 impl Operation {
+    fn is_about(&self, wanted: &str) -> bool {
+        match self {
+            Operation::Put { key, .. } | Operation::Delete(key) => key == wanted,
+            Operation::DeleteRange(first, end) => (&**first..&**end).contains(&wanted),
+        }
+    }
+
     /// Writes a key that stays.
     pub(crate) fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Operation {
         Operation::Put { key: key.into(), value: value.into(), lease: None }

@@ -55,6 +55,11 @@ impl Fake {
         state.compacted = state.history.len() as i64;
     }
 
+    /// The last change.
+    pub(super) fn revision(&self) -> StoreRevision {
+        self.state().revision()
+    }
+
     /// All keys now.
     pub(super) fn keys(&self) -> Vec<String> {
         self.state().at(None).into_keys().collect()

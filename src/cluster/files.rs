@@ -16,15 +16,19 @@ use super::document::Document;
 use super::etcd::{Etcd, LeaseId, StoreRevision};
 use super::gateway::{BadCluster, Gateway};
 use super::keys::Keys;
+use super::layout::Layout;
 use super::mirror::Mirror;
 use super::node_state::Nodes;
 use super::progress::Changes;
 use super::seal::{ClusterSecret, SealedDocument};
+use super::turns::WaitingNodes;
 
 /// The files of the cluster.
 pub(crate) struct ClusterFiles {
     pub(super) etcd: Arc<dyn Etcd>,
     pub(super) keys: Keys,
+    /// The version of the layout, which every write expects.
+    pub(super) layout: Arc<Layout>,
     /// The name of this node.
     pub(super) node: String,
     /// What all nodes have, if they share secrets.
@@ -37,9 +41,13 @@ pub(crate) struct ClusterFiles {
     lost_at: Mutex<Option<Instant>>,
     /// A change was not answered: the link may be lost.
     pub(super) doubted: Notify,
+    /// Who waits for its turn to change a file.
+    pub(super) waiting: WaitingNodes,
     /// The changes of all nodes.
     pub(super) changes: Changes,
     nodes: watch::Sender<Nodes>,
+    /// Why the other nodes do not count this one, if it tried to register and could not.
+    pub(super) not_registered: Mutex<Option<String>>,
     /// The lease of this node, while it is registered.
     pub(super) lease: watch::Sender<Option<LeaseId>>,
 }
@@ -64,6 +72,8 @@ pub(crate) struct Reading {
     pub(crate) files: usize,
     /// The number of nodes.
     pub(crate) nodes: usize,
+    /// Whether the other nodes count this one.
+    pub(crate) is_registered: bool,
     /// This node answers with every change up to this revision.
     pub(crate) revision: StoreRevision,
 }
@@ -86,9 +96,11 @@ impl ClusterFiles {
         settings: &ClusterSettings,
         copies: Vec<(PathBuf, Option<SourceFile>)>,
     ) -> ClusterFiles {
+        let keys = Keys::new(&settings.prefix);
         ClusterFiles {
             etcd,
-            keys: Keys::new(&settings.prefix),
+            layout: Arc::new(Layout::new(keys.version())),
+            keys,
             node: settings.node.clone(),
             secret: None,
             directory: settings.directory(),
@@ -97,8 +109,10 @@ impl ClusterFiles {
             link: watch::Sender::new(Link::Connecting),
             lost_at: Mutex::default(),
             doubted: Notify::new(),
+            waiting: WaitingNodes::default(),
             changes: Changes::default(),
             nodes: watch::Sender::default(),
+            not_registered: Mutex::default(),
             lease: watch::Sender::default(),
         }
     }
@@ -115,17 +129,17 @@ impl ClusterFiles {
 
     /// The overrides of all nodes.
     pub(crate) fn overrides(&self) -> Document {
-        Document::new(Arc::clone(&self.etcd), self.keys.overrides())
+        Document::new(Arc::clone(&self.etcd), self.keys.overrides(), Arc::clone(&self.layout))
     }
 
     /// The version of the layout.
     pub(super) fn version(&self) -> Document {
-        Document::new(Arc::clone(&self.etcd), self.keys.version())
+        Document::new(Arc::clone(&self.etcd), self.keys.version(), Arc::clone(&self.layout))
     }
 
     /// The secrets of DNS cookies; `None` if the nodes share no secrets.
     pub(crate) fn cookie_secrets(&self) -> Option<SealedDocument> {
-        let document = Document::new(Arc::clone(&self.etcd), self.keys.cookie_secrets());
+        let document = Document::new(Arc::clone(&self.etcd), self.keys.cookie_secrets(), Arc::clone(&self.layout));
         Some(SealedDocument::new(document, Arc::clone(self.secret.as_ref()?)))
     }
 
@@ -142,6 +156,15 @@ impl ClusterFiles {
     /// The nodes that live, as far as this one knows.
     pub(crate) fn nodes(&self) -> Nodes {
         self.nodes.borrow().clone()
+    }
+
+    /// Why the other nodes do not count this one, if it tried to register and could not.
+    pub(crate) fn not_registered(&self) -> Option<String> {
+        self.not_registered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_not_registered(&self, why: Option<&str>) {
+        *self.not_registered.lock().unwrap_or_else(PoisonError::into_inner) = why.map(str::to_owned);
     }
 
     /// Where the nodes are published.
@@ -168,6 +191,7 @@ impl ClusterFiles {
             is_connected: *self.link.borrow() == Link::Following,
             files: self.count(),
             nodes: self.nodes().len(),
+            is_registered: self.lease.borrow().is_some() && self.not_registered().is_none(),
             revision: self.applied(loaded),
         }
     }

@@ -70,7 +70,7 @@ async fn follow_once(
     take_version(files, version.current())?;
     files.set_link(Link::Following);
     if reported.take().is_some() {
-        tracing::info!("etcd answers again: {} files are followed", files.count());
+        tracing::info!("the files of etcd are followed again: {}", files.count());
     }
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -119,6 +119,7 @@ async fn take_batch(
         // Files that are removed with the version of the layout were not removed by a node.
         take_version(files, &files.version().read().await?)?;
     }
+    files.waiting.take(&files.keys, &files.node, &batch.changes);
     let (applied, before) = {
         let mut mirror = files.mirror();
         let before = mirror.foreign;

@@ -14,18 +14,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::AUTHORIZATION;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Identity, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::causes::with_causes;
-use crate::config::ClusterSettings;
+use crate::config::{ClusterSettings, TlsFiles};
 use crate::files;
 
 use super::etcd::{
     Etcd, EtcdError, LeaseId, Outcome, Page, Range, StoreRevision, Transaction, Watch, WatchBatch, after_prefix,
 };
+use super::keys::visible;
 use super::wire::{
     AuthenticateRequest, AuthenticateResponse, ErrorResponse, GrantRequest, Lease, Number, RangeRequest, RangeResponse,
     Streamed, TransactionRequest, TransactionResponse, WatchRequest, WatchResponse,
@@ -90,9 +91,23 @@ pub(crate) enum BadCluster {
         /// The file.
         path: PathBuf,
     },
-    /// A certificate or key cannot be used.
-    #[error("cannot connect to etcd with these certificates: {0}")]
-    Tls(String),
+    /// A file has no certificate.
+    #[error("{} has no certificate in PEM format", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate and a key cannot be used.
+    #[error("cannot use the certificate in {} with the key in {}: {why}", files.certificate.display(), files.key.display())]
+    KeyPair {
+        /// The files.
+        files: TlsFiles,
+        /// The reason.
+        why: String,
+    },
+    /// No client can be made.
+    #[error("cannot connect to etcd with these settings: {0}")]
+    Client(String),
 }
 
 /// Why one endpoint did not do something.
@@ -275,7 +290,7 @@ async fn failure(response: Response) -> Failure {
     let body = response.bytes().await.unwrap_or_default();
     let error: ErrorResponse = serde_json::from_slice(&body).unwrap_or_default();
     let message = [error.message, error.error].into_iter().find(|text| !text.is_empty());
-    let message = message.unwrap_or_else(|| status.to_string());
+    let message = visible(&message.unwrap_or_else(|| status.to_string()));
     match error.code {
         UNAUTHENTICATED => Failure::Unauthenticated,
         _ if message.contains("invalid auth token") => Failure::Unauthenticated,
@@ -287,34 +302,55 @@ async fn failure(response: Response) -> Failure {
 }
 
 fn client(settings: &ClusterSettings) -> Result<Client, BadCluster> {
-    let bad = |error: reqwest::Error| BadCluster::Tls(with_causes(&error));
-    let mut builder = Client::builder()
+    let mut builder = builder()
         .connect_timeout(CONNECT)
         .tcp_keepalive(KEEP_ALIVE)
         .tcp_keepalive_interval(KEEP_ALIVE)
         .tcp_keepalive_retries(3)
         .redirect(Policy::none())
         .no_proxy();
-    // An error means that a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     if !settings.certificate_authorities.is_empty() {
-        let mut authorities = Vec::new();
+        let mut all = Vec::new();
         for file in &settings.certificate_authorities {
-            authorities.extend(Certificate::from_pem_bundle(&read(file)?).map_err(bad)?);
+            all.extend(authorities(file)?);
         }
-        builder = builder.tls_certs_only(authorities);
+        builder = builder.tls_certs_only(all);
     } else if settings.endpoints.iter().all(|endpoint| endpoint.starts_with("http:")) {
         // Those of the system are not needed.
         builder = builder.tls_certs_only([]);
     }
     if let Some(tls) = &settings.tls {
-        let pem = [read(&tls.certificate)?, b"\n".to_vec(), read(&tls.key)?].concat();
-        builder = builder.identity(Identity::from_pem(&pem).map_err(bad)?);
+        builder = builder.identity(identity(tls)?);
     }
-    builder.build().map_err(bad)
+    builder.build().map_err(|error| BadCluster::Client(with_causes(&error)))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, BadCluster> {
+fn builder() -> ClientBuilder {
+    // An error means that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+}
+
+/// The certificates in a file.
+pub(super) fn authorities(file: &Path) -> Result<Vec<Certificate>, BadCluster> {
+    let read = Certificate::from_pem_bundle(&read(file)?).unwrap_or_default();
+    // A certificate that cannot be used shows when a client has it.
+    let is_usable = !read.is_empty() && builder().tls_certs_only(read.clone()).build().is_ok();
+    if is_usable { Ok(read) } else { Err(BadCluster::NoCertificate { path: file.to_owned() }) }
+}
+
+/// The certificate and the key with which this node connects.
+pub(super) fn identity(files: &TlsFiles) -> Result<Identity, BadCluster> {
+    let pem = [read(&files.certificate)?, b"\n".to_vec(), read(&files.key)?].concat();
+    let bad = |error: reqwest::Error| BadCluster::KeyPair { files: files.clone(), why: with_causes(&error) };
+    let identity = Identity::from_pem(&pem).map_err(bad)?;
+    // Whether they belong together shows when a client has them.
+    builder().tls_certs_only([]).identity(identity.clone()).build().map_err(bad)?;
+    Ok(identity)
+}
+
+/// Reads a file with certificates, a key or a password.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, BadCluster> {
     files::read(path, MOST_BYTES).map_err(|error| BadCluster::Unreadable { path: path.to_owned(), error })
 }
 
@@ -326,8 +362,8 @@ impl Etcd for Gateway {
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<Outcome, EtcdError> {
-        // One without conditions must not be done a second time after a later one.
-        let slow = if transaction.expected.is_empty() { Duration::MAX } else { SLOW };
+        // Another one must not be done a second time after a later one.
+        let slow = if transaction.is_made_once() { SLOW } else { Duration::MAX };
         let request = TransactionRequest::from(transaction);
         let response: TransactionResponse = self.call_with("/v3/kv/txn", &request, slow).await?;
         Ok(match response.succeeded {

@@ -3,11 +3,13 @@
 //! ```text
 //! PREFIX/version                       {"version":1}           the version of this layout
 //! PREFIX/files/changed                 NAME                    each change of a file writes it
-//! PREFIX/files/shared                  NAME                    each change that concerns other files does
+//! PREFIX/files/shared                  NAME                    each change that concerns others
 //! PREFIX/files/heads/NAME              Head                    the current revision of a file
 //! PREFIX/files/log/NAME/REVISION       Entry                   what made it that revision
 //! PREFIX/files/text/NAME/WRITE/CHUNK   bytes                  the whole text as of the head's base
+//! PREFIX/files/waiting/NODE            NAME                    the file that a node waits for
 //! PREFIX/nodes/NODE                    NodeState, with a lease
+//! PREFIX/refused/NODE                  NodeState of a second server with that name, with a lease
 //! PREFIX/overrides                     the overrides, in the order in which they were set
 //! PREFIX/opinions/NODE/list/CHUNK      the checks of a node, with its lease
 //! PREFIX/opinions/NODE/value           what it says about them, with its lease
@@ -18,6 +20,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::etcd::{KeyValue, after_prefix};
+use crate::config::is_node_name;
 
 /// The version of the layout. A node that finds a higher one does not use the store.
 pub(crate) const VERSION: u32 = 1;
@@ -134,12 +137,31 @@ impl Keys {
         format!("{}{chunk:06}", self.text(name, write))
     }
 
+    /// What a node says that waits for its turn to change a file.
+    pub(crate) fn waiting(&self, node: &str) -> String {
+        format!("{}/files/waiting/{node}", self.prefix)
+    }
+
+    /// The node that says so in this key.
+    pub(crate) fn waiting_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key.strip_prefix(&*self.files())?.strip_prefix("waiting/")
+    }
+
     pub(crate) fn nodes(&self) -> String {
         format!("{}/nodes/", self.prefix)
     }
 
     pub(crate) fn node(&self, name: &str) -> String {
         format!("{}/nodes/{name}", self.prefix)
+    }
+
+    /// The beginning of what servers say that have the name of another node.
+    pub(crate) fn all_refused(&self) -> String {
+        format!("{}/refused/", self.prefix)
+    }
+
+    pub(crate) fn refused(&self, name: &str) -> String {
+        format!("{}/refused/{name}", self.prefix)
     }
 
     pub(crate) fn cookie_secrets(&self) -> String {
@@ -172,15 +194,18 @@ impl Keys {
     /// The node whose opinions this key is about.
     pub(crate) fn opinion_of<'k>(&self, key: &'k str) -> Option<(&'k str, OpinionKey)> {
         let (node, rest) = key.strip_prefix(&*self.opinions())?.split_once('/')?;
+        if !is_node_name(node) {
+            return None;
+        }
         match rest {
             "value" => Some((node, OpinionKey::Value)),
             _ => rest.starts_with("list/").then_some((node, OpinionKey::List)),
         }
     }
 
-    /// The file whose head this key is.
+    /// The file whose head this key is. Names that no file has are ignored: they are shown in logs.
     pub(crate) fn head_of<'k>(&self, key: &'k str) -> Option<&'k str> {
-        key.strip_prefix(&*self.heads())
+        key.strip_prefix(&*self.heads()).filter(|name| is_file_name(name))
     }
 
     /// The file, and the name of its text, of which this key is a chunk.
@@ -196,6 +221,11 @@ impl Keys {
     }
 }
 
+/// Whether a file of the cluster can have this name.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('/') && !name.contains(char::is_control)
+}
+
 /// Reads the JSON of a value.
 pub(crate) fn parse<T: for<'de> Deserialize<'de>>(pair: &KeyValue) -> Result<T, String> {
     parse_value(&pair.key, &pair.value)
@@ -203,7 +233,12 @@ pub(crate) fn parse<T: for<'de> Deserialize<'de>>(pair: &KeyValue) -> Result<T, 
 
 /// Reads the JSON of the value of a key.
 pub(crate) fn parse_value<T: for<'de> Deserialize<'de>>(key: &str, value: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(value).map_err(|error| format!("{key} cannot be read: {error}"))
+    serde_json::from_slice(value).map_err(|error| visible(&format!("{key} cannot be read: {error}")))
+}
+
+/// A text of etcd as it is shown: keys and values may have any characters.
+pub(crate) fn visible(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// The JSON of a value.

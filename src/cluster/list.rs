@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use super::document::DocumentVersion;
 use super::etcd::{Etcd, EtcdError, KeyValue, Range, StoreRevision, read_all};
 use super::files::ClusterFiles;
-use super::keys::{Entry, Head, Keys, VERSION, Version, hash_of, parse, parse_value};
+use super::keys::{Entry, Head, Keys, hash_of, parse};
+use super::layout::LayoutError;
 use super::mirror::{Damage, StoredFile};
 
 /// How many files are read at a time.
@@ -20,8 +21,8 @@ pub(super) enum ListError {
     Etcd(#[from] EtcdError),
     #[error("{0}")]
     Unreadable(String),
-    #[error("etcd has files of version {0} of the layout, and this program knows version {VERSION}: update it")]
-    NewerVersion(u32),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// It may have lost its data, so what this node has is kept.
     #[error(
         "etcd does not have {0}, but this node serves files from there: it may have lost its data; restore it, or \
@@ -63,11 +64,9 @@ impl ClusterFiles {
     /// without a version is a new one, or has lost its data.
     pub(super) fn check_version(&self, found: &DocumentVersion) -> Result<(), ListError> {
         let key = self.keys.version();
+        self.layout.take(found.text.as_deref(), found.changed)?;
         match &found.text {
-            Some(text) => match parse_value(&key, text).map_err(ListError::Unreadable)? {
-                Version { version } if version > VERSION => Err(ListError::NewerVersion(version)),
-                Version { .. } => Ok(()),
-            },
+            Some(_) => Ok(()),
             None if self.mirror().has_any() => Err(ListError::NoVersion(key)),
             None => Ok(()),
         }

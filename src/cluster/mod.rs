@@ -7,6 +7,7 @@
 //! node that starts without etcd serves its copies of the last run. Nothing on the query path waits
 //! for etcd (`docs/decisions/0160-cluster.md`).
 
+mod check;
 mod delta;
 mod document;
 mod etcd;
@@ -16,6 +17,7 @@ mod files;
 mod follow;
 mod gateway;
 mod keys;
+mod layout;
 mod list;
 mod mirror;
 mod node_state;
@@ -29,16 +31,22 @@ mod sources;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turns;
+#[cfg(test)]
+mod version_tests;
 mod wire;
 mod write;
 
+pub(crate) use check::{BadClusterFile, bad_files};
 pub(crate) use delta::Delta;
 pub(crate) use document::{DocumentFollower, DocumentVersion};
 pub(crate) use etcd::EtcdError;
 pub(crate) use files::{ClusterFiles, Link, Reading};
 pub(crate) use follow::{connect, follow};
+pub(crate) use keys::{is_file_name, visible};
 pub(crate) use node_state::{NodeState, home, milliseconds, settings_hashes};
 pub(crate) use nodes::{follow_nodes, leave, register};
 pub(crate) use opinions::{Opinions, read_opinions};
 pub(crate) use seal::SealedDocument;
 pub(crate) use sources::ClusterSources;
+pub(crate) use store::Status;

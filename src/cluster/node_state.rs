@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Settings;
+use crate::config::{Settings, is_node_name};
 
 use super::etcd::KeyValue;
-use super::keys::{hash_of, parse};
+use super::keys::{hash_of, parse, visible};
 
 /// The state of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub(crate) struct NodeState {
     pub(crate) home: String,
     /// It answers with every change up to this revision.
     pub(crate) revision: i64,
+    /// How many files of the cluster it has; `None` of a node of a version that did not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) files: Option<usize>,
     /// The hash of each group of its own settings that changes answers.
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, String>,
@@ -44,6 +47,14 @@ impl NodeState {
         is_earlier || other.started == self.started
     }
 
+    /// Such as `192.0.2.1:53`; where it says nothing, its version.
+    pub(crate) fn place(&self) -> String {
+        match self.addresses.is_empty() {
+            true => format!("an unknown address, version {}", self.version),
+            false => self.addresses.join(" "),
+        }
+    }
+
     /// The groups of settings that differ from those of this node.
     pub(crate) fn settings_that_differ_from(&self, other: &NodeState) -> Vec<String> {
         let differs = |(group, hash): &(&String, &String)| other.settings.get(*group) != Some(*hash);
@@ -54,10 +65,15 @@ impl NodeState {
 /// The nodes that live, by name.
 pub(crate) type Nodes = Arc<BTreeMap<String, NodeState>>;
 
-/// The node that a key is about. What cannot be read is of a newer version, and does not count.
-pub(crate) fn node(pair: &KeyValue, prefix: &str) -> Option<(String, NodeState)> {
-    let name = pair.key.strip_prefix(prefix)?;
-    Some((name.to_owned(), parse(pair).ok()?))
+/// The node that a key is about. What cannot be read does not count; the error says why.
+pub(crate) fn node(pair: &KeyValue, prefix: &str) -> Result<(String, NodeState), String> {
+    let name = pair.key.strip_prefix(prefix).filter(|name| is_node_name(name));
+    let name = name.ok_or_else(|| format!("{} is not the name of a node", visible(&pair.key)))?;
+    let mut state: NodeState = parse(pair)?;
+    // Anyone who can write to etcd can write anything.
+    let texts = state.region.iter_mut().chain(&mut state.addresses).chain([&mut state.version]);
+    texts.for_each(|text| *text = visible(text));
+    Ok((name.to_owned(), state))
 }
 
 /// The hash of each group of settings that changes answers and is not shared.

@@ -2,15 +2,18 @@
 //! others.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::etcd::{EtcdError, KeyChange, KeyValue, LeaseId, Operation, Outcome, StoreRevision, Transaction, read_all};
+use super::etcd::{
+    EtcdError, KeyChange, KeyValue, LeaseId, Operation, Outcome, Range, StoreRevision, Transaction, read_all,
+};
 use super::files::ClusterFiles;
-use super::keys::{json, parse};
+use super::keys::json;
 use super::node_state::{NodeState, Nodes, node};
 
 /// A node that says nothing for this long is gone. Shorter than opinions stay fresh
@@ -22,6 +25,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const QUIET: Duration = Duration::from_millis(100);
 /// How long a node that stops waits for etcd.
 const LEAVE: Duration = Duration::from_millis(500);
+/// How many keys that cannot be read are logged.
+const MOST_UNREADABLE: usize = 100;
 /// The pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,6 +36,7 @@ pub(crate) async fn register(files: Arc<ClusterFiles>, state: NodeState, mut app
     let mut reported = None;
     loop {
         let Err(why) = hold(&files, &state, &mut applied, &mut reported).await;
+        files.set_not_registered(Some(&why));
         if reported.as_ref() != Some(&why) {
             tracing::error!("this node is not registered in etcd, so that the others do not count it: {why}");
             reported = Some(why);
@@ -45,25 +51,18 @@ async fn hold(
     state: &NodeState,
     applied: &mut watch::Receiver<i64>,
     reported: &mut Option<String>,
-) -> Result<std::convert::Infallible, String> {
+) -> Result<Infallible, String> {
     let text = |error: EtcdError| error.to_string();
     let lease = files.etcd.grant_lease(LEASE_SECONDS).await.map_err(text)?;
-    let key = files.keys.node(&files.node);
-    let put = |lease: LeaseId, revision: i64| Operation::Put {
-        key: key.clone(),
-        value: json(&NodeState { revision, ..state.clone() }),
-        lease: Some(lease),
-    };
+    let mut registered = Registered { files, state, lease, changed: 0 };
     let revision = *applied.borrow_and_update();
-    let Some(mut changed) = update(files, state, 0, put(lease, revision)).await.map_err(text)? else {
-        files.etcd.revoke_lease(lease).await.map_err(text)?;
-        return Err(other_with_the_name(files));
-    };
+    registered.write(revision).await?;
     files.lease.send_replace(Some(lease));
+    files.set_not_registered(None);
     if reported.take().is_some() {
         tracing::info!("this node is registered in etcd");
     }
-    let mut beats = interval(KEEP_ALIVE);
+    let (mut beats, mut second) = (interval(KEEP_ALIVE), None);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -73,17 +72,87 @@ async fn hold(
                     return std::future::pending().await;
                 }
                 let revision = *applied.borrow_and_update();
-                let updated = update(files, state, changed, put(lease, revision)).await.map_err(text)?;
-                changed = updated.ok_or_else(|| other_with_the_name(files))?;
+                registered.write(revision).await?;
                 sleep(QUIET).await;
             }
             _ = beats.tick() => {
                 if !files.etcd.keep_alive(lease).await.map_err(text)? {
                     return Err("its lease ended".to_owned());
                 }
+                warn_of_second(files, &mut second).await.map_err(text)?;
             }
         }
     }
+}
+
+/// The state of this node in etcd, under its lease.
+struct Registered<'f> {
+    files: &'f ClusterFiles,
+    state: &'f NodeState,
+    lease: LeaseId,
+    /// When it was last written.
+    changed: StoreRevision,
+}
+
+impl Registered<'_> {
+    /// Writes that this node answers with every change up to this revision. The condition keeps a
+    /// write that arrives late from undoing a later one, and another node from losing its name.
+    async fn write(&mut self, revision: i64) -> Result<(), String> {
+        let text = |error: EtcdError| error.to_string();
+        let Registered { files, state, lease, .. } = *self;
+        let key = files.keys.node(&files.node);
+        let state = NodeState { revision, files: Some(files.count()), ..state.clone() };
+        let put = Operation::Put { key: key.clone(), value: json(&state), lease: Some(lease) };
+        loop {
+            let transaction = Transaction {
+                expected: vec![(key.clone(), self.changed), files.layout.expected()],
+                operations: vec![put.clone()],
+                otherwise: vec![key.clone(), files.layout.key().to_owned()],
+            };
+            let found = match files.etcd.transact(transaction).await.map_err(text)? {
+                Outcome::Done(at) => {
+                    self.changed = at;
+                    return Ok(());
+                }
+                Outcome::NotDone(found) => files.layout.take_from(found).map_err(text)?.1,
+            };
+            let other = found.first().map(|pair| node(pair, &files.keys.nodes()));
+            match other {
+                Some(Ok((_, other))) if !state.continues(&other) => return Err(self.refuse(&other).await),
+                Some(Err(why)) => return Err(why),
+                // It was written after all, or the lease has ended.
+                _ => self.changed = found.first().map_or(0, |pair| pair.changed),
+            }
+        }
+    }
+
+    /// Another node has the name. It learns of this one, and so does `cluster status`.
+    async fn refuse(&self, other: &NodeState) -> String {
+        let Registered { files, state, lease, .. } = *self;
+        files.lease.send_replace(None);
+        let put = Operation::Put { key: files.keys.refused(&files.node), value: json(state), lease: Some(lease) };
+        // Who has the name logs it; the next try says it again.
+        let _ = files.layout.make(&*files.etcd, vec![put]).await;
+        format!("{}: give one of them another `node`", other_has_the_name(&files.node, other))
+    }
+}
+
+/// Such as `another node has the name berlin-1, at 192.0.2.1:53`.
+fn other_has_the_name(name: &str, other: &NodeState) -> String {
+    format!("another node has the name {name}, at {}", other.place())
+}
+
+/// Logs that another server has the name of this node, once for each.
+async fn warn_of_second(files: &ClusterFiles, known: &mut Option<String>) -> Result<(), EtcdError> {
+    let found = files.etcd.range(Range::key(files.keys.refused(&files.node))).await?.pairs.pop();
+    let second = found.and_then(|pair| node(&pair, &files.keys.all_refused()).ok()).map(|(_, second)| second.place());
+    if second.is_some() && second != *known {
+        let place = second.as_deref().unwrap_or_default();
+        let name = &files.node;
+        tracing::error!("a second server has the name {name}, at {place}: it is refused; give it another `node`");
+        known.clone_from(&second);
+    }
+    Ok(())
 }
 
 /// This node stops: changes do not wait for it.
@@ -95,43 +164,12 @@ pub(crate) async fn leave(files: &ClusterFiles) {
     }
 }
 
-fn other_with_the_name(files: &ClusterFiles) -> String {
-    format!("there is a node with the name {}: if it is another one, give one of them another `node`", files.node)
-}
-
-/// Writes the state of this node, which was last changed at `changed`. Returns when it is changed
-/// now; `None` if another node has the name. The condition keeps a write that arrives late from
-/// undoing a later one.
-async fn update(
-    files: &ClusterFiles,
-    state: &NodeState,
-    mut changed: StoreRevision,
-    put: Operation,
-) -> Result<Option<StoreRevision>, EtcdError> {
-    let key = files.keys.node(&files.node);
-    let is_own = |pair: &KeyValue| parse::<NodeState>(pair).is_ok_and(|other| state.continues(&other));
-    loop {
-        let transaction = Transaction {
-            expected: vec![(key.clone(), changed)],
-            operations: vec![put.clone()],
-            otherwise: vec![key.clone()],
-        };
-        match files.etcd.transact(transaction).await? {
-            Outcome::Done(at) => return Ok(Some(at)),
-            Outcome::NotDone(found) => match found.first() {
-                Some(pair) if !is_own(pair) => return Ok(None),
-                // It was written after all, or the lease has ended.
-                found => changed = found.map_or(0, |pair| pair.changed),
-            },
-        }
-    }
-}
-
 /// Knows the nodes until the server stops.
 pub(crate) async fn follow_nodes(files: Arc<ClusterFiles>, nodes: watch::Sender<Nodes>) {
+    let mut unreadable = BTreeMap::new();
     loop {
         // What follows the files reports the failure.
-        let _ = follow_once(&files, &nodes).await;
+        let _ = follow_once(&files, &nodes, &mut unreadable).await;
         sleep(PAUSE).await;
     }
 }
@@ -139,16 +177,21 @@ pub(crate) async fn follow_nodes(files: Arc<ClusterFiles>, nodes: watch::Sender<
 async fn follow_once(
     files: &ClusterFiles,
     nodes: &watch::Sender<Nodes>,
-) -> Result<std::convert::Infallible, EtcdError> {
+    unreadable: &mut BTreeMap<String, String>,
+) -> Result<Infallible, EtcdError> {
     let prefix = files.keys.nodes();
     let (revision, pairs) = read_all(&*files.etcd, &prefix, None).await?;
-    let mut known: BTreeMap<String, NodeState> = pairs.iter().filter_map(|pair| node(pair, &prefix)).collect();
+    let mut known: BTreeMap<String, NodeState> =
+        pairs.iter().filter_map(|pair| readable(pair, &prefix, unreadable)).collect();
     nodes.send_replace(Arc::new(known.clone()));
     let mut watch = files.etcd.watch(&prefix, revision + 1).await?;
     loop {
         for change in watch.next().await?.changes {
             match change {
-                KeyChange::Put(pair) => known.extend(node(&pair, &prefix)),
+                KeyChange::Put(pair) => {
+                    pair.key.strip_prefix(&*prefix).map(|name| known.remove(name));
+                    known.extend(readable(&pair, &prefix, unreadable));
+                }
                 KeyChange::Deleted(key, _) => {
                     key.strip_prefix(&*prefix).map(|name| known.remove(name));
                 }
@@ -158,16 +201,36 @@ async fn follow_once(
     }
 }
 
+/// The node of a key. One that cannot be read is logged once.
+fn readable(pair: &KeyValue, prefix: &str, unreadable: &mut BTreeMap<String, String>) -> Option<(String, NodeState)> {
+    match node(pair, prefix) {
+        Ok(node) => {
+            unreadable.remove(&pair.key);
+            Some(node)
+        }
+        Err(why) => {
+            // What is written under many keys does not fill the memory.
+            if unreadable.get(&pair.key) != Some(&why) && unreadable.len() < MOST_UNREADABLE {
+                tracing::warn!("a node in etcd does not count: {why}");
+                unreadable.insert(pair.key.clone(), why);
+            }
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::etcd::Etcd as _;
     use crate::cluster::fake::Fake;
     use crate::cluster::tests::files;
 
     /// Starts a run of the node `one`. It goes on until the task is dropped.
     fn run(etcd: &Fake, home: &str, started: u64) -> (Arc<ClusterFiles>, tokio::task::JoinSet<()>) {
         let (files, mut tasks) = (files(etcd, "one", &[]), tokio::task::JoinSet::new());
-        let state = NodeState { home: home.to_owned(), started, ..NodeState::default() };
+        let addresses = vec![format!("192.0.2.{started}:53")];
+        let state = NodeState { home: home.to_owned(), addresses, started, ..NodeState::default() };
         let (applied_in, applied) = watch::channel(0);
         let register = register(Arc::clone(&files), state, applied);
         tasks.spawn(async move {
@@ -191,7 +254,48 @@ mod tests {
         // Its lease has not ended: nothing ends leases in this etcd.
         let (elsewhere, _tasks) = run(&etcd, "there", 20);
         assert!(!is_registered(&elsewhere, Duration::from_millis(300)).await);
+        // Each of them, and operators, know where the other one is.
+        let why = elsewhere.not_registered().unwrap();
+        assert_eq!(why, "another node has the name one, at 192.0.2.10:53: give one of them another `node`");
+        assert!(!elsewhere.reading(0).is_registered);
+        let mut second = None;
+        warn_of_second(&first, &mut second).await.unwrap();
+        assert_eq!(second.as_deref(), Some("192.0.2.20:53"));
+        let status = first.status().await.unwrap();
+        assert_eq!(status.refused.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["one"]);
         let (second, _tasks) = run(&etcd, "here", 20);
         assert!(is_registered(&second, Duration::from_secs(20)).await);
+    }
+
+    #[tokio::test]
+    async fn garbage_in_the_place_of_a_node_counts_as_no_node() {
+        let etcd = Fake::default();
+        let put = |key: &'static str, value: &'static [u8]| {
+            let operations = vec![Operation::put(key, value)];
+            etcd.transact(Transaction { operations, ..Transaction::default() })
+        };
+        let good =
+            br#"{"version":"0.1.0\u001b[2J","started":1,"revision":1,"addresses":["192.0.2.1:53\u0007"],"more":[]}"#;
+        put("/test/nodes/good", good).await.unwrap();
+        put("/test/nodes/bad\u{1b}[2J", good).await.unwrap();
+        put("/test/nodes/garbage", b"garbage").await.unwrap();
+        let files = files(&etcd, "one", &[]);
+        let (sender, mut known) = (files.nodes_sender(), files.nodes_sender().subscribe());
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(follow_nodes(Arc::clone(&files), sender));
+        let is_it = |nodes: &Nodes, names: &[&str]| nodes.keys().map(String::as_str).eq(names.iter().copied());
+        let within = Duration::from_secs(20);
+        timeout(within, known.wait_for(|nodes| is_it(nodes, &["good"]))).await.unwrap().unwrap();
+        let state = files.nodes()["good"].clone();
+        assert_eq!((&*state.version, &*state.addresses[0]), ("0.1.0\u{fffd}[2J", "192.0.2.1:53\u{fffd}"));
+        // Garbage takes the place of a node that was readable.
+        put("/test/nodes/good", b"{").await.unwrap();
+        timeout(within, known.wait_for(|nodes| nodes.is_empty())).await.unwrap().unwrap();
+        let mut unreadable = BTreeMap::new();
+        for pair in etcd.range(Range::prefix("/test/nodes/")).await.unwrap().pairs {
+            (0..2).for_each(|_| assert_eq!(readable(&pair, "/test/nodes/", &mut unreadable), None));
+        }
+        assert_eq!(unreadable.len(), 3);
+        assert!(!unreadable.values().any(|why| why.chars().any(char::is_control)), "{unreadable:?}");
     }
 }

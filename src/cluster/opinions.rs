@@ -16,7 +16,7 @@ use crate::health::agreement::{
     CheckList, ListHash, NodeNews, NodeOpinions, NodeReader, WireError, encode_list, encode_opinions,
 };
 
-use super::etcd::{EtcdError, KeyChange, KeyValue, LeaseId, Operation, StoreRevision, Transaction, read_all};
+use super::etcd::{EtcdError, KeyChange, KeyValue, LeaseId, Operation, StoreRevision, read_all};
 use super::files::ClusterFiles;
 use super::keys::OpinionKey;
 
@@ -205,8 +205,7 @@ impl Opinions {
     }
 
     async fn put(&self, operations: Vec<Operation>) -> Result<(), EtcdError> {
-        let transaction = Transaction { operations, ..Transaction::default() };
-        self.files.etcd.transact(transaction).await.map(drop)
+        self.files.layout.make(&*self.files.etcd, operations).await
     }
 }
 

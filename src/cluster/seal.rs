@@ -46,6 +46,8 @@ impl ClusterSecret {
     /// Reads the file of the secret.
     pub(crate) fn read(path: &Path) -> Result<ClusterSecret, BadCluster> {
         let unreadable = |error| BadCluster::Unreadable { path: path.to_owned(), error };
+        // A directory is not a secret that others may read.
+        files::expect_regular(path).map_err(unreadable)?;
         if files::others_may_read(&files::metadata(path).map_err(unreadable)?) {
             return Err(BadCluster::OpenSecret { path: path.to_owned() });
         }
@@ -83,7 +85,10 @@ impl ClusterSecret {
         let path = self.path.display();
         let (version, sealed) = sealed.split_first().unwrap_or((&0, &[]));
         if *version > VERSION {
-            return Err(format!("{name} in etcd was sealed by a newer version of this program"));
+            return Err(format!(
+                "{name} in etcd is not sealed in a form that this program knows: it was changed, or a newer version \
+                 wrote it"
+            ));
         }
         let wrong = || {
             format!(
@@ -206,6 +211,8 @@ mod tests {
             let error = read(base64.as_bytes(), mode).unwrap_err();
             assert!(error.contains("must not be readable by other users"), "{error}");
         }
+        let directory = ClusterSecret::read(directory.path()).unwrap_err().to_string();
+        assert!(directory.contains("cannot read") && !directory.contains("chmod"), "{directory}");
         std::fs::remove_file(&path).unwrap();
         assert!(ClusterSecret::read(&path).unwrap_err().to_string().contains("cannot read"));
     }

@@ -11,6 +11,7 @@ use crate::objects::Author;
 use crate::store::{Contents, ReplaceError, Stamp, WriteState};
 
 use super::files::ClusterFiles;
+use super::keys::visible;
 use super::mirror::{MirrorFile, name_of, path_of};
 
 /// The files of the cluster, and those on disk.
@@ -65,7 +66,7 @@ impl Sources for ClusterSources {
         let mirror = self.files.mirror();
         let entry = mirror.file(self.name(path)?)?.entry.clone()?;
         let (name, operation) = entry.author.clone()?;
-        Some(Author { name: format!("{name} on node {}", entry.node), operation })
+        Some(Author { name: visible(&format!("{name} on node {}", entry.node)), operation: visible(&operation) })
     }
 
     fn stamp(&self, path: &Path) -> Option<Stamp> {

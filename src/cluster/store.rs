@@ -20,6 +20,10 @@ pub(crate) struct Status {
     pub(crate) revision: StoreRevision,
     /// The nodes that live, by name.
     pub(crate) nodes: BTreeMap<String, NodeState>,
+    /// Servers that have the name of a node, and do not count.
+    pub(crate) refused: BTreeMap<String, NodeState>,
+    /// Why keys of nodes cannot be read.
+    pub(crate) unreadable: Vec<String>,
 }
 
 impl ClusterFiles {
@@ -63,9 +67,15 @@ impl ClusterFiles {
     /// The nodes, and the last change that they should have.
     pub(crate) async fn status(&self) -> Result<Status, EtcdError> {
         let changed = self.etcd.range(Range::key(self.keys.changed())).await?.pairs.pop();
-        let prefix = self.keys.nodes();
-        let (_, pairs) = read_all(&*self.etcd, &prefix, None).await?;
-        let nodes = pairs.iter().filter_map(|pair| node(pair, &prefix)).collect();
-        Ok(Status { revision: changed.map_or(0, |pair| pair.changed), nodes })
+        let (mut unreadable, mut nodes, mut refused) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        for (prefix, into) in [(self.keys.nodes(), &mut nodes), (self.keys.all_refused(), &mut refused)] {
+            for pair in read_all(&*self.etcd, &prefix, None).await?.1 {
+                match node(&pair, &prefix) {
+                    Ok((name, state)) => drop(into.insert(name, state)),
+                    Err(why) => unreadable.push(why),
+                }
+            }
+        }
+        Ok(Status { revision: changed.map_or(0, |pair| pair.changed), nodes, refused, unreadable })
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -170,6 +171,56 @@ async fn a_change_that_concerns_others_is_decided_on_what_others_did() {
     two.write(Some("zone"), Some("zone 2")).await.unwrap();
     one.until_text(ZONE, Some("zone 2")).await;
     one.write_as("other.toml", None, Some("other"), Reach::Others, before).await.unwrap();
+}
+
+/// Appends to the file again and again, each time after a time to decide, until both nodes have
+/// done so often enough.
+async fn append(node: &Node, letter: char, deciding: Duration, done: &[AtomicUsize; 2], which: usize) {
+    while done.iter().any(|done| done.load(Relaxed) < 20) {
+        let before = node.text(ZONE).unwrap();
+        tokio::time::sleep(deciding).await;
+        match node.write(Some(&before), Some(&format!("{before}{letter}"))).await {
+            Ok(()) => drop(done[which].fetch_add(1, Relaxed)),
+            Err(ReplaceError::Changed) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_changes_a_file_all_the_time_lets_a_slower_one_do_so_too() {
+    let etcd = Fake::default();
+    let (one, two) = (node(&etcd, "one").await, node(&etcd, "two").await);
+    one.write(None, Some("0")).await.unwrap();
+    two.until_text(ZONE, Some("0")).await;
+    let done = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    // The first one decides in the time in which the second one begins to.
+    let both = async {
+        tokio::join!(
+            append(&one, '1', Duration::from_millis(1), &done, 0),
+            append(&two, '2', Duration::from_millis(25), &done, 1)
+        )
+    };
+    timeout(Duration::from_secs(60), both).await.unwrap_or_else(|_| panic!("{done:?}"));
+    let text = one.text(ZONE).unwrap();
+    let of = |letter: char| text.matches(letter).count();
+    assert_eq!([of('1'), of('2')], done.map(AtomicUsize::into_inner), "nothing is lost");
+}
+
+#[tokio::test]
+async fn a_node_that_waits_is_let_go_first_for_a_moment_only() {
+    let etcd = Fake::default();
+    let one = node(&etcd, "one").await;
+    one.write(None, Some("a")).await.unwrap();
+    // It ends without a change.
+    by_hand(&etcd, Operation::put("/test/files/waiting/gone", ZONE)).await;
+    one.files.wait_for(etcd.revision()).await;
+    let began = Instant::now();
+    one.write_as("other.toml", None, Some("other"), Reach::File, i64::MAX).await.unwrap();
+    let other = began.elapsed();
+    one.write(Some("a"), Some("b")).await.unwrap();
+    assert!(began.elapsed() >= other + Duration::from_millis(500), "it was let go first");
+    timeout(DEADLINE, one.write(Some("b"), Some("c"))).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use super::keys::{CHUNK, Entry, Head, VERSION, Version, hash_of, json, parse};
 use super::list::ListError;
 use super::mirror::{MirrorFile, StoredFile};
 use super::node_state::milliseconds;
+use super::turns::TURN;
 
 /// How long a write may take in all. Callers wait 5 s.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -73,15 +74,25 @@ impl ClusterFiles {
                 return Err(ReplaceError::Shared(format!("nothing can be changed without etcd: {why}")));
             }
         }
-        let prepared = self.prepare(writer, name, write)?;
+        if writer == Writer::Node {
+            self.let_others_go_first(name, write.reach).await;
+        }
+        let prepared = match self.prepare(writer, name, write) {
+            Err(ReplaceError::Changed) => {
+                self.wait_for_turn(name).await;
+                return Err(ReplaceError::Changed);
+            }
+            prepared => prepared?,
+        };
         let done = timeout_at(until, self.send(name, &prepared)).await;
         let at = match done.unwrap_or_else(|_| Err(EtcdError::Unreachable(UNANSWERED.to_owned()).into())) {
             Ok(Ok(at)) => at,
             Ok(Err(behind)) => {
                 // Decided on something that is no longer so. The watch reports what is.
-                let followed = timeout_at(until, self.wait_for(behind)).await;
+                let both = async { tokio::join!(self.wait_for(behind), self.wait_for_turn(name)) };
+                let followed = timeout_at(until, both).await;
                 let why = || "this node is behind etcd, nothing is changed".to_owned();
-                return Err(followed.map_or_else(|_| ReplaceError::Shared(why()), |()| ReplaceError::Changed));
+                return Err(followed.map_or_else(|_| ReplaceError::Shared(why()), |_| ReplaceError::Changed));
             }
             Err(ListError::Etcd(EtcdError::Unreachable(why))) => {
                 self.doubt(&why, began);
@@ -90,6 +101,7 @@ impl ClusterFiles {
             }
             Err(error) => return Err(ReplaceError::Shared(format!("nothing is changed: {error}"))),
         };
+        self.turn_is_over();
         let mut mirror = self.mirror();
         if prepared.writes_version {
             mirror.version = at;
@@ -105,6 +117,35 @@ impl ClusterFiles {
             mirror.wrote_shared(at);
         }
         Ok(())
+    }
+
+    /// Lets nodes go first that wait for this file. If this node waits too, they race.
+    pub(super) async fn let_others_go_first(&self, name: &str, reach: Reach) {
+        let end = Instant::now() + TURN;
+        loop {
+            let mut changed = std::pin::pin!(self.waiting.changed.notified());
+            changed.as_mut().enable();
+            let Some(until) = self.waiting.is_taken_until(name, reach).filter(|_| Instant::now() < end) else { return };
+            let _ = timeout_at(until.min(end), changed).await;
+        }
+    }
+
+    /// This node has lost: the others let it go first. If etcd does not take that, they race again.
+    pub(super) async fn wait_for_turn(&self, name: &str) {
+        self.waiting.set_own(true);
+        let (key, lease) = (self.keys.waiting(&self.node), *self.lease.borrow());
+        let operations = vec![Operation::Put { key, value: name.into(), lease }];
+        let _ = self.etcd.transact(Transaction { operations, ..Transaction::default() }).await;
+    }
+
+    /// What a change writes with it if this node has said that it waits.
+    pub(super) fn end_of_turn(&self) -> Option<Operation> {
+        self.waiting.is_own().then(|| Operation::put(self.keys.waiting(&self.node), ""))
+    }
+
+    /// A change is made.
+    pub(super) fn turn_is_over(&self) {
+        self.waiting.set_own(false);
     }
 
     /// The transaction. An error if the file, or what the change was decided on, is not current.
@@ -147,6 +188,7 @@ impl ClusterFiles {
             },
             id,
         };
+        prepared.transaction.operations.extend(self.end_of_turn());
         if prepared.writes_version {
             prepared.transaction.operations.push(self.put_version());
         }

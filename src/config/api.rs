@@ -12,7 +12,7 @@ use super::diagnostic::Diagnostic;
 use super::document::Diagnostics;
 use super::listeners::{EnvironmentKey, Listener};
 use super::table::{At, Table};
-use super::value::{self, path, read_list};
+use super::value::{self, file_path, path, read_list};
 use crate::model::{Percentage, StrictRule, StrictRules};
 
 /// The port of AWS emulators.
@@ -80,7 +80,7 @@ pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Di
     ApiSettings {
         listen: Vec::new(),
         listen_with_keys: Vec::new(),
-        keys_file: path(table, "keys_file", directory, diagnostics),
+        keys_file: file_path(table, "keys_file", directory, diagnostics),
         trust: trust.map(|trust| trust.into_iter().map(|network| network.value).collect()),
         tls: read_tls(table, directory, diagnostics),
         allowed_hosts: read_allowed_hosts(table, diagnostics),
@@ -139,8 +139,8 @@ fn read_addresses(
 }
 
 pub(super) fn read_tls(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<TlsFiles> {
-    let certificate = path(table, "tls_certificate", directory, diagnostics);
-    let key = path(table, "tls_key", directory, diagnostics);
+    let certificate = file_path(table, "tls_certificate", directory, diagnostics);
+    let key = file_path(table, "tls_key", directory, diagnostics);
     for (one, other) in [("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")] {
         if table.has(one) && !table.has(other) {
             let diagnostic = diagnostics.error(table.key_span(one), format!("`{one}` needs `{other}`"));

@@ -6,7 +6,7 @@ use super::admin::origin;
 use super::api::{TlsFiles, read_tls};
 use super::document::Diagnostics;
 use super::table::Table;
-use super::value::{self, path, resolve};
+use super::value::{self, file_path, resolve};
 use crate::model::{Agreement, Region};
 
 /// The beginning of the paths of files that are in etcd and not on disk.
@@ -68,7 +68,7 @@ pub(super) fn read_cluster(
     let (prefix, user) = (read_prefix(table, diagnostics), read_user(table, directory, diagnostics));
     let agreement = table.agreement("agreement", diagnostics).map(|agreement| agreement.value).unwrap_or_default();
     let tls = read_tls(table, directory, diagnostics);
-    let secret_file = path(table, "secret_file", directory, diagnostics);
+    let secret_file = file_path(table, "secret_file", directory, diagnostics);
     Some(ClusterSettings {
         endpoints: endpoints?,
         prefix,
@@ -126,29 +126,30 @@ fn read_prefix(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> String {
 /// The variable comes before the file.
 fn read_node(table: &Table<'_>, variable: Option<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
     let written = table.string("node", diagnostics);
-    if let Some(written) = written.as_ref().filter(|written| !is_node(written.value)) {
+    if let Some(written) = written.as_ref().filter(|written| !is_node_name(written.value)) {
         let diagnostic =
             diagnostics.error(written.span.clone(), format!("`{}` is not a name for a node", written.value));
         diagnostic.label("the name of this node").hint(NODE_HINT);
     }
-    if let Some(node) = variable.filter(|node| !is_node(node)) {
+    if let Some(node) = variable.filter(|node| !is_node_name(node)) {
         let message = format!("`{node}` is not a name for a node");
         let diagnostic = diagnostics.error(table.span_of("node"), message);
         diagnostic.label(format!("the environment has another name: {NODE_VARIABLE}")).hint(NODE_HINT);
     }
-    variable.or(written.map(|written| written.value)).filter(|node| is_node(node)).map(str::to_owned)
+    variable.or(written.map(|written| written.value)).filter(|node| is_node_name(node)).map(str::to_owned)
 }
 
 const NODE_HINT: &str = "from 1 to 63 letters, digits, `-`, `_` and `.`";
 
-fn is_node(name: &str) -> bool {
+/// Whether a node can have this name.
+pub fn is_node_name(name: &str) -> bool {
     let is_good = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
     (1..=LONGEST_NODE).contains(&name.len()) && name.bytes().all(is_good)
 }
 
 fn read_user(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<(String, PathBuf)> {
     let user = table.string("user", diagnostics).map(|user| user.value.to_owned());
-    let file = path(table, "password_file", directory, diagnostics);
+    let file = file_path(table, "password_file", directory, diagnostics);
     for (one, other) in [("user", "password_file"), ("password_file", "user")] {
         if table.has(one) && !table.has(other) {
             let diagnostic = diagnostics.error(table.key_span(one), format!("`{one}` needs `{other}`"));
@@ -207,6 +208,12 @@ mod tests {
         assert_eq!(sorted, expected);
         let missing = read("").unwrap_err();
         assert_eq!(missing, ["`[cluster]` needs `endpoints`", "`[cluster]` needs `node`"]);
+        let directories = "endpoints = ['http://a']\nnode = 'a'\nsecret_file = '.'\nuser = 'a'\npassword_file = 'b/'\n\
+                           tls_certificate = '..'\ntls_key = 'c/.'\n";
+        let mut messages = read(directories).unwrap_err();
+        messages.sort();
+        let files = ["password_file", "secret_file", "tls_certificate", "tls_key"];
+        assert_eq!(messages, files.map(|key| format!("`{key}` must name a file")));
         assert_eq!(read("endpoints = []\nnode = 'a'\n").unwrap_err(), ["`endpoints` must name at least one endpoint"]);
     }
 }

@@ -21,6 +21,7 @@ mod location;
 mod lookalikes;
 mod other_formats;
 mod places;
+mod position;
 mod process;
 mod query_logging;
 mod rate_limit;
@@ -46,7 +47,7 @@ use crate::model::{HostedZoneId, Name, VpcId};
 
 pub use admin::PublicUrl;
 pub use api::{ApiSettings, CacheSize, TlsFiles};
-pub use cluster::{CLUSTER, ClusterSettings, NODE_VARIABLE};
+pub use cluster::{CLUSTER, ClusterSettings, NODE_VARIABLE, is_node_name};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, RelatedSpan, Severity};
 pub use edit::{
@@ -60,6 +61,7 @@ pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
 pub use location::{ClientSubnetUse, LocationSettings};
 pub use places::{ClientPlace, read_places};
+pub use position::position_of;
 pub use process::{ProcessSettings, ProcessUser};
 pub use query_logging::{
     DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget,

@@ -172,6 +172,14 @@ impl<'d> Table<'d> {
             let diagnostic = diagnostics.error(span.clone(), message);
             diagnostic.label(format!("expected \"0%\" to \"99%\", a word, or 1 to {}", Agreement::MAX_COUNT));
         }
+        if let Some(Agreement::AtLeast(count @ Agreement::MANY..)) = agreement {
+            let message = format!("`{}` is a count of nodes: {count} of them, or all if there are fewer", key.name);
+            let diagnostic = diagnostics.warning(span.clone(), message);
+            diagnostic.label("so many nodes?");
+            if count < 100 {
+                diagnostic.hint(format!("write \"{count}%\" for a percentage"));
+            }
+        }
         Some(At::new(agreement?, span))
     }
 

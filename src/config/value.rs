@@ -266,6 +266,27 @@ pub(super) fn path(
     Some(resolve(directory, written.value))
 }
 
+/// A path that must name a file, not a directory.
+pub(super) fn file_path(
+    table: &Table<'_>,
+    key: &str,
+    directory: &Path,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<PathBuf> {
+    let found = path(table, key, directory, diagnostics)?;
+    let written = table.string(key, diagnostics)?;
+    if is_directory(written.value) {
+        diagnostics.error(written.span, format!("`{key}` must name a file")).label("a directory");
+        return None;
+    }
+    Some(found)
+}
+
+/// Whether a path can only be a directory: it ends in `/`, `.` or `..`.
+fn is_directory(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some("" | "." | ".."))
+}
+
 /// Joins paths without looking at the file system, so that messages have `zones/lab.test.toml` and
 /// not `config/../zones/lab.test.toml`.
 pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {

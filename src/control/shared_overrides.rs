@@ -78,13 +78,25 @@ pub(crate) fn write_overrides(overrides: &Overrides) -> Vec<u8> {
 
 /// Reads the text of the document.
 pub(crate) fn read_overrides(text: &[u8]) -> Result<Overrides, String> {
-    let DocumentShape { last, overrides: lines } =
-        serde_json::from_slice(text).map_err(|error| format!("the overrides in etcd cannot be read: {error}"))?;
+    let DocumentShape { last, overrides: lines } = serde_json::from_slice(text)
+        .map_err(|error| visible(&format!("the overrides in etcd cannot be read: {error}")))?;
     let mut overrides = Overrides::default();
     // Ids are not used again.
     overrides.remove(OverrideId(last));
-    lines.into_iter().for_each(|line| overrides.put(line.into()));
+    lines.into_iter().for_each(|line| overrides.put(shown(line.into())));
     Ok(overrides)
+}
+
+/// The same override with texts that can be shown: anyone who can write to etcd can write anything.
+fn shown(known: Override) -> Override {
+    let OverrideRequest { pattern: Pattern(pattern), reason, author, .. } = &known.request;
+    let (pattern, reason, author) = (Pattern(visible(pattern)), visible(reason), visible(author));
+    let origin = known.origin.map(|origin| Origin { node: visible(&origin.node), ..origin });
+    Override { request: OverrideRequest { pattern, reason, author, ..known.request }, origin, ..known }
+}
+
+fn visible(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Makes a change. `None` if there is nothing to change.
@@ -278,7 +290,27 @@ mod tests {
         let read = read_overrides(&write_overrides(&document)).unwrap();
         assert_eq!(read, document, "also the last id");
         assert_eq!(read.all()[1].origin, Some(Origin { node: "two".to_owned(), at: at(11) }));
+        let bad = String::from_utf8(write_overrides(&document)).unwrap().replace("ada", "\\u001b[2J");
+        let read = read_overrides(bad.as_bytes()).unwrap();
+        assert!(read.all().iter().all(|known| known.request.author == "\u{fffd}[2J"), "{read:?}");
         assert!(read_overrides(b"{").unwrap_err().contains("the overrides in etcd cannot be read"));
+    }
+
+    #[test]
+    fn what_0_1_wrote_is_read_also_with_more_in_it() {
+        let keys: std::collections::BTreeMap<String, String> =
+            serde_json::from_str(include_str!("../../tests/state/0.1-cluster.json")).unwrap();
+        let written = &keys["/test/overrides"];
+        let more = written.replace("{\"last\"", "{\"later\":[],\"last\"").replace("{\"id\"", "{\"later\":1,\"id\"");
+        assert_ne!(*written, more);
+        for text in [written, &more] {
+            let read = read_overrides(text.as_bytes()).unwrap();
+            let [known] = read.all() else { panic!("{read:?}") };
+            assert_eq!((known.request.pattern.0.as_str(), read.last_id()), ("blue", OverrideId(2)));
+            assert_eq!(known.request.action, Action::Drain(Drain::over(Duration::from_secs(30))));
+            assert_eq!(known.origin.as_ref().unwrap().node, "one");
+            assert_eq!(String::from_utf8(write_overrides(&read)).unwrap(), *written);
+        }
     }
 
     #[test]

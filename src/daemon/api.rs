@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 
 use crate::api::{self, Access, Api, Context, Keys, QueryLog};
+use crate::causes::with_causes;
 use crate::config::{self, ApiSettings, Settings};
 use crate::control::HealthReader;
 use crate::history::PastChange;
@@ -15,10 +16,14 @@ use crate::http::{self, Tls};
 use crate::load::with_files;
 use crate::model::StrictRules;
 
+use super::bad_setting::BadSetting;
 use super::wiring::Wiring;
 
 /// How often the keys file and the certificate are checked for changes.
 const REFRESH: Duration = Duration::from_secs(1);
+
+const KEYS: &str = "cannot use the keys of the Route 53 API";
+const CERTIFICATE: &str = "cannot use the certificate of the Route 53 API";
 
 /// The open listeners. Connections wait until they are served.
 pub(super) struct ApiListeners {
@@ -96,8 +101,13 @@ impl ApiListeners {
 }
 
 /// What would stop the start because of the API's keys and certificate.
-pub(crate) fn check_api_files(settings: &ApiSettings) -> anyhow::Result<()> {
-    read(settings).map(drop)
+pub(super) fn check_files(settings: &ApiSettings) -> Vec<BadSetting> {
+    let bad = |key, message: String| BadSetting { table: "api", key, element: None, message };
+    let keys = Keys::read(settings.keys_file.as_deref(), |name| std::env::var(name).ok());
+    let tls = settings.tls.as_ref().and_then(|files| Tls::read(&files.certificate, &files.key).err());
+    let keys = keys.err().map(|error| bad("keys_file", format!("{KEYS}: {}", with_causes(&error))));
+    let tls = tls.map(|error| bad("tls_certificate", format!("{CERTIFICATE}: {}", with_causes(&error))));
+    keys.into_iter().chain(tls).collect()
 }
 
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -111,9 +121,9 @@ fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn read(settings: &ApiSettings) -> anyhow::Result<(Access, Option<Tls>)> {
     let keys = Keys::read(settings.keys_file.as_deref(), |name| std::env::var(name).ok());
-    let keys = keys.context("cannot use the keys of the Route 53 API")?;
+    let keys = keys.context(KEYS)?;
     let tls = settings.tls.as_ref().map(|files| Tls::read(&files.certificate, &files.key));
-    let tls = tls.transpose().context("cannot use the certificate of the Route 53 API")?;
+    let tls = tls.transpose().context(CERTIFICATE)?;
     Ok((Access::new(keys, settings.trust.as_deref(), &settings.allowed_hosts), tls))
 }
 

@@ -9,18 +9,22 @@ use tokio::net::{UdpSocket, lookup_host};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::cluster::{self, ClusterFiles, ClusterSources, NodeState, Opinions};
+use crate::causes::with_causes;
+use crate::cluster::{self, BadClusterFile, ClusterFiles, ClusterSources, NodeState, Opinions};
 use crate::config::{ClusterSettings, Settings};
 use crate::control::{Event, HealthReader, OwnOpinions};
+use crate::health::agreement::FIRST_OPINIONS_TICKS;
 use crate::load::{FileSources, LoadedConfig, Sources, Trigger, with_files};
 use crate::store::SourceCache;
+
+use super::bad_setting::BadSetting;
 
 /// How long a start waits for etcd before it serves the copies of the last run.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long it then waits for what other nodes say about health.
 const FIRST_OPINIONS: Duration = Duration::from_secs(1);
 /// How long a node that starts waits for results of all checks before it says what it thinks.
-const FIRST_RESULTS: Duration = Duration::from_secs(10);
+const FIRST_RESULTS: Duration = Duration::from_secs(FIRST_OPINIONS_TICKS as u64);
 /// How long the name of etcd may take to be resolved, to learn the own address.
 const RESOLVE: Duration = Duration::from_secs(1);
 /// How many reports of other nodes can be queued for the control loop.
@@ -44,15 +48,22 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Option<Arc<Clust
         let why = link.borrow().to_string();
         match files.count() {
             0 => tracing::error!("{why}; no file of the cluster is served until it is reached"),
+            1 => tracing::error!("{why}; 1 file of the cluster is served as the last run had it"),
             count => tracing::error!("{why}; {count} files of the cluster are served as the last run had them"),
         }
     }
     Ok(Some(Arc::new(files)))
 }
 
-/// What would stop the start because of the certificates and the secret of the cluster.
-pub(crate) fn check_cluster_files(settings: &ClusterSettings) -> anyhow::Result<()> {
-    ClusterFiles::open(settings, Vec::new()).map(drop).context("cannot use `[cluster]`")
+/// What would stop the start because of the certificates and secrets of the cluster.
+pub(super) fn check_files(settings: &ClusterSettings) -> Vec<BadSetting> {
+    let bad = |BadClusterFile { key, element, why }| BadSetting {
+        table: "cluster",
+        key,
+        element,
+        message: with_causes(&why),
+    };
+    cluster::bad_files(settings).into_iter().map(bad).collect()
 }
 
 /// The sources of a load.
@@ -149,6 +160,7 @@ pub(super) async fn register(
         started: cluster::milliseconds(),
         home: cluster::home(&settings.state.directory),
         revision: 0,
+        files: None,
         settings: cluster::settings_hashes(&settings, files.secret_id()),
     };
     let (applied_in, applied) = watch::channel(0);

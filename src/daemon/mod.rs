@@ -10,6 +10,7 @@
 mod admin_token;
 mod announce;
 mod api;
+mod bad_setting;
 mod cluster;
 mod cookies;
 mod dns;
@@ -36,7 +37,7 @@ use tokio::task::JoinHandle;
 use crate::admin::{self, Changes, Readiness};
 use crate::background;
 use crate::cluster::ClusterFiles;
-use crate::config::{Settings, Style};
+use crate::config::{Diagnostic, Settings, SourceFile, Style};
 use crate::control::{Control, Event, EventLog, SavedState};
 use crate::files;
 use crate::health::Timestamp;
@@ -56,9 +57,7 @@ pub(crate) use signals::{Signals, end_on_signals};
 
 use admin_token::Permission;
 use announce::announce;
-pub(crate) use api::check_api_files;
 use api::{ApiListeners, ApiUrl};
-pub(crate) use cluster::check_cluster_files;
 use dns::cannot_listen;
 use open_files::FileShares;
 use service::{Manager, Notification};
@@ -96,6 +95,14 @@ pub(crate) enum Ended {
     Orderly,
     /// A second signal did not wait for that.
     AtOnce,
+}
+
+/// The keys, certificates and secrets that would stop a start. Only a start reads them, and
+/// `fiftythree check`.
+pub(crate) fn bad_settings(settings: &Settings, source: Option<&SourceFile>) -> Vec<Diagnostic> {
+    let api = settings.api.iter().flat_map(api::check_files);
+    let cluster = settings.cluster.iter().flat_map(cluster::check_files);
+    api.chain(cluster).map(|bad| bad.diagnostic(source)).collect()
 }
 
 /// Serves until a signal stops it.

@@ -95,7 +95,7 @@ impl SharedOverrides {
         let mut follower = following.map_err(|error| Lost::now(of_etcd(&error)))?;
         self.tell(follower.current(), None).await.map_err(Lost::now)?;
         if lost.take().is_some() {
-            tracing::info!("etcd answers again: the overrides are followed");
+            tracing::info!("the overrides of the cluster are followed again");
         }
         loop {
             tokio::select! {

@@ -14,7 +14,8 @@ pub(crate) struct LoadDiagnostics {
 }
 
 impl LoadDiagnostics {
-    pub(super) fn add(&mut self, diagnostics: impl IntoIterator<Item = LocatedDiagnostic>) {
+    /// Adds diagnostics of any file.
+    pub(crate) fn add(&mut self, diagnostics: impl IntoIterator<Item = LocatedDiagnostic>) {
         for diagnostic in diagnostics {
             self.files.entry(diagnostic.path.clone()).or_default().push(diagnostic);
         }

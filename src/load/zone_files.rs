@@ -28,6 +28,13 @@ pub(super) fn zone_files_at_start(
     let mut texts: ReadZoneFiles<SourceFile> =
         read_zone_files(sources, &directories, &previous, &mut MemoryRoom::unlimited());
     let placeholders = unavailable::unreadable(&base.source_cache, &directories, &mut texts);
+    // A node of a cluster need not have files of its own. If the settings have errors, the
+    // directory is a default that nobody named.
+    if settings.cluster.is_some() || report.is_refused {
+        let ReadZoneFiles { diagnostics, missing, .. } = &mut texts;
+        diagnostics.retain(|diagnostic| !missing.contains(&diagnostic.path));
+        missing.clear();
+    }
     match texts.missing.as_slice() {
         [] => report.add(&texts.diagnostics, &[]),
         _ => report.refuse(&texts.diagnostics, &[]),

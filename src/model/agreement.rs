@@ -28,6 +28,8 @@ impl Agreement {
     /// Route 53's rule: healthy while more than 18 % of the health checkers report healthy
     /// (Developer Guide, "How Amazon Route 53 determines whether a health check is healthy").
     pub const ROUTE_53: Agreement = Agreement::MoreThan(18);
+    /// So many nodes are rare; who writes such a count may mean a percentage.
+    pub const MANY: u16 = 10;
     /// More nodes than this are a mistake.
     pub const MAX_COUNT: u16 = 1000;
 

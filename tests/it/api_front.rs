@@ -71,7 +71,7 @@ fn keys_come_from_a_file_that_only_the_server_reads() {
         std::fs::rename(lab.path("new.toml"), lab.path("keys.toml")).unwrap();
     };
     lab.write("keys.toml", "");
-    std::fs::set_permissions(lab.path("keys.toml"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::fs::set_permissions(lab.path("keys.toml"), std::fs::Permissions::from_mode(0o644)).unwrap();
     for command in ["check", "serve"] {
         let output = lab.run(&[command]);
         let says = String::from_utf8(output.stderr).unwrap();

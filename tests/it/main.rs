@@ -77,6 +77,7 @@ mod zones_directory;
 mod change;
 /// The command line: output and exit codes.
 mod cli;
+mod cluster_settings;
 /// `fiftythree demo`.
 mod demo;
 /// `fiftythree init`.

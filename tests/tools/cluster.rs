@@ -215,7 +215,7 @@ pub(crate) fn without_etcd_answers_go_on_and_changes_are_refused() {
     assert!(second.stop().success());
     let second = two.serve();
     assert_eq!(addresses(&second, "www.lab.test."), ["192.0.2.1"]);
-    second.wait_for_log("files of the cluster are served as the last run had them");
+    second.wait_for_log("1 file of the cluster is served as the last run had it");
     // Without a copy, a node serves its own files.
     let three = node("three", &etcd.endpoint());
     three.write(
@@ -271,7 +271,8 @@ pub(crate) fn files_are_applied_and_dumped_and_the_status_is_shown() {
     let plan = cluster(&["apply", "files"]).unwrap();
     assert!(plan.contains("~ lab.test.toml") && plan.contains("removed www2.lab.test. A"), "{plan}");
     let status = wait_for("the node has every change", || cluster(&["status"]).ok());
-    assert!(status.contains("2 files") && status.contains("one  -  127.0.0.1:"), "{status}");
+    assert!(status.contains("2 files,") && status.contains("one  -  127.0.0.1:"), "{status}");
+    assert!(status.contains("  2 files  has every change\n"), "{status}");
     // A file that is gone is removed, and a zone of this node that is in etcd too is left out.
     std::fs::remove_file(one.path("dumped/lab.test.toml")).unwrap();
     one.write("zones/own.toml", &zone.replace("192.0.2.1", "192.0.2.9"));
@@ -477,6 +478,8 @@ pub(crate) fn an_override_on_one_node_is_in_force_on_all() {
     assert!(list.contains("by ada on node one: new disks"), "{list}");
     // Cleared on the other node; one that is not there is refused.
     run(&two, &second, &["override", "clear", "blue"]).unwrap();
+    let history = run(&two, &second, &["history"]).unwrap();
+    assert!(history.contains("the override of blue by ada on node one is set: new disks"), "{history}");
     first.wait_for_answer("app.lab.test.", &[BLUE]);
     let missing = run(&one, &first, &["override", "clear", "blue"]).unwrap_err();
     assert!(missing.contains("there is no override of `blue`"), "{missing}");
@@ -650,6 +653,9 @@ pub(crate) fn a_cookie_of_one_node_is_valid_on_all() {
     assert!(second.stop().success());
     let second = two.serve();
     assert!(takes(&second, &new));
+    let listed = two.run(&["cookie-secret", "list"]);
+    assert!(text(&listed.stdout).contains(&digits), "{}", text(&listed.stdout));
+    assert!(text(&listed.stderr).contains("this is the copy in"), "{}", text(&listed.stderr));
     let refused = two.run(&["cookie-secret", "add"]);
     assert!(!refused.status.success());
     assert!(text(&refused.stderr).contains("cannot reach etcd"), "{}", text(&refused.stderr));

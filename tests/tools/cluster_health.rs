@@ -99,10 +99,16 @@ fn blue(running: &Running) -> Value {
 
 /// Waits until the node has these opinions that count, by node.
 fn wait_for_opinions(running: &Running, expected: &[(&str, &str)]) -> Value {
+    wait_for_opinions_on(running, ID, expected)
+}
+
+/// The same of the check with this id.
+fn wait_for_opinions_on(running: &Running, id: &str, expected: &[(&str, &str)]) -> Value {
     let what = format!("{expected:?} in {}\n{}", blue(running)["opinions"], running.log());
     wait_for(&what, || {
         let check = blue(running);
-        let stated = check["opinions"].as_array()?.iter().filter(|stated| stated["counts"] == true);
+        let opinions = check["opinions"].as_array().filter(|_| check["id"] == id)?;
+        let stated = opinions.iter().filter(|stated| stated["counts"] == true);
         let mut stated: Vec<_> =
             stated.filter_map(|stated| Some((stated["node"].as_str()?, stated["status"].as_str()?))).collect();
         stated.sort_unstable();
@@ -144,6 +150,40 @@ pub(crate) fn an_endpoint_that_one_node_does_not_reach_stays_in_use() {
     for running in nodes {
         assert!(running.stop().success());
     }
+}
+
+/// Every opinion of a new check arrives a moment after the one before. Until all are there, no node
+/// fails over, whichever was the first.
+pub(crate) fn a_new_check_is_decided_by_all_nodes() {
+    let etcd = Etcd::start();
+    let endpoint = Endpoint::start();
+    let one = node_in("one", "eu-central-1", &etcd, Some(&endpoint));
+    let two = node_in("two", "us-east-2", &etcd, Some(&endpoint));
+    let three = node_in("three", "ap-northeast-1", &etcd, None);
+    apply(&one, &endpoint.zone(""));
+    let nodes = [one.serve(), two.serve(), three.serve()];
+    let expected = [("one", "healthy"), ("three", "unhealthy"), ("two", "healthy")];
+    nodes.iter().for_each(|running| drop(wait_for_opinions(running, &expected)));
+    let ends = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let askers = nodes.each_ref().map(|running| {
+            scope.spawn(|| {
+                let mut wrong = 0;
+                while !ends.load(std::sync::atomic::Ordering::Relaxed) {
+                    wrong += usize::from(addresses(running, NAME) != [PRIMARY]);
+                }
+                wrong
+            })
+        });
+        for number in 0..8 {
+            let id = format!("{number:08x}-bbbb-4ccc-8ddd-eeeeeeeeeeee");
+            apply(&one, &endpoint.zone("").replace(ID, &id));
+            nodes.iter().for_each(|running| drop(wait_for_opinions_on(running, &id, &expected)));
+        }
+        ends.store(true, std::sync::atomic::Ordering::Relaxed);
+        let wrong = askers.map(|asker| asker.join().unwrap());
+        assert_eq!(wrong, [0; 3], "{}", nodes[2].log());
+    });
 }
 
 /// The opinions in the words of each command, and of the Route 53 API.

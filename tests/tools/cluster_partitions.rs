@@ -102,7 +102,7 @@ pub(crate) fn nodes_start_without_etcd() {
     let began = Instant::now();
     ALL_NODES.iter().for_each(|node| universe.start_node(node));
     println!("three nodes have started without etcd after {:?}", began.elapsed());
-    universe.wait_for_log("node1", "1 files of the cluster are served as the last run had them");
+    universe.wait_for_log("node1", "1 file of the cluster is served as the last run had it");
     universe.wait_for_log("node2", "no file of the cluster is served until it is reached");
     universe.until(&["node1"], FIXED.0, FIXED.1);
     let code = |node: &str| universe.ask(node, FIXED.0).unwrap().code;

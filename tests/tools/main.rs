@@ -26,6 +26,7 @@ mod cluster_health_failures;
 /// What nodes do when they are cut off, killed or have a wrong clock.
 #[cfg(target_os = "linux")]
 mod cluster_partitions;
+mod cluster_writers;
 /// Cookies and the TCP keepalive, as clients of other vendors read them.
 mod edns_options;
 /// Geo databases that people publish.
@@ -157,6 +158,9 @@ const TESTS: &[Test] = &[
     test!(cluster_partitions::a_node_is_suspended, ETCD, NETWORKS),
     #[cfg(target_os = "linux")]
     test!(cluster_partitions::clocks_are_wrong, ETCD, FAKETIME, NETWORKS),
+    test!(cluster_writers::two_nodes_that_change_one_zone_all_the_time_both_progress, ETCD),
+    test!(cluster_writers::two_servers_with_one_name_both_say_so, ETCD),
+    test!(cluster_health::a_new_check_is_decided_by_all_nodes, ETCD),
     test!(cluster_health::an_endpoint_that_one_node_does_not_reach_stays_in_use, ETCD),
     test!(cluster_health::a_node_without_the_others_decides_by_its_own_opinion, ETCD),
     #[cfg(target_os = "linux")]

@@ -41,6 +41,7 @@ impl Collector for ScrapeData {
             exposition.gauge(&families::CLUSTER_CONNECTED)?.sample(&[], &u32::from(cluster.is_connected))?;
             exposition.gauge(&families::CLUSTER_FILES)?.sample(&[], &(cluster.files as u64))?;
             exposition.gauge(&families::CLUSTER_NODES)?.sample(&[], &(cluster.nodes as u64))?;
+            exposition.gauge(&families::CLUSTER_REGISTERED)?.sample(&[], &u32::from(cluster.is_registered))?;
             exposition.gauge(&families::CLUSTER_REVISION)?.sample(&[], &cluster.revision)?;
         }
         #[cfg(target_os = "linux")]

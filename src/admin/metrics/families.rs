@@ -55,6 +55,7 @@ pub(super) const ALL: &[&Family] = &[
     &CLUSTER_CONNECTED,
     &CLUSTER_FILES,
     &CLUSTER_NODES,
+    &CLUSTER_REGISTERED,
     &CLUSTER_REVISION,
     &CLUSTER_OPINIONS,
     &CLUSTER_DISAGREEMENTS,
@@ -234,6 +235,11 @@ pub(super) const CLUSTER_FILES: Family = gauge(
 );
 pub(super) const CLUSTER_NODES: Family =
     gauge("fiftythree_cluster_nodes", &[], "Nodes that are registered in etcd. Only with [cluster].");
+pub(super) const CLUSTER_REGISTERED: Family = gauge(
+    "fiftythree_cluster_registered",
+    &[],
+    "1 while the other nodes count this one; 0 while they do not, such as a node with the name of another. Only with [cluster].",
+);
 pub(super) const CLUSTER_REVISION: Family = gauge(
     "fiftythree_cluster_revision",
     &[],

@@ -67,7 +67,7 @@ fn scrape_data() -> ScrapeData {
     let totals = query_logging::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
     let query_logging = query_logging::Reading { query_log: Some(totals), dnstap: Some(totals) };
     let log = logging::Lost { full: 3, write: 4 };
-    let cluster = Some(cluster::Reading { is_connected: true, files: 2, nodes: 3, revision: 41 });
+    let cluster = Some(cluster::Reading { is_connected: true, files: 2, nodes: 3, is_registered: true, revision: 41 });
     ScrapeData { ready: true, dns: meters.read(), query_logging, log, control: Some(figures), cluster }
 }
 

@@ -83,9 +83,12 @@ function isolation(connectivity) {
 }
 
 /** The nodes of the cluster. */
-function nodes({ connected, reason, node: own, nodes: rows }) {
-  return h(connected ? "section" : "section.alarm", { "aria-labelledby": "o-nodes" },
-    h("h2", { id: "o-nodes" }, !connected && h("span", { "aria-hidden": "true" }, "⚠ "), connected ? "Nodes" : "etcd is not reached"),
+function nodes({ connected, reason, not_registered: refused, node: own, nodes: rows }) {
+  const isGood = connected && !refused;
+  return h(isGood ? "section" : "section.alarm", { "aria-labelledby": "o-nodes" },
+    h("h2", { id: "o-nodes" }, !isGood && h("span", { "aria-hidden": "true" }, "⚠ "),
+      connected ? refused ? "The other nodes do not count this one" : "Nodes" : "etcd is not reached"),
+    connected && refused && h("p", null, `${refused}.`),
     !connected && h("p", null, `Answers go on as last changed; changes are refused${reason ? `: ${reason}` : ""}. The nodes as last known:`),
     h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Nodes" },
       h("table.stack", null,

@@ -97,7 +97,7 @@ function describe(entry, named) {
     case "override": {
       const { change, override: one } = entry;
       return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "◆"), " override"), " ",
-        h("strong", null, one.pattern), ` ${one.action}: ${change} (by ${one.author})`, one.reason && h("div.quiet.words", null, one.reason)];
+        h("strong", null, one.pattern), ` ${one.action}: ${change} (by ${one.author}${one.node ? ` on node ${one.node}` : ""})`, one.reason && h("div.quiet.words", null, one.reason)];
     }
     case "connectivity":
       return [h("span.badge.override", null, h("span", { "aria-hidden": "true" }, "⇅"), " connectivity"), " ", h("span.words", null, entry.text ?? "")];

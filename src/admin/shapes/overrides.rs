@@ -108,6 +108,9 @@ pub(crate) struct OverriddenShape {
     pub(crate) author: String,
     /// Why.
     pub(crate) reason: String,
+    /// The node of the cluster on which it was set; absent without a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) node: Option<String>,
     /// Start.
     pub(crate) from: String,
     /// End, if the override has one.

@@ -46,6 +46,9 @@ pub(crate) struct ClusterShape {
     pub(crate) connected: bool,
     /// Why it does not; null if it does, or has not tried yet.
     pub(crate) reason: Option<String>,
+    /// Why the other nodes do not count this one, such as another node with its name; null if they
+    /// do.
+    pub(crate) not_registered: Option<String>,
     /// The nodes that are registered in etcd, as of when this node last reached it.
     pub(crate) nodes: Vec<NodeShape>,
 }
@@ -63,6 +66,8 @@ pub(crate) struct NodeShape {
     pub(crate) version: String,
     /// When it started.
     pub(crate) started: String,
+    /// How many files of the cluster it has; null of a node of a version that did not say so.
+    pub(crate) files: Option<usize>,
     /// It answers with every change up to this revision of etcd.
     pub(crate) revision: i64,
     /// True if it does not answer with the last change yet.

@@ -5,9 +5,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cluster::visible;
 use crate::health::agreement::NodeOpinions;
 use crate::health::{CheckFingerprint, Status};
 use crate::model::HealthCheckId;
+
+/// How many nodes a line names.
+const MOST_NODES: usize = 5;
+/// How long the reason of a node is in a line.
+const MOST_CHARACTERS: usize = 80;
 
 /// A check that some nodes consider healthy and others do not.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -59,16 +65,33 @@ pub(super) fn disagreements(
 }
 
 impl Disagreement {
+    /// The same with few nodes and short reasons: `--json` has all of it.
     /// Such as `opinions on blue differ: healthy on one; unhealthy on two (Failure: …)`.
     pub(super) fn line(&self) -> String {
         let Disagreement { id, name, healthy, unhealthy } = self;
         let reason = |NodeReason { node, reason }: &NodeReason| match reason.is_empty() {
             true => node.clone(),
-            false => format!("{node} ({reason})"),
+            false => format!("{node} ({})", shortened(reason)),
         };
-        let unhealthy: Vec<String> = unhealthy.iter().map(reason).collect();
-        let name = name.as_ref().unwrap_or(id);
-        format!("opinions on {name} differ: healthy on {}; unhealthy on {}\n", healthy.join(", "), unhealthy.join(", "))
+        let unhealthy: Vec<String> = unhealthy.iter().take(MOST_NODES + 1).map(reason).collect();
+        let name = visible(name.as_ref().unwrap_or(id));
+        let (healthy, unhealthy) = (few(healthy, healthy.len()), few(&unhealthy, self.unhealthy.len()));
+        format!("opinions on {name} differ: healthy on {healthy}; unhealthy on {unhealthy}\n")
+    }
+}
+
+/// The first of so many, and how many more there are.
+fn few(first: &[String], all: usize) -> String {
+    match all > MOST_NODES {
+        true => format!("{} and {} more", first[..MOST_NODES].join(", "), all - MOST_NODES),
+        false => first.join(", "),
+    }
+}
+
+fn shortened(reason: &str) -> String {
+    match reason.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
     }
 }
 
@@ -106,5 +129,21 @@ mod tests {
                 "opinions on b differ: healthy on one, two; unhealthy on four (Failure)\n",
             ]
         );
+    }
+
+    #[test]
+    fn a_line_has_few_nodes_and_short_reasons() {
+        let reason = |number: usize| NodeReason { node: format!("n{number}"), reason: "é".repeat(100) };
+        let one = Disagreement {
+            id: "a\u{1b}[2J".to_owned(),
+            name: None,
+            healthy: (0..7).map(|number| format!("h{number}")).collect(),
+            unhealthy: vec![reason(1)],
+        };
+        let short = "é".repeat(80);
+        let line = format!(
+            "opinions on a\u{fffd}[2J differ: healthy on h0, h1, h2, h3, h4 and 2 more; unhealthy on n1 ({short}…)\n"
+        );
+        assert_eq!(one.line(), line);
     }
 }

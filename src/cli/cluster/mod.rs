@@ -1,6 +1,7 @@
 //! `fiftythree cluster`: the files that nodes share through etcd, and the nodes.
 
 mod disagreements;
+mod status;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,18 +12,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::cluster::{ClusterFiles, NodeState, connect, read_opinions};
+use crate::cluster::{ClusterFiles, NodeState, connect, is_file_name, read_opinions};
 use crate::config::{CookieSettings, SourceFile, Style};
 use crate::history::ObjectChange;
 use crate::load::{LoadedConfig, Refused, Scope, differences, load_offline};
+use crate::model::Agreement;
 use crate::objects::Author;
 use crate::plan::PlannedObject;
 use crate::store::{self, Contents, Overrides, SettingsSource, Writers};
 
 use disagreements::{Disagreement, disagreements};
+use status::{CookieSecretsOfNodes, StatusReport};
 
 use super::login_name::login_name;
 use super::paint::Paint;
@@ -51,15 +53,13 @@ Examples:
   fiftythree cluster status
   fiftythree cluster status --json | jq '.nodes[].revision'
 
-A node is behind when it does not answer with the last change yet. Settings that change answers and are not shared are \
-compared with those of the first node. Files that are damaged in etcd are listed with the reason. Health checks on which the nodes disagree follow, with the reasons.
+Each node is listed with its region, addresses, version and number of files. It is behind when it does not answer with the \
+last change yet. Settings that change answers and are not shared are compared with those of the first node. Files that are \
+damaged in etcd are listed with the reason, and so is a server that has the name of another node. Health checks on which \
+the nodes disagree follow, with the reasons.
 
-Exit code: 0 when etcd has a configuration, no file in it is damaged, every node has the last change and the same \
-settings, and this one can open what is sealed in etcd; 1 otherwise; 2 for a wrong command line.";
-
-/// It may be new, or have lost its data: nodes believe neither.
-const NO_CONFIGURATION: &str = "etcd has no configuration: run `fiftythree cluster apply`; if etcd has lost it, nodes serve \
-the files that they have\n";
+Exit code: 0 when etcd has a configuration, no file in it is damaged, every node has the last change, the same \
+settings and a name of its own, and this one can open what is sealed in etcd; 1 otherwise; 2 for a wrong command line.";
 
 /// How long etcd may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -125,16 +125,7 @@ struct Cluster {
     source: SettingsSource,
     files: Arc<ClusterFiles>,
     cookies: CookieSettings,
-}
-
-/// Which secrets of DNS cookies the nodes have.
-enum CookieSecretsOfNodes {
-    /// The same.
-    Shared,
-    /// Those of each node, for this reason.
-    OfEachNode(&'static str),
-    /// What etcd has cannot be used.
-    Unusable(String),
+    agreement: Agreement,
 }
 
 /// A file that changes.
@@ -166,10 +157,11 @@ impl Cluster {
         let Some(cluster) = settings.cluster else { bail!("the settings have no `[cluster]`") };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let files = Arc::new(ClusterFiles::open(&cluster, Vec::new())?);
+        let agreement = cluster.agreement;
         if !runtime.block_on(connect(&files, CONNECT_TIMEOUT)) {
             bail!("{}", *files.link().borrow());
         }
-        Ok(Cluster { runtime, source, files, cookies })
+        Ok(Cluster { runtime, source, files, cookies, agreement })
     }
 
     fn apply(&self, arguments: &ApplyArguments) -> anyhow::Result<ExitCode> {
@@ -189,7 +181,7 @@ impl Cluster {
         }
         self.runtime.block_on(self.files.complete()).map_err(anyhow::Error::msg)?;
         if !steps.is_empty() {
-            print(&format!("etcd has {} files\n", self.files.count()))?;
+            print(&format!("etcd has {}\n", files(self.files.count())))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -204,9 +196,11 @@ impl Cluster {
         Ok(load_offline(&self.source, &[current.path().to_owned()], Scope::Zones).ok().map(|loaded| loaded.base))
     }
 
-    /// The health checks on which the nodes disagree.
-    fn disagreements(&self) -> anyhow::Result<Vec<Disagreement>> {
-        let stated = self.runtime.block_on(read_opinions(&self.files))?;
+    /// The health checks on which these nodes disagree.
+    fn disagreements(&self, nodes: &BTreeMap<String, NodeState>) -> anyhow::Result<Vec<Disagreement>> {
+        let mut stated = self.runtime.block_on(read_opinions(&self.files))?;
+        // What a node said that is gone counts nowhere.
+        stated.retain(|(node, _)| nodes.contains_key(&**node));
         if disagreements(&stated, &BTreeMap::new()).is_empty() {
             return Ok(Vec::new());
         }
@@ -241,6 +235,9 @@ impl Cluster {
         let paths = store::zone_files(directory).with_context(|| format!("cannot read {}", directory.display()))?;
         for path in paths {
             let name = name_of(&path);
+            if !is_file_name(&name) {
+                bail!("a file of the cluster cannot have the name {name:?}; nothing is changed");
+            }
             let Contents::Text { source, .. } = store::read_text(&path, &Writers::Unknown)
                 .map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?
             else {
@@ -267,12 +264,13 @@ impl Cluster {
         if entries.next().is_some() {
             bail!("{} is not empty", directory.display());
         }
-        let files = self.files.texts();
-        if files.is_empty() && self.files.damaged().is_empty() {
+        let texts = self.files.texts();
+        if texts.is_empty() && self.files.damaged().is_empty() {
             bail!("etcd has no files; nothing is written");
         }
-        files.iter().try_for_each(|file| write(directory, file))?;
-        print(&format!("{} files are in {}\n", files.len(), directory.display()))?;
+        texts.iter().try_for_each(|file| write(directory, file))?;
+        let are = if texts.len() == 1 { "is" } else { "are" };
+        print(&format!("{} {are} in {}\n", files(texts.len()), directory.display()))?;
         let damaged = self.files.damaged();
         if !damaged.is_empty() {
             let lines: Vec<String> = damaged.into_values().collect();
@@ -282,44 +280,23 @@ impl Cluster {
     }
 
     fn status(&self, is_json: bool) -> anyhow::Result<ExitCode> {
-        let status = self.runtime.block_on(self.files.status())?;
-        let first = status.nodes.values().next();
-        let is_good = |node: &NodeState| {
-            node.revision >= status.revision && node.settings_that_differ_from(first.unwrap_or(node)).is_empty()
+        let etcd = self.runtime.block_on(self.files.status())?;
+        let disagreements = self.disagreements(&etcd.nodes)?;
+        let status = StatusReport {
+            files: self.files.count(),
+            has_version: self.files.has_version(),
+            damaged: self.files.damaged(),
+            cookies: self.cookie_secrets()?,
+            agreement: self.agreement,
+            disagreements,
+            etcd,
         };
-        let (disagreements, cookies) = (self.disagreements()?, self.cookie_secrets()?);
-        let damaged = self.files.damaged();
-        let is_all_good = status.nodes.values().all(is_good)
-            && !matches!(cookies, CookieSecretsOfNodes::Unusable(_))
-            && damaged.is_empty()
-            && self.files.has_version();
         if is_json {
-            print_json(&json!({
-                "files": self.files.count(), "has_version": self.files.has_version(), "revision": status.revision, "nodes": status.nodes,
-                "cookie_secrets_shared": matches!(cookies, CookieSecretsOfNodes::Shared),
-                "differing_opinions": disagreements, "damaged": damaged,
-            }))?;
+            print_json(&status.json())?
         } else {
-            let mut text = match (self.files.has_version(), self.files.count()) {
-                (true, count) => format!("{count} files, last changed at revision {}\n", status.revision),
-                (false, 0) => NO_CONFIGURATION.to_owned(),
-                (false, count) => format!("{count} files, but not all: run `fiftythree cluster apply` again\n"),
-            };
-            text.extend(damaged.values().map(|line| format!("{line}\n")));
-            text += &match &cookies {
-                CookieSecretsOfNodes::Shared => "the nodes share the secrets of DNS cookies\n".to_owned(),
-                CookieSecretsOfNodes::OfEachNode(why) => {
-                    format!("each node has its own secrets of DNS cookies: {why}\n")
-                }
-                CookieSecretsOfNodes::Unusable(why) => format!("{why}\n"),
-            };
-            for (name, node) in &status.nodes {
-                text += &line(name, node, status.revision, first.unwrap_or(node));
-            }
-            text.extend(disagreements.iter().map(Disagreement::line));
-            print(&text)?;
+            print(&status.text())?
         }
-        Ok(if is_all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if status.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     /// As the settings of this node say, and as it can open what etcd has.
@@ -339,21 +316,6 @@ impl Cluster {
         };
         Ok(CookieSecretsOfNodes::OfEachNode(why))
     }
-}
-
-/// Such as `berlin-1  eu-central-1  192.0.2.1:53  0.1.0  has every change`.
-fn line(name: &str, node: &NodeState, last: i64, first: &NodeState) -> String {
-    let region = node.region.as_deref().unwrap_or("-");
-    let behind = match node.revision >= last {
-        true => "has every change".to_owned(),
-        false => format!("is behind, at revision {}", node.revision),
-    };
-    let differing = node.settings_that_differ_from(first);
-    let settings = match differing.is_empty() {
-        true => String::new(),
-        false => format!("; its settings differ: {}", differing.join(", ")),
-    };
-    format!("{name}  {region}  {}  {}  {behind}{settings}\n", node.addresses.join(" "), node.version)
 }
 
 /// The files that change, and what changes in them.
@@ -378,4 +340,9 @@ fn plan_text(steps: &[Step], changes: Option<&[ObjectChange]>) -> String {
 fn write(directory: &Path, file: &SourceFile) -> anyhow::Result<()> {
     let path = directory.join(file.path.file_name().unwrap_or_default());
     std::fs::write(&path, &*file.text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Such as `2 files`.
+fn files(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "file" } else { "files" })
 }
