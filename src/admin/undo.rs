@@ -1,5 +1,5 @@
-//! `/v1/undo`: undoes a change of the history by a new change. With `plan=true` it says only what that
-//! would do.
+//! `/v1/undo`: undoes a change of the history by a new change. With `plan=true` it says only what
+//! that would do.
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;

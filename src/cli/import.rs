@@ -41,8 +41,8 @@ pub(super) struct ImportArguments {
     /// What to read; of a directory, its *.json files
     #[arg(required_unless_present = "from_endpoint", conflicts_with = "from_endpoint", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The name of the zone in a BIND zone file [default: as its SOA record, its $ORIGIN or its file
-    /// name says]
+    /// The name of the zone in a BIND zone file [default: as its SOA record, its $ORIGIN or its
+    /// file name says]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     zone: Option<Name>,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  {"clock":1790000000000}                                the time of the lines after it
-//!  {"check":{"id":…,"fingerprint":…,"state":{…},"runs":[…],"transitions":[…]}}    a check as a whole
+//!  {"check":{"id":…,"fingerprint":…,"state":{…},"runs":[…],"transitions":[…]}}  a whole check
 //!  {"result":{"id":…,"fingerprint":…,"state":{…},"run":{…}}}       a result
 //!  {"transition":{"id":…,"transition":{…}}}                       a change of status
 //!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}  an override

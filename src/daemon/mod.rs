@@ -147,26 +147,16 @@ async fn boot_and_serve(
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
         return Ok(Ended::Orderly);
     };
-    let Prepared {
-        mut claim,
-        authorities,
-        permission,
-        seen,
-        loaded,
-        saved_state,
-        state_writer,
-        writer_thread,
-        past,
-        cluster,
-    } = prepared;
+    let Prepared { mut claim, authorities, permission, seen, loaded, saved, writer, writer_thread, past, cluster } =
+        prepared;
     report_start(&loaded.summary);
     // Before the first probes, which then succeed.
     let _backends = Backends::start(&settings.lab.backends);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
     let PastEvents { history, restored } = past;
     let event_log = EventLog::new(history, restored.events);
-    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer, event_log, cluster);
-    let (control, reader, health) = Control::new(loaded, &saved_state, outputs, now());
+    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, writer, event_log, cluster);
+    let (control, reader, health) = Control::new(loaded, &saved, outputs, now());
     let awaited = control.pending_checks();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start_opinions(health.clone()).await;
@@ -237,8 +227,8 @@ struct Prepared {
     /// The fingerprint of the files before they were loaded.
     seen: Fingerprint,
     loaded: Loaded,
-    saved_state: SavedState,
-    state_writer: StateWriter,
+    saved: SavedState,
+    writer: StateWriter,
     writer_thread: StateWriterThread,
     past: PastEvents,
     cluster: Option<Arc<ClusterFiles>>,
@@ -287,21 +277,10 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
         clean_up_after_kills(settings).await?;
     }
     let of_state = settings.clone();
-    let (saved_state, state_writer, writer_thread) = with_files(move || open_state(&of_state)).await??;
+    let (saved, writer, writer_thread) = with_files(move || open_state(&of_state)).await??;
     let permission = Permission::find(settings, source.overrides.in_memory).await?;
     let past = PastEvents { history, restored };
-    Ok(Prepared {
-        claim,
-        authorities,
-        permission,
-        seen,
-        loaded: *loaded,
-        saved_state,
-        state_writer,
-        writer_thread,
-        past,
-        cluster,
-    })
+    Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, saved, writer, writer_thread, past, cluster })
 }
 
 /// Opens the history. Without one, everything else works.
@@ -343,12 +322,12 @@ fn make_new_zones_directory(directory: &Path) {
 
 /// The saved state of the last run, and the state writer of this one.
 fn open_state(settings: &Settings) -> anyhow::Result<(SavedState, StateWriter, StateWriterThread)> {
-    let (found, state_writer, writer_thread) =
+    let (found, writer, writer_thread) =
         store::start_state_writer(&settings.state.directory).context("cannot start threads")?;
     if let Some(damage) = &found.damage {
         tracing::error!("{damage}; {} intact lines are used", found.lines.len());
     }
-    Ok((SavedState::read(found.lines.iter().map(String::as_str)), state_writer, writer_thread))
+    Ok((SavedState::read(found.lines.iter().map(String::as_str)), writer, writer_thread))
 }
 
 /// Stops the loop and waits until the state is written.

@@ -1,5 +1,5 @@
-//! The configuration after a change that is not made: for `fiftythree plan`, and for commands that show
-//! what they would do.
+//! The configuration after a change that is not made: for `fiftythree plan`, and for commands that
+//! show what they would do.
 //!
 //! It is computed by the code that makes changes, on a copy that shares nothing that the loader
 //! writes to.
@@ -18,7 +18,8 @@ use super::models::Models;
 use super::{CommittedConfig, FileSources, LoadedConfig, difference};
 
 impl LoadedConfig {
-    /// The configuration after a change. Nothing is written. `slots` are those of the checks in force.
+    /// The configuration after a change. Nothing is written. `slots` are those of the checks in
+    /// force.
     pub(crate) fn planned(&self, slots: &Slots, commit: &Commit) -> Result<CommittedConfig, CommitError> {
         check_cluster(self, &commit.id)?;
         let mut base = LoadedConfig {

@@ -1,7 +1,7 @@
 //! The inverse of a change of the history, as a new change.
 //!
-//! The history has the text of each record set and of the members before and after the change. What is
-//! there now must still be as the change left it: else a later change touched the same, and its
+//! The history has the text of each record set and of the members before and after the change. What
+//! is there now must still be as the change left it: else a later change touched the same, and its
 //! author has to decide.
 
 use std::collections::HashMap;

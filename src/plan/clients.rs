@@ -1,4 +1,5 @@
-//! The clients whose places are known: networks, VPCs and CIDR locations; and one network of others.
+//! The clients whose places are known: networks, VPCs and CIDR locations; and one network of
+//! others.
 
 use ipnet::IpNet;
 
@@ -8,7 +9,8 @@ use crate::simulate::Population;
 
 /// The most places.
 const MOST_PLACES: usize = 500;
-/// Networks for documentation (RFC 5737): the first that is in no known place has the other clients.
+/// Networks for documentation (RFC 5737): the first that is in no known place has the other
+/// clients.
 const OTHERS: [&str; 3] = ["203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24"];
 
 /// The places of clients that a configuration knows. Each has as many clients as any other.

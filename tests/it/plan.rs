@@ -1,4 +1,5 @@
-//! `fiftythree plan` end to end: the diff of record sets, what clients would get, and the exit codes.
+//! `fiftythree plan` end to end: the diff of record sets, what clients would get, and the exit
+//! codes.
 #![cfg(unix)]
 
 use std::fs;

@@ -1,5 +1,5 @@
-//! `fiftythree undo` end to end: the inverse of a change is a change like any other, also after a kill;
-//! later changes are conflicts. And large removals, which have to be forced.
+//! `fiftythree undo` end to end: the inverse of a change is a change like any other, also after a
+//! kill; later changes are conflicts. And large removals, which have to be forced.
 #![cfg(unix)]
 
 use std::fs;

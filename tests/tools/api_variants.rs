@@ -1,5 +1,5 @@
-//! Requests of every shape against the real binary: `tests/clients/variants` makes them from the API
-//! model that botocore carries, and says what each has to get.
+//! Requests of every shape against the real binary: `tests/clients/variants` makes them from the
+//! API model that botocore carries, and says what each has to get.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -60,8 +60,8 @@ pub(super) struct PlanArguments {
     /// Also if a change batch removes more record sets than `[api] largest_removal` allows
     #[arg(long)]
     force: bool,
-    /// The places of the clients: a file as `fiftythree simulate` takes it, or `geoip` [default: the
-    /// places that settings and zones know]
+    /// The places of the clients: a file as `fiftythree simulate` takes it, or `geoip` [default:
+    /// the places that settings and zones know]
     #[arg(long, value_name = "FILE|geoip")]
     from: Option<PathBuf>,
     #[command(flatten)]

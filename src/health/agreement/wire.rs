@@ -5,7 +5,7 @@
 //! with health. So a flip of one check among 20 000 writes 60 KB and not the ids of all.
 //!
 //! ```text
-//!  list      {"version":1,"list":"<hash>","chunk":0,"chunks":1,"checks":[["<id>","<fingerprint>"],…]}
+//!  list      {"version":1,"list":"<hash>","chunk":0,"chunks":1,"checks":[["<id>","<hash>"],…]}
 //!  opinions  {"version":1,"list":"<hash>","at":<ms>,"isolated":false,"region":"…","address":"…",
 //!             "statements":[{"healthy":true,"text":"Success: …"},…],"opinions":"<base64>"}
 //! ```

@@ -292,8 +292,8 @@ fn read_type(word: &str) -> Result<RecordType, Unread> {
     })
 }
 
-/// The words of the data. `@` is the origin, also where a word begins no entry; times of SOA records
-/// may have units.
+/// The words of the data. `@` is the origin, also where a word begins no entry; times of SOA
+/// records may have units.
 fn data_of(record_type: RecordType, tokens: &[Token<'_>], origin: Option<&Name>) -> String {
     let is_generic = tokens.first().is_some_and(|token| token.text == "\\#");
     let has_names = !matches!(record_type, RecordType::Txt | RecordType::Spf | RecordType::Caa);

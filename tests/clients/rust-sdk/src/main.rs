@@ -1,5 +1,5 @@
-//! The AWS SDK for Rust: creates, lists, changes and deletes a zone, record sets and a health check.
-//! After each step, `dig` asks the DNS port.
+//! The AWS SDK for Rust: creates, lists, changes and deletes a zone, record sets and a health
+//! check. After each step, `dig` asks the DNS port.
 
 use std::error::Error;
 use std::process::Command;
