@@ -2,6 +2,7 @@
 //! to.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::answer::{GroupStatus, MemberIndex, group_status};
 use crate::health::Status;
@@ -46,8 +47,18 @@ impl<'f> PolicyTrees<'f> {
             if let Content::Alias(target) = &set.content
                 && let Some(resource) = zone.resource_of(target)
             {
-                let sets = resource.record_set(set.record_type).into_iter().collect();
+                let sets: Vec<&ResourceRecordSet> = resource.record_set(set.record_type).into_iter().collect();
+                let mut rest = sets.clone();
                 resources.insert((target.name.clone(), set.record_type), sets);
+                // Those of another zone whose addresses it has.
+                while let Some(next) = rest.pop() {
+                    let Content::Alias(target) = &next.content else { continue };
+                    if let Entry::Vacant(entry) = resources.entry((target.name.clone(), set.record_type)) {
+                        let sets = zone.outside_sets(&target.name, set.record_type);
+                        rest.extend(&sets);
+                        entry.insert(sets);
+                    }
+                }
             }
         }
         PolicyTrees { zone, groups, resources, world, checks }

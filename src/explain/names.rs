@@ -13,14 +13,12 @@ pub(crate) type Owner = (Name, RecordType);
 pub(crate) struct Names<'m>(pub(crate) &'m HostedZone);
 
 impl<'m> Names<'m> {
-    /// The record sets of a group, by member; for a name outside the zone, those of the resource
-    /// that an alias of the zone targets there.
+    /// The record sets of a group, by member; for a name outside the zone, those that aliases of
+    /// the zone lead to.
     pub(crate) fn sets(&self, owner: &Owner) -> Vec<&'m ResourceRecordSet> {
-        if !owner.0.is_within(&self.0.name) {
-            return self.resource(&owner.0).and_then(|resource| resource.record_set(owner.1)).into_iter().collect();
-        }
         let is_member = |set: &&ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
-        self.0.answered_sets().filter(is_member).collect()
+        let sets: Vec<_> = self.0.answered_sets().filter(is_member).collect();
+        if sets.is_empty() { self.0.outside_sets(&owner.0, owner.1) } else { sets }
     }
 
     /// The traffic policy that the record sets of a group come from.

@@ -334,7 +334,7 @@ impl Load<'_> {
     pub(super) fn compile_prepared(&self, prepared: &Prepared) -> Result<CompiledZones, CommitError> {
         let read = prepared.read_back.as_ref().map(|read_back| (&*prepared.file, &read_back.reading));
         let compiled = match (read, &prepared.after) {
-            (Some(read), Some(source)) if prepared.read_back.as_ref().is_some_and(|read| read.is_of_record_sets) => {
+            (Some(read), Some(source)) if self.changes_only_its_zone(prepared) => {
                 self.compile_record_sets(source, read)
             }
             _ => self.compile_changed(&self.texts_with(prepared), SourceOrigin::Current, read),
@@ -346,6 +346,15 @@ impl Load<'_> {
             compiled.state = ConfigState::Behind;
         }
         Ok(compiled)
+    }
+
+    /// Whether only record sets change, and no other zone answers with them.
+    fn changes_only_its_zone(&self, prepared: &Prepared) -> bool {
+        let Some(read_back) = prepared.read_back.as_ref().filter(|read_back| read_back.is_of_record_sets) else {
+            return false;
+        };
+        let zone = read_back.reading.zone.as_ref().map(|zone| &zone.name);
+        !self.base.common.has_addresses_in(zone)
     }
 
     fn texts_with(&self, prepared: &Prepared) -> ZoneFiles {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::background;
-use crate::config::{SharedDefinitions, SourceFile, SourceOrigin, ZoneReading};
-use crate::model::ZoneClaims;
+use crate::config::{self, SharedDefinitions, SourceFile, SourceOrigin, ZoneReading};
+use crate::model::{HostedZone, Name, ZoneClaims};
 use crate::policy::CidrTables;
 use crate::store::{SourceHash, Stamp};
 
@@ -47,7 +47,7 @@ impl Load<'_> {
             tables: &tables,
             slot_of: &|id| slots.of(id),
             meters: &self.base.meters,
-            read: read.filter(|_| Arc::ptr_eq(&common, &self.base.common) || common.extends(&self.base.common)),
+            read: read.filter(|_| Arc::ptr_eq(&common, &self.base.common) || self.means_the_same(&common)),
         };
         let compiled = compiler.compile_all(&changed, &|path| self.base.file(path))?;
         let is_new_claim =
@@ -113,9 +113,10 @@ impl Load<'_> {
         background::yield_point();
         let mut replaced = changed.iter().filter_map(|changed| self.base.file(&changed.source.path));
         let mut gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
-        let is_redefined = changed.iter().any(|changed| changed.may_define)
-            || replaced.any(|file| file.may_define)
-            || gone.any(|file| file.may_define);
+        let defines = |file: &Arc<LoadedFile>| file.may_define || self.base.common.has_addresses_in(file.zone_name());
+        let is_redefined = changed.iter().any(|changed| changed.may_define || self.has_addresses_in(changed))
+            || replaced.any(defines)
+            || gone.any(defines);
         FileChanges { unchanged, changed, is_redefined }
     }
 
@@ -125,8 +126,11 @@ impl Load<'_> {
         let has_new_settings = *self.base.settings != *self.settings;
         let is_redefined = !Arc::ptr_eq(common, &self.base.common);
         let is_extended = is_redefined && common.extends(&self.base.common);
+        let has_new_targets = common.alias_resources != self.base.common.alias_resources;
         // A new definition concerns only files with a reference to nothing, which is a warning.
-        let is_concerned = |file: &LoadedFile| !is_extended || !file.warnings.is_empty();
+        let is_concerned = |file: &LoadedFile| {
+            !is_extended || !file.warnings.is_empty() || (has_new_targets && file.has_outside_targets())
+        };
         let may_be_stale = |file: &LoadedFile| {
             has_new_settings || (is_redefined && file.depends_on_other_files() && is_concerned(file))
         };
@@ -148,13 +152,52 @@ impl Load<'_> {
         base.tables.succeeded(&base.common.cidr_collections, &common.cidr_collections)
     }
 
+    /// Whether a zone that was read with the definitions in force is the same with these.
+    fn means_the_same(&self, common: &SharedDefinitions) -> bool {
+        common.extends(&self.base.common) && common.alias_resources == self.base.common.alias_resources
+    }
+
+    /// Whether a file has a zone in which alias targets in force have addresses.
+    fn has_addresses_in(&self, changed: &ChangedFile) -> bool {
+        let common = &self.base.common;
+        common.alias_resources.names().next().is_some()
+            && common
+                .has_addresses_in(config::zone_identity(&changed.source, self.settings).as_ref().map(|zone| &zone.name))
+    }
+
     /// The shared definitions of all files.
     fn definitions(&self, files: &[Arc<LoadedFile>], changed: &[ChangedFile]) -> Option<Arc<SharedDefinitions>> {
         let kept = files.iter().filter(|file| file.may_define);
         let mut defining = kept.map(|file| self.base.source_of(file).ok()).collect::<Option<Vec<_>>>()?;
         defining.extend(changed.iter().filter(|changed| changed.may_define).map(|changed| changed.source.clone()));
         defining.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        SharedDefinitions::read(&defining).map(Arc::new)
+        let common = SharedDefinitions::read(&defining)?;
+        let zones = self.zones_with_addresses(&common, files, changed)?;
+        let zones: Vec<&HostedZone> = zones.iter().map(|zone| &**zone).collect();
+        Some(Arc::new(common.with_zones(&zones)))
+    }
+
+    /// The zones with names whose addresses alias targets have.
+    fn zones_with_addresses(
+        &self,
+        common: &SharedDefinitions,
+        files: &[Arc<LoadedFile>],
+        changed: &[ChangedFile],
+    ) -> Option<Vec<Arc<HostedZone>>> {
+        if common.alias_resources.names().next().is_none() {
+            return Some(Vec::new());
+        }
+        let is_source = |name: Option<&Name>| common.has_addresses_in(name);
+        let kept = files.iter().filter(|file| !file.is_unavailable() && is_source(file.zone_name()));
+        let mut sources = Vec::new();
+        for file in kept {
+            sources.push((self.base.source_of(file).ok()?, SourceOrigin::LastGood));
+        }
+        let identity = |changed: &ChangedFile| config::zone_identity(&changed.source, self.settings);
+        let changed = changed.iter().filter(|changed| is_source(identity(changed).as_ref().map(|zone| &zone.name)));
+        sources.extend(changed.map(|changed| (changed.source.clone(), changed.origin)));
+        let read = |(source, origin): &(SourceFile, SourceOrigin)| common.zone(source, *origin, self.settings)?.zone;
+        sources.iter().map(read).collect()
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct LoadedZone {
     pub(super) records: usize,
     /// Whether it refers to health checks, CIDR collections or alias targets.
     refers: bool,
+    /// Whether it has aliases to targets outside the zone.
+    has_outside_targets: bool,
     /// Its records that use health checks.
     pub(super) records_by_check: Vec<(CheckSlot, String)>,
     /// Its groups with per-record answer counters.
@@ -166,6 +168,7 @@ impl ZoneCompiler<'_> {
             attachments: Arc::clone(&zone.attachments),
             records: zone.record_sets.len(),
             refers: zone.answered_sets().any(refers),
+            has_outside_targets: zone.answered_sets().any(is_to_outside),
             records_by_check: records_by_check::of_zone(zone, self.slot_of),
             loopback_name_server: config::loopback_name_server(zone, &self.settings.dns),
             example: example(zone),
@@ -185,6 +188,7 @@ impl LoadedFile {
             attachments: Arc::default(),
             records: 0,
             refers: false,
+            has_outside_targets: false,
             records_by_check: Vec::new(),
             counted: None,
             example: None,
@@ -217,6 +221,11 @@ impl LoadedFile {
         Revision(self.source_hash.number())
     }
 
+    /// The name of its zone.
+    pub(super) fn zone_name(&self) -> Option<&Name> {
+        self.zone.as_ref().map(|zone| zone.compiled.name())
+    }
+
     /// The id of its zone.
     pub(super) fn id(&self) -> Option<&HostedZoneId> {
         self.zone.as_ref().map(|zone| zone.compiled.id())
@@ -235,6 +244,11 @@ impl LoadedFile {
     /// Whether definitions in other files can change its meaning.
     pub(super) fn depends_on_other_files(&self) -> bool {
         self.may_define || self.zone.as_ref().is_some_and(|zone| zone.refers)
+    }
+
+    /// Whether the alias targets of other files can change its meaning.
+    pub(super) fn has_outside_targets(&self) -> bool {
+        self.zone.as_ref().is_some_and(|zone| zone.has_outside_targets)
     }
 
     /// Whether both files hold the same zone: same id, name and VPCs.
@@ -258,8 +272,12 @@ pub(super) fn served(files: &[Arc<LoadedFile>]) -> Vec<ServedFile> {
 
 /// Whether a record set refers to what any file may define.
 fn refers(set: &ResourceRecordSet) -> bool {
-    let is_outside = matches!(&set.content, Content::Alias(target) if target.hosted_zone.is_some());
-    set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. }) || is_outside
+    let is_ip_based = matches!(set.routing_policy, RoutingPolicy::IpBased { .. });
+    set.health_check.is_some() || is_ip_based || is_to_outside(set)
+}
+
+fn is_to_outside(set: &ResourceRecordSet) -> bool {
+    matches!(&set.content, Content::Alias(target) if target.hosted_zone.is_some())
 }
 
 fn example(zone: &HostedZone) -> Option<Name> {

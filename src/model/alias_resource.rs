@@ -2,8 +2,9 @@
 //! `[[alias_target]]` tables say what they answer.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
-use super::{AliasService, HealthCheckId, HostedZoneId, Name, RecordType, ResourceRecordSet};
+use super::{AliasService, Content, HealthCheckId, HostedZoneId, Name, RecordGroup, RecordType, ResourceRecordSet};
 
 /// What the DNS name of a load balancer has in front when it also has IPv6 addresses.
 const DUALSTACK: &str = "dualstack.";
@@ -21,7 +22,7 @@ pub struct AliasResource {
     /// The DNS names.
     pub target: NamePattern,
     /// Its records: at most one simple set of each of A and AAAA, with `health_check`. They hold
-    /// addresses, or are aliases to a name in the zone of the alias that targets the resource.
+    /// addresses, or are aliases to a name of any zone that is served.
     pub record_sets: Vec<ResourceRecordSet>,
     /// Its health, if the health of its service can be evaluated.
     pub health_check: Option<HealthCheckId>,
@@ -31,6 +32,14 @@ impl AliasResource {
     /// Its records of a type.
     pub fn record_set(&self, record_type: RecordType) -> Option<&ResourceRecordSet> {
         self.record_sets.iter().find(|set| set.record_type == record_type)
+    }
+
+    /// The name whose addresses it has, instead of its own.
+    pub fn addresses_of(&self) -> Option<&Name> {
+        self.record_sets.iter().find_map(|set| match &set.content {
+            Content::Alias(target) => Some(&target.name),
+            Content::Records { .. } => None,
+        })
     }
 
     /// Whether aliases can name this hosted zone for it.
@@ -75,12 +84,17 @@ impl NamePattern {
         self.text.contains('*')
     }
 
-    /// Whether it matches a DNS name.
-    pub fn matches(&self, name: &Name) -> bool {
-        let text = name.to_string();
-        let text = text.strip_suffix('.').unwrap_or(&text);
-        glob_matches(self.text.as_bytes(), text.strip_prefix(DUALSTACK).unwrap_or(text).as_bytes())
+    /// Whether it matches a DNS name, given as [`plain_text`].
+    fn matches(&self, text: &str) -> bool {
+        glob_matches(self.text.as_bytes(), text.as_bytes())
     }
+}
+
+/// A DNS name in the form that patterns have.
+fn plain_text(name: &Name) -> String {
+    let text = name.to_string();
+    let text = text.strip_suffix('.').unwrap_or(&text);
+    text.strip_prefix(DUALSTACK).unwrap_or(text).to_owned()
 }
 
 /// Takes as few characters as possible for each asterisk; if the rest does not match, the last
@@ -103,31 +117,74 @@ fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
     pattern[at..].iter().all(|octet| *octet == b'*')
 }
 
+/// The records of a zone that other zones answer with, because a resource has the addresses of a
+/// name in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneAddresses {
+    /// The name of the zone.
+    pub zone: Name,
+    /// The A and AAAA records of such names, and those that they are aliases to.
+    pub record_sets: Vec<Arc<ResourceRecordSet>>,
+    /// The settings of their groups.
+    pub record_groups: Vec<RecordGroup>,
+}
+
 /// The resources of all files, in the order in which they are tried.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AliasResources(Vec<AliasResource>);
+pub struct AliasResources {
+    resources: Vec<AliasResource>,
+    /// The zones whose addresses resources have; `None` until the zones are read.
+    zones: Option<Vec<ZoneAddresses>>,
+}
 
 impl AliasResources {
     /// These resources. If several match an alias, a single name comes before patterns, longer
     /// patterns come before shorter ones, and those with a hosted zone or service before others.
     pub fn new(mut resources: Vec<AliasResource>) -> AliasResources {
         resources.sort_by_key(AliasResource::precedence);
-        AliasResources(resources)
+        AliasResources { resources, zones: None }
+    }
+
+    /// The same with what they need of the zones whose addresses they have.
+    pub(super) fn with_zone_addresses(&self, zones: Vec<ZoneAddresses>) -> AliasResources {
+        AliasResources { resources: self.resources.clone(), zones: Some(zones) }
+    }
+
+    /// The names whose addresses resources have.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.resources.iter().filter_map(AliasResource::addresses_of)
+    }
+
+    /// Whether a resource has the addresses of a name in a zone with this name.
+    pub fn are_in(&self, zone: &Name) -> bool {
+        self.names().any(|name| name.is_within(zone))
+    }
+
+    /// The other zone that has the records of such a name.
+    pub fn zone_of(&self, name: &Name) -> Option<&ZoneAddresses> {
+        let zones = self.zones.iter().flatten().filter(|zone| name.is_within(&zone.zone));
+        zones.max_by_key(|zone| zone.zone.label_count())
+    }
+
+    /// Whether the zones whose addresses resources have are known.
+    pub fn has_zones(&self) -> bool {
+        self.zones.is_some()
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &AliasResource> {
-        self.0.iter()
+        self.resources.iter()
     }
 
     /// The resource that an alias to this name in this hosted zone targets.
     pub fn find(&self, zone: &HostedZoneId, name: &Name) -> Option<&AliasResource> {
-        self.0.iter().find(|resource| resource.is_in(zone) && resource.target.matches(name))
+        let text = plain_text(name);
+        self.resources.iter().find(|resource| resource.is_in(zone) && resource.target.matches(&text))
     }
 
     /// The service that has this hosted zone, as far as it is published or stated.
     pub fn service_of(&self, zone: &HostedZoneId) -> Option<AliasService> {
-        let stated = || self.0.iter().find(|resource| resource.hosted_zone_id.as_ref() == Some(zone))?.service;
+        let stated = || self.resources.iter().find(|resource| resource.hosted_zone_id.as_ref() == Some(zone))?.service;
         AliasService::of_zone(zone).or_else(stated)
     }
 }
@@ -149,8 +206,9 @@ mod tests {
 
     #[test]
     fn asterisks_match_any_characters() {
-        let matches =
-            |pattern: &str, name: &str| NamePattern::parse(pattern).unwrap().matches(&Name::parse(name).unwrap());
+        let matches = |pattern: &str, name: &str| {
+            NamePattern::parse(pattern).unwrap().matches(&plain_text(&Name::parse(name).unwrap()))
+        };
         for (pattern, name, expected) in [
             ("my-lb.us-east-1.elb.amazonaws.com", "MY-LB.us-east-1.elb.amazonaws.com.", true),
             ("My-LB.us-east-1.elb.amazonaws.com.", "my-lb.us-east-1.elb.amazonaws.com", true),

@@ -17,6 +17,7 @@ mod percentage;
 mod prefix_length;
 mod query;
 mod record;
+mod record_group;
 mod routing;
 mod rules;
 mod secret;
@@ -24,10 +25,11 @@ mod strict_rules;
 mod tags;
 mod traffic_policy;
 mod zone;
+mod zone_addresses;
 mod zone_id;
 
 pub use agreement::{Agreement, InvalidAgreement};
-pub use alias_resource::{AliasResource, AliasResources, NamePattern};
+pub use alias_resource::{AliasResource, AliasResources, NamePattern, ZoneAddresses};
 pub use alias_service::{AliasService, TargetHealth};
 pub use attachments::{DelegationSet, DelegationSetId, QueryLoggingConfig, RecordSetProtection, ZoneAttachments};
 pub use change::{
@@ -53,6 +55,7 @@ pub use record::{
     AliasTarget, Content, MAX_MEMBERS, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, Ttl,
     UnknownRecordType,
 };
+pub use record_group::{RecordGroup, WhenAllUnhealthy};
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, policy_problems, violations, violations_near};
 pub use secret::Secret;
@@ -62,5 +65,5 @@ pub use traffic_policy::{
     InstanceError, InvalidDocument, MAX_DOCUMENT_CHARACTERS, MAX_POLICY_VERSIONS, PolicyDocument, PolicySet,
     PolicyVersion, TrafficPolicy, TrafficPolicyId, TrafficPolicyInstance, policy_sets,
 };
-pub use zone::{HostedZone, RecordGroup, WhenAllUnhealthy, ZoneClaims, ZoneConflict, ZoneIdentity};
+pub use zone::{HostedZone, ZoneClaims, ZoneConflict, ZoneIdentity};
 pub use zone_id::HostedZoneId;

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{
-    AliasResource, AliasResources, AliasTarget, Content, HostedZoneId, Name, PolicySet, RecordData, RecordType, Region,
-    ResourceRecordSet, Tags, TargetHealth, VpcId, ZoneAttachments,
+    AliasResource, AliasResources, AliasTarget, Content, HostedZoneId, Name, PolicySet, RecordData, RecordGroup,
+    RecordType, Region, ResourceRecordSet, Tags, TargetHealth, VpcId, ZoneAddresses, ZoneAttachments,
 };
 
 /// A hosted zone with all its record sets, SOA and apex NS included.
@@ -124,33 +123,6 @@ impl<P: Clone> ZoneClaims<P> {
     }
 }
 
-/// Settings for all record sets of one name and type, an extension of Route 53.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordGroup {
-    /// The absolute owner name.
-    pub name: Name,
-    /// The type of the group's records.
-    pub record_type: RecordType,
-    /// The answer when no record of the group is healthy.
-    pub when_all_unhealthy: WhenAllUnhealthy,
-    /// How long a recovered record must stay healthy before it is used again.
-    pub failback_delay: Duration,
-    /// How long the share of a recovered weighted record grows from zero to its weight.
-    pub slow_start: Duration,
-}
-
-/// The answer of a group when all candidates for a client are unhealthy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenAllUnhealthy {
-    /// All records, as if they were healthy: Route 53's rule.
-    #[default]
-    All,
-    /// NODATA, which resolvers cache for at most the group's TTL.
-    None,
-    /// The records that were healthy last.
-    LastHealthy,
-}
-
 impl HostedZone {
     /// The zone's identity.
     pub fn identity(&self) -> ZoneIdentity {
@@ -230,6 +202,28 @@ impl HostedZone {
     /// describes the resource.
     pub fn resource_of(&self, target: &AliasTarget) -> Option<&AliasResource> {
         self.alias_resources.find(target.hosted_zone.as_ref()?, &target.name)
+    }
+
+    /// The other zone whose records a resource answers with in this one: the zone of this name with
+    /// the longest name, unless that is this zone.
+    pub fn other_zone_of(&self, name: &Name) -> Option<&ZoneAddresses> {
+        let other = self.alias_resources.zone_of(name)?;
+        let is_own = name.is_within(&self.name) && self.name.label_count() >= other.zone.label_count();
+        (!is_own).then_some(other)
+    }
+
+    /// The record sets of a name and type outside the zone that its aliases lead to, in the order
+    /// of their group.
+    pub fn outside_sets(&self, name: &Name, record_type: RecordType) -> Vec<&ResourceRecordSet> {
+        let resource = |set: &'_ ResourceRecordSet| match &set.content {
+            Content::Alias(target) if target.name == *name => self.resource_of(target),
+            _ => None,
+        };
+        if let Some(resource) = self.answered_sets().find_map(resource) {
+            return resource.record_set(record_type).into_iter().collect();
+        }
+        let others = self.other_zone_of(name).into_iter().flat_map(|zone| &zone.record_sets);
+        others.map(|set| &**set).filter(|set| set.record_type == record_type && set.name == *name).collect()
     }
 
     /// Whether an alias has the health of its target. For some services that has no effect (API

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::fixture::{lab, member, name, primary, record_group, secondary, set, slot_of};
 use super::*;
 use crate::health::{CheckBits, Timestamp};
-use crate::model::{HostedZone, RecordGroup, ResourceRecordSet, RoutingPolicy};
+use crate::model::{
+    AliasResource, AliasResources, AliasTarget, Content as ModelContent, HealthCheckId, HostedZone, NamePattern,
+    RecordGroup, ResourceRecordSet, RoutingPolicy,
+};
 use crate::policy::{BitIndex, CidrTables};
 
 fn compile(zone: &HostedZone) -> Zone {
@@ -177,4 +180,47 @@ fn a_denial_is_short_however_often_aliases_meet() {
     question.set(&name("n0"));
     let Found::Name(node) = compiled.find(&question) else { panic!("n0 is there") };
     assert_eq!(compiled.negative_ttl_cap(compiled.group(node, RecordType::A).unwrap()), Some(30));
+}
+
+/// A load balancer with a check, whose addresses are those of this record set.
+fn balancer(record_set: ResourceRecordSet) -> AliasResource {
+    let health_check = Some(HealthCheckId("0".to_owned()));
+    AliasResource {
+        name: "balancer".to_owned(),
+        hosted_zone_id: None,
+        service: None,
+        target: NamePattern::parse("*.us-east-1.elb.amazonaws.com").unwrap(),
+        record_sets: vec![ResourceRecordSet { health_check: health_check.clone(), ..record_set }],
+        health_check,
+    }
+}
+
+#[test]
+fn resources_are_groups_that_only_aliases_lead_to() {
+    let sets = ["www 60 A 192.0.2.1", "app ALIAS A www"];
+    let with = |sets: &[&str], resource: AliasResource| {
+        let mut zone = lab(sets.iter().map(|line| set(line)));
+        zone.alias_resources = AliasResources::new(vec![resource]).into();
+        zone
+    };
+    let plain = with(&sets, balancer(set("lb 60 A 192.0.2.80")));
+    assert_eq!(compile(&plain), zone(&sets), "a zone without such aliases is compiled to the same");
+    let outside = |owner: &str| {
+        let target = AliasTarget {
+            name: Name::parse("x.us-east-1.elb.amazonaws.com").unwrap(),
+            hosted_zone: Some(HostedZoneId("Z35SXDOTRQ7X7K".to_owned())),
+            evaluate_target_health: true,
+        };
+        ResourceRecordSet { content: ModelContent::Alias(target), ..set(owner) }
+    };
+    let mut source = plain.clone();
+    source.record_sets.extend([outside("a 60 A 192.0.2.9"), outside("b 60 A 192.0.2.9")].map(Into::into));
+    source.record_sets.push(outside("a 60 AAAA 2001:db8::9").into());
+    let zone = compile(&source);
+    let groups = zone.groups.len();
+    // Two aliases to one group, and one to a group without data.
+    assert_eq!(groups, compile(&plain).groups.len() + 3 + 2);
+    assert_eq!(zone.checks(), [CheckSlot(0)]);
+    let of_name = zone.groups_at(zone.apex).count();
+    assert_eq!(of_name, 2, "no name has the groups of resources");
 }

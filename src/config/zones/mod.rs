@@ -22,6 +22,7 @@ mod resolve_references;
 #[cfg(test)]
 mod tests;
 mod traffic_policy;
+mod violation;
 mod vpc;
 
 use std::path::PathBuf;

@@ -5,29 +5,29 @@
 //! zone can also be read alone when nothing else has changed, and many zones can be read in
 //! parallel.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::diagnostic::{Diagnostic, Reference, Severity};
+use super::super::diagnostic::{Diagnostic, Reference};
 use super::super::document::{self, Diagnostics};
 use super::super::table::At;
 use super::super::tree::Entries;
 use super::super::vpcs::vpc;
 use super::super::{Settings, SourceFile, id, words};
 use super::file::{Draft, ZoneDraft};
+use super::group::GroupDraft;
 use super::policy::CidrReference;
-use super::record::{RecordDraft, Spans};
+use super::record::RecordDraft;
 use super::registries::{Registries, SpanInFile, refuse_second};
+use super::violation::{Written, report, span_of, warn_of_missing_target};
 use super::vpc::WrittenVpc;
 use super::{
     Configuration, Reading, ReferenceKind, SourceOrigin, ZoneSource, default_records, file, group, name, traffic_policy,
 };
 use crate::background;
-use crate::model::{self, Field, Violation};
 use crate::model::{
-    AliasResources, CidrCollection, CidrCollectionId, Content, DelegationSet, DelegationSetId, HealthCheck,
+    self, AliasResources, CidrCollection, CidrCollectionId, Content, DelegationSet, DelegationSetId, HealthCheck,
     HealthCheckId, HostedZone, HostedZoneId, Name, PolicyVersion, RecordSetKey, RecordType, Region, ResourceRecordSet,
     RoutingPolicy, TrafficPolicy, TrafficPolicyId, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
@@ -169,12 +169,22 @@ impl SharedDefinitions {
         diagnostics.iter().all(|diagnostics| !diagnostics.has_error_since(0)).then_some(shared)
     }
 
-    /// Whether every reference to `before` means the same here: there may be more definitions, and
-    /// health checks may have other members.
+    /// Whether alias targets have the addresses of names in a zone with this name.
+    pub fn has_addresses_in(&self, zone: Option<&Name>) -> bool {
+        zone.is_some_and(|zone| self.alias_resources.are_in(zone))
+    }
+
+    /// The same with what resources need of these zones, which were read with these definitions.
+    pub fn with_zones(mut self, zones: &[&HostedZone]) -> SharedDefinitions {
+        self.alias_resources = Arc::new(self.alias_resources.with_zones(zones));
+        self
+    }
+
+    /// Whether every reference to `before` means the same here, except to alias targets: there may
+    /// be more definitions, and health checks may have other members.
     pub fn extends(&self, before: &SharedDefinitions) -> bool {
         let known = |collection: &CidrCollection| self.cidr_collections.contains(collection);
         self.known.extend(&before.known)
-            && self.alias_resources == before.alias_resources
             && before.cidr_collections.iter().all(known)
             && before.traffic_policies.iter().all(|policy| self.keeps(policy))
     }
@@ -213,7 +223,10 @@ impl SharedDefinitions {
             collections: &self.cidr_collections,
             alias_resources: &self.alias_resources,
         };
-        let read = |draft| link.zone((0, origin), draft, shared, &mut ZoneClaims::default());
+        let read = |draft| {
+            let read = link.zone(0, draft, shared, &mut ZoneClaims::default());
+            link.check((0, origin), read, &self.alias_resources, &self.cidr_collections)
+        };
         let zone = draft.zone.map(read).map(Arc::new);
         let diagnostics = link.diagnostics.pop().expect("there is one file");
         (!diagnostics.has_error_since(0)).then(|| ZoneReading { zone, warnings: diagnostics.into_diagnostics() })
@@ -304,23 +317,24 @@ pub(super) fn link(
     } = shared;
     known.report_unread(&drafts, &mut diagnostics);
     let mut link = Link { diagnostics, settings, known: &known };
-    let zones = Vec::new();
-    let mut configuration = Configuration { zones, health_checks, cidr_collections, delegation_sets, traffic_policies };
     let mut claims = ZoneClaims::default();
-    for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
+    let shared =
+        |alias_resources| Shared { policies: &traffic_policies, collections: &cidr_collections, alias_resources };
+    let mut zones = Vec::new();
+    for (at, draft) in drafts.into_iter().enumerate() {
         let Some(zone) = draft.zone else { continue };
-        let shared = Shared {
-            policies: &configuration.traffic_policies,
-            collections: &configuration.cidr_collections,
-            alias_resources: &alias_resources,
-        };
-        let zone = link.zone((at, origin), zone, shared, &mut claims);
-        // A zone is never partly applied: one error in its file leaves out the whole zone.
-        if !link.diagnostics[at].has_error_since(0) {
-            let file = link.diagnostics[at].path().to_owned();
-            configuration.zones.push(ZoneSource { zone: Arc::new(zone), file });
-        }
+        zones.push((at, link.zone(at, zone, shared(&alias_resources), &mut claims)));
     }
+    let read: Vec<&HostedZone> = zones.iter().map(|(_, read)| &read.zone).collect();
+    let alias_resources = Arc::new(alias_resources.with_zones(&read));
+    let check = |(at, read): (usize, ReadZone)| {
+        let zone = link.check((at, origins[at]), read, &alias_resources, &cidr_collections);
+        // A zone is never partly applied: one error in its file leaves out the whole zone.
+        let diagnostics = &link.diagnostics[at];
+        (!diagnostics.has_error_since(0)).then(|| ZoneSource { zone: zone.into(), file: diagnostics.path().to_owned() })
+    };
+    let zones = zones.into_iter().filter_map(check).collect();
+    let configuration = Configuration { zones, health_checks, cidr_collections, delegation_sets, traffic_policies };
     Reading {
         configuration,
         diagnostics: link.diagnostics.into_iter().flat_map(Diagnostics::into_diagnostics).collect(),
@@ -335,6 +349,18 @@ struct Shared<'d> {
     alias_resources: &'d Arc<AliasResources>,
 }
 
+/// A zone whose rules are not checked yet.
+struct ReadZone {
+    zone: HostedZone,
+    /// By record set, without those that no file has.
+    records: Vec<Written>,
+    groups: Vec<GroupDraft>,
+    /// Where its name is written.
+    name: Range<usize>,
+    /// True when some records could not be read and are missing here.
+    is_incomplete: bool,
+}
+
 /// The state of resolving references.
 struct Link<'f, 's> {
     diagnostics: Vec<Diagnostics<'f>>,
@@ -343,13 +369,14 @@ struct Link<'f, 's> {
 }
 
 impl Link<'_, '_> {
+    /// Reads a zone; [`Link::check`] checks its rules.
     fn zone(
         &mut self,
-        (at, origin): (usize, SourceOrigin),
+        at: usize,
         draft: ZoneDraft,
         Shared { policies, collections, alias_resources }: Shared<'_>,
         claims: &mut ZoneClaims<SpanInFile>,
-    ) -> HostedZone {
+    ) -> ReadZone {
         let (vpcs, vpc_regions) = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
         let written = draft.id.as_ref().map(|id| HostedZoneId(id.value.clone()));
         let id = written.unwrap_or_else(|| id::zone_id(&draft.name.value, &vpcs));
@@ -396,10 +423,30 @@ impl Link<'_, '_> {
             let (spans, limit) = (&draft.attachments.instance_spans, self.settings.dns.udp_payload_max);
             zone.policy_sets = traffic_policy::sets_of(&zone, spans, (policies, collections), limit, diagnostics);
         }
-        group::check(&draft.record_groups, &zone, draft.is_incomplete, diagnostics);
+        ReadZone {
+            zone,
+            records,
+            groups: draft.record_groups,
+            name: draft.name.span,
+            is_incomplete: draft.is_incomplete,
+        }
+    }
+
+    /// Checks a zone by the rules of Route 53, with what its aliases can target.
+    fn check(
+        &mut self,
+        (at, origin): (usize, SourceOrigin),
+        read: ReadZone,
+        alias_resources: &Arc<AliasResources>,
+        collections: &[CidrCollection],
+    ) -> HostedZone {
+        let ReadZone { mut zone, records, groups, name, is_incomplete } = read;
+        zone.alias_resources = Arc::clone(alias_resources);
+        let diagnostics = &mut self.diagnostics[at];
+        group::check(&groups, &zone, is_incomplete, diagnostics);
         for violation in model::violations(&zone, collections, self.settings.dns.udp_payload_max) {
             let violation = warn_of_missing_target(violation, &zone);
-            let Some(span) = span_of(&violation, &records, &draft.name.span, draft.is_incomplete) else { continue };
+            let Some(span) = span_of(&violation, &records, &name, is_incomplete) else { continue };
             report(violation, span, origin, diagnostics);
         }
         zone
@@ -525,64 +572,4 @@ impl Link<'_, '_> {
         diagnostic.wants(Reference::Collection(cidr.collection.value.clone()));
         true
     }
-}
-
-/// What diagnostics need about a record.
-struct Written {
-    spans: Spans,
-    is_faulty: bool,
-}
-
-/// Makes an alias without a target a warning. Route 53 does not create such an alias, but allows
-/// the target to be deleted later. The alias then answers NODATA and counts as unhealthy.
-fn warn_of_missing_target(mut violation: Violation, zone: &HostedZone) -> Violation {
-    let set = &zone.record_sets[violation.record_set];
-    let Content::Alias(alias) = &set.content else { return violation };
-    if violation.field != Field::Alias || violation.severity != model::Severity::Error {
-        return violation;
-    }
-    let is_target = |other: &ResourceRecordSet| other.name == alias.name && other.record_type == set.record_type;
-    let is_refusable = set.record_type != RecordType::Ns && set.record_type != RecordType::Soa;
-    let is_dangling = alias.hosted_zone.is_none()
-        && alias.name.is_within(&zone.name)
-        && is_refusable
-        && !zone.record_sets.iter().any(|set| is_target(set));
-    if is_dangling {
-        violation.severity = model::Severity::Warning;
-        violation.message =
-            format!("the zone has no {} of type {} for the alias to target", alias.name, set.record_type);
-        let hint = "the alias answers with no records and counts as unhealthy";
-        violation.hint = Some(violation.hint.map_or(hint.to_owned(), |known| format!("{known}; until then {hint}")));
-    }
-    violation
-}
-
-/// The position of a violation in the file; `None` when it is not reported, for example because the
-/// record already has errors.
-fn span_of(
-    violation: &Violation,
-    records: &[Written],
-    zone_name: &Range<usize>,
-    is_incomplete: bool,
-) -> Option<Range<usize>> {
-    let record = records.get(violation.record_set);
-    if record.is_some_and(|record| record.is_faulty) {
-        return None;
-    }
-    // What seems to be missing may be unreadable. Only warnings are about missing records.
-    if is_incomplete && violation.severity == model::Severity::Warning {
-        return None;
-    }
-    Some(record.map_or(zone_name.clone(), |record| record.spans.get(violation.field)))
-}
-
-/// Reports a violation. In a text that was served before, violations of newer rules are warnings.
-fn report(violation: Violation, span: Range<usize>, origin: SourceOrigin, diagnostics: &mut Diagnostics<'_>) {
-    let severity = match (violation.severity, origin) {
-        (model::Severity::Error, _) | (model::Severity::NewError, SourceOrigin::Current) => Severity::Error,
-        (model::Severity::Warning, _) | (model::Severity::NewError, SourceOrigin::LastGood) => Severity::Warning,
-    };
-    let diagnostic = diagnostics.note(severity, span, violation.message.into());
-    diagnostic.is_newly_refused = violation.severity == model::Severity::NewError;
-    diagnostic.hint = violation.hint.map(Cow::Owned);
 }

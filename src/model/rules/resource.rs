@@ -2,7 +2,9 @@
 
 use super::alias::{NOT_WITHIN, TARGET_NOT_FOUND, attempt};
 use super::{Context, Diagnostics, Field};
-use crate::model::{AliasService, AliasTarget, Content, HostedZoneId, RecordType, ResourceRecordSet, TargetHealth};
+use crate::model::{
+    AliasService, AliasTarget, Content, HostedZoneId, Name, RecordType, ResourceRecordSet, TargetHealth,
+};
 
 /// The hosted zone is known and the name lies within it, or an `[[alias_target]]` says that it
 /// does; and the service has what the alias requires.
@@ -31,15 +33,34 @@ pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecor
     if service.is_some_and(|service| service.target_health() == TargetHealth::Refused) {
         check_cloudfront(context, at, alias, diagnostics);
     }
+    if let Some(name) = found.and_then(|resource| resource.addresses_of()) {
+        check_addresses(context, at, name, diagnostics);
+    }
     if found.is_none() {
         let name = alias.name.to_string();
         let name = name.trim_end_matches('.');
+        let name = name.strip_prefix("dualstack.").unwrap_or(name);
         let finding = diagnostics.warning(at, Field::Alias, format!("no `[[alias_target]]` matches {name}"));
         finding.with_hint(format!(
             "the alias answers with no records and counts as unhealthy until a file has an `[[alias_target]]` such as \
              name = \"{}\", target = \"{name}\", addresses = [\"192.0.2.1\"]",
             name.split('.').next().unwrap_or("target")
         ));
+    }
+}
+
+/// The name whose addresses a resource has must have some.
+fn check_addresses(context: &Context<'_>, at: usize, name: &Name, diagnostics: &mut Diagnostics) {
+    let zone = context.zone;
+    let has = |record_type| match zone.other_zone_of(name) {
+        Some(_) => !zone.outside_sets(name, record_type).is_empty(),
+        None => context.group_of.contains_key(&(name, record_type)),
+    };
+    // A zone that is read before the others cannot know.
+    if zone.alias_resources.has_zones() && !has(RecordType::A) && !has(RecordType::Aaaa) {
+        let message = format!("the alias target has the addresses of {name}, which has no A or AAAA records");
+        let finding = diagnostics.warning(at, Field::Alias, message);
+        finding.with_hint("the alias answers with no records and counts as unhealthy");
     }
 }
 

@@ -212,6 +212,8 @@ struct Lists {
     cnames: Vec<(usize, Name)>,
     /// The targets of aliases outside the zone, by member.
     resources: Vec<(usize, resources::ResourceKey)>,
+    /// The groups of these, and of the names in other zones whose addresses they have.
+    outside: resources::OutsideGroups,
 }
 
 struct Builder<'m> {
@@ -385,20 +387,37 @@ impl Builder<'_> {
             let member = self.member(self.names.sets[at]);
             self.lists.members.push(member);
         }
-        let group = Group {
+        let policy = self.policy(&self.names.sets[sets.clone()]);
+        let number = self.add_group(first, start, policy, rules);
+        if rules.is_some() {
+            self.lists.with_recovery.push((number as usize, sets));
+        }
+        self.writer.elsewhere(first.record_type, number)
+    }
+
+    /// Adds the group of the members from number `start` on, of which this is the first set.
+    /// Returns its number.
+    fn add_group(
+        &mut self,
+        first: &ResourceRecordSet,
+        start: u32,
+        policy: Option<GroupPolicy>,
+        rules: Option<&RecordGroup>,
+    ) -> u32 {
+        let policy = policy.map_or(SIMPLE, |policy| {
+            self.lists.policies.push(policy);
+            count(self.lists.policies.len() - 1)
+        });
+        self.lists.groups.push(Group {
             record_type: first.record_type,
-            policy: self.policy(sets.clone()),
+            policy,
             members: start..count(self.lists.members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
             when_all_unhealthy: rules.map_or_else(Default::default, |rules| rules.when_all_unhealthy),
             repeats_data: first.routing_policy == RoutingPolicy::MultivalueAnswer && self.repeats_data(start as usize),
             least_ttl: 0,
-        };
-        if rules.is_some() {
-            self.lists.with_recovery.push((self.lists.groups.len(), sets));
-        }
-        self.lists.groups.push(group);
-        self.writer.elsewhere(first.record_type, count(self.lists.groups.len() - 1))
+        });
+        count(self.lists.groups.len() - 1)
     }
 
     /// Whether two of the members from number `start` on have the same data.
@@ -442,16 +461,14 @@ impl Builder<'_> {
         (is_alone && !values.iter().any(leads_inwards)).then_some((*ttl, values))
     }
 
-    fn policy(&mut self, sets: Range<usize>) -> u32 {
-        let sets = &self.names.sets[sets];
+    /// The policy of a group with these sets; `None` if it is simple.
+    fn policy(&self, sets: &[&ResourceRecordSet]) -> Option<GroupPolicy> {
         let ip_based = matches!(sets[0].routing_policy, RoutingPolicy::IpBased { .. });
-        let policy = match sets[0].routing_policy {
-            RoutingPolicy::Simple => return SIMPLE,
-            _ if ip_based && self.zone.is_private() => GroupPolicy::NotServed,
-            _ => GroupPolicy::new(sets, self.tables),
-        };
-        self.lists.policies.push(policy);
-        count(self.lists.policies.len() - 1)
+        match sets[0].routing_policy {
+            RoutingPolicy::Simple => None,
+            _ if ip_based && self.zone.is_private() => Some(GroupPolicy::NotServed),
+            _ => Some(GroupPolicy::new(sets, self.tables)),
+        }
     }
 
     fn member(&mut self, set: &ResourceRecordSet) -> Member {
