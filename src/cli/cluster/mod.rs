@@ -292,9 +292,9 @@ impl Cluster {
             etcd,
         };
         if is_json {
-            print_json(&status.json())?
+            print_json(&status.json())?;
         } else {
-            print(&status.text())?
+            print(&status.text())?;
         }
         Ok(if status.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
