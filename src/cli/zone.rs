@@ -23,7 +23,8 @@ const DELETE_EXAMPLES: &str = "\
 Examples:
   fiftythree zone delete app.test
 
-A zone can be deleted when it has only its SOA and NS record sets. Its file moves to the directory .deleted next to it.
+A zone can be deleted when it has only its SOA and NS record sets. Its file moves to the directory .deleted next to it; \
+`fiftythree undo` brings the zone back.
 
 Exit code: 0 when the zone is deleted; 1 when it is not; 2 for a wrong command line.";
 

@@ -213,7 +213,7 @@ impl Editor<'_> {
         }
         self.difference.added.iter().for_each(|set| self.add_block(&mut edits, records, set));
         let removed = self.removed_groups();
-        let last = groups.iter().enumerate().filter(|(at, _)| !removed.contains(at)).next_back();
+        let last = groups.iter().enumerate().rfind(|(at, _)| !removed.contains(at));
         for group in &self.difference.added_groups {
             edits.add(last.map(|(_, block)| block), &record::group_text(group, self.zone));
         }
