@@ -3,6 +3,7 @@
 use super::batch_shape::{ActionShape, BadChanges, BatchShape, ChangeShape};
 use super::errors::ApiError;
 use super::health_check::{self, HealthCheckConfig};
+use super::listing::start_of;
 use super::record_set_xml;
 use super::xml::{NAMESPACE, Writer};
 use crate::model::{
@@ -38,6 +39,11 @@ pub(crate) fn read_record_set(element: &Element, zone: &HostedZoneId) -> Result<
 /// The element ResourceRecordSet.
 pub(crate) fn record_set(set: &ResourceRecordSet, zone: &HostedZoneId) -> Element {
     written("ResourceRecordSet", |xml| record_set_xml::write(xml, set, zone))
+}
+
+/// Sorts record sets as ListResourceRecordSets does.
+pub(crate) fn sort_as_listed(sets: &mut [&ResourceRecordSet]) {
+    sets.sort_by_cached_key(|set| start_of(&set.name, Some(set.record_type), set.set_identifier.as_deref()));
 }
 
 /// Reads the element HealthCheck. The children of a calculated check are among `checks`.

@@ -110,6 +110,11 @@ pub fn derived_zone_id(name: &Name, vpcs: &[VpcId]) -> HostedZoneId {
     id::zone_id(name, vpcs)
 }
 
+/// Whether a zone can have this id: `Z` and up to 31 capitals and digits.
+pub fn is_zone_id(text: &str) -> bool {
+    id::is_zone_id(text)
+}
+
 impl SourceFile {
     /// A file whose text may be shown.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> SourceFile {

@@ -215,6 +215,10 @@ impl Builder<'_> {
         let element = &item.element;
         let id = bare(element.text_of("Id").unwrap_or_default());
         let servers = element.child("NameServers").map(Element::children).unwrap_or_default();
+        // Some servers list the name servers of each zone, without an id.
+        if id.is_empty() {
+            return;
+        }
         let name_servers: Option<Vec<Name>> = servers.iter().map(|server| Name::parse(server.text()).ok()).collect();
         match name_servers {
             Some(servers) if servers.iter().any(super::draft::is_amazons_server) => {
@@ -222,7 +226,7 @@ impl Builder<'_> {
                 let hint = "`[dns] name_servers` in the settings names those of this server, for all zones";
                 self.report.add(&item.place, message).hint(hint);
             }
-            Some(name_servers) if !id.is_empty() && !name_servers.is_empty() => {
+            Some(name_servers) if !name_servers.is_empty() => {
                 let caller_reference = element.text_of("CallerReference").filter(|text| *text != id).map(str::to_owned);
                 let id = DelegationSetId(id.to_owned());
                 self.inventory.delegation_sets.push(DelegationSet {
@@ -232,10 +236,7 @@ impl Builder<'_> {
                     name_servers,
                 });
             }
-            _ => drop(
-                self.report
-                    .add(&item.place, "the reusable delegation set is left out: it has no id or no name servers"),
-            ),
+            _ => drop(self.report.add(&item.place, "the reusable delegation set is left out: it has no name servers")),
         }
     }
 
@@ -270,7 +271,7 @@ impl Builder<'_> {
         let detailed = details.iter().filter_map(|item| Some((item.element.child("HostedZone")?, &item.place)));
         for (element, place) in listed.chain(detailed) {
             let id = bare(element.text_of("Id").unwrap_or_default());
-            if self.drafts.iter().any(|draft| draft.zone.id.0 == id) {
+            if self.drafts.iter().any(|draft| draft.source_id.0 == id) {
                 continue;
             }
             match self.zone(element, id, place, details_of.get(id).map(|item| &item.element)) {
@@ -302,8 +303,8 @@ impl Builder<'_> {
             ));
         }
         let mut draft = ZoneDraft::new(name, place.clone());
+        draft.source_id = HostedZoneId(id.to_owned());
         let zone = &mut draft.zone;
-        zone.id = HostedZoneId(id.to_owned());
         zone.comment = text("Comment").map(str::to_owned);
         zone.caller_reference = element.text_of("CallerReference").filter(|text| *text != id).map(str::to_owned);
         zone.tags = self.tags_of("hostedzone", id);
@@ -312,6 +313,12 @@ impl Builder<'_> {
             let region = vpc.text_of("VPCRegion").and_then(Region::from_name);
             zone.vpc_regions.extend(region.map(|region| (vpc_id.clone(), region)));
             zone.vpcs.push(vpc_id);
+        }
+        if crate::config::is_zone_id(id) {
+            zone.id = draft.source_id.clone();
+        } else {
+            zone.id = crate::config::derived_zone_id(&zone.name, &zone.vpcs);
+            self.report.add(place, format!("the hosted zone {} gets another id: {id} is none of Route 53", zone.name));
         }
         let set = details.and_then(|details| details.child("DelegationSet")?.text_of("Id")).map(bare);
         let set = set.filter(|id| self.inventory.delegation_sets.iter().any(|set| set.id.0 == *id));
@@ -331,7 +338,7 @@ impl Builder<'_> {
 
     fn draft_of(&mut self, item: &Item) -> Option<&mut HostedZone> {
         let id = bare(item.element.text_of("HostedZoneId")?);
-        self.drafts.iter_mut().map(|draft| &mut draft.zone).find(|zone| zone.id.0 == id)
+        self.drafts.iter_mut().find(|draft| draft.source_id.0 == id).map(|draft| &mut draft.zone)
     }
 
     fn query_logging(&mut self, item: &Item) {
@@ -369,9 +376,11 @@ impl Builder<'_> {
 
     fn record_sets(&mut self, list: List) {
         let Some(at) = self.zone_of(&list) else { return };
-        let zone = &self.drafts[at].zone;
-        let (id, apex) = (self.id_in(&list, zone), zone.name.clone());
-        self.drafts[at].zone.id.clone_from(&id);
+        let draft = &self.drafts[at];
+        let (id, apex) = (id_in(&list, draft), draft.zone.name.clone());
+        if draft.source_id != id && crate::config::is_zone_id(&id.0) {
+            self.drafts[at].zone.id.clone_from(&id);
+        }
         let instances = Arc::clone(&self.drafts[at].zone.attachments);
         for Item { element, place } in list.items {
             if let Some(instance) = element.text_of("TrafficPolicyInstanceId") {
@@ -400,7 +409,7 @@ impl Builder<'_> {
     /// The zone of a list: the one that it names, else the one with the name of its SOA record,
     /// which may be a new one.
     fn zone_of(&mut self, list: &List) -> Option<usize> {
-        if let Some(at) = self.drafts.iter().position(|draft| has_word(&list.owner, &draft.zone.id.0)) {
+        if let Some(at) = self.drafts.iter().position(|draft| has_word(&list.owner, &draft.source_id.0)) {
             return Some(at);
         }
         let soa = list.items.iter().find(|item| item.element.text_of("Type") == Some("SOA"));
@@ -427,22 +436,6 @@ impl Builder<'_> {
         }
     }
 
-    /// The id of the zone. Without a list of hosted zones, it is the one of an alias whose target
-    /// is in the list.
-    fn id_in(&self, list: &List, zone: &HostedZone) -> HostedZoneId {
-        if zone.id != crate::config::derived_zone_id(&zone.name, &zone.vpcs) {
-            return zone.id.clone();
-        }
-        let name = |item: &Item| item.element.text_of("Name").and_then(|name| Name::parse(name).ok());
-        let names: Vec<Name> = list.items.iter().filter_map(name).collect();
-        let id = list.items.iter().find_map(|item| {
-            let alias = item.element.child("AliasTarget")?;
-            let target = Name::parse(alias.text_of("DNSName")?).ok()?;
-            names.contains(&target).then(|| alias.text_of("HostedZoneId"))?
-        });
-        id.map_or_else(|| zone.id.clone(), |id| HostedZoneId(bare(id).to_owned()))
-    }
-
     fn finish(mut self, dns: &DnsSettings) -> Inventory {
         for draft in std::mem::take(&mut self.drafts) {
             self.report_unknown_checks(&draft);
@@ -463,6 +456,22 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// The id of a zone where it comes from. Without a list of hosted zones, it is the one of an alias
+/// whose target is in the list.
+fn id_in(list: &List, draft: &ZoneDraft) -> HostedZoneId {
+    if draft.source_id != crate::config::derived_zone_id(&draft.zone.name, &[]) {
+        return draft.source_id.clone();
+    }
+    let name = |item: &Item| item.element.text_of("Name").and_then(|name| Name::parse(name).ok());
+    let names: Vec<Name> = list.items.iter().filter_map(name).collect();
+    let id = list.items.iter().find_map(|item| {
+        let alias = item.element.child("AliasTarget")?;
+        let target = Name::parse(alias.text_of("DNSName")?).ok()?;
+        names.contains(&target).then(|| alias.text_of("HostedZoneId"))?
+    });
+    id.map_or_else(|| draft.source_id.clone(), |id| HostedZoneId(bare(id).to_owned()))
 }
 
 /// Whether a text has this word, with other characters around it than letters and digits.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::report::{MigrationReport, Place};
 use crate::config::{DnsSettings, default_record_sets};
 use crate::model::{
-    CidrCollection, Content, Field, HostedZone, Name, RecordData, RecordSetKey, RecordType, ResourceRecordSet,
-    RoutingPolicy, Severity, violations,
+    CidrCollection, Content, Field, HostedZone, HostedZoneId, Name, RecordData, RecordSetKey, RecordType,
+    ResourceRecordSet, RoutingPolicy, Severity, violations,
 };
 
 /// The values of the SOA record that Route 53 gives a new zone, after the two names (Developer
@@ -21,6 +21,8 @@ const AMAZON_SOA_TTL: u32 = 900;
 pub(super) struct ZoneDraft {
     /// Without record sets.
     pub(super) zone: HostedZone,
+    /// Its id where it comes from.
+    pub(super) source_id: HostedZoneId,
     pub(super) place: Place,
     pub(super) sets: Vec<(ResourceRecordSet, Place)>,
 }
@@ -28,8 +30,9 @@ pub(super) struct ZoneDraft {
 impl ZoneDraft {
     /// A public zone without record sets.
     pub(super) fn new(name: Name, place: Place) -> ZoneDraft {
+        let source_id = crate::config::derived_zone_id(&name, &[]);
         let zone = HostedZone {
-            id: crate::config::derived_zone_id(&name, &[]),
+            id: source_id.clone(),
             name,
             comment: None,
             vpcs: Vec::new(),
@@ -43,7 +46,7 @@ impl ZoneDraft {
             policy_sets: Default::default(),
             alias_resources: Default::default(),
         };
-        ZoneDraft { zone, place, sets: Vec::new() }
+        ZoneDraft { zone, source_id, place, sets: Vec::new() }
     }
 
     /// The zone with the record sets that Route 53 accepts, and with default ones as `dns` gives
@@ -124,6 +127,7 @@ impl ZoneDraft {
                 RoutingPolicy::IpBased { collection, .. } if !collections.iter().any(|one| one.id == *collection) => {
                     format!("the CIDR collection {} is not imported", collection.0)
                 }
+                _ if has_strange_target(set) => "the hosted zone of its alias target has no id of Route 53".to_owned(),
                 _ if !keys.insert(set.key()) => {
                     "there is another record set with its name, type and set identifier".into()
                 }
@@ -148,6 +152,11 @@ pub(super) fn shown(name: &Name) -> String {
         Some(rest) => format!("*.{rest}"),
         None => text,
     }
+}
+
+fn has_strange_target(set: &ResourceRecordSet) -> bool {
+    let Content::Alias(target) = &set.content else { return false };
+    target.hosted_zone.as_ref().is_some_and(|id| !crate::config::is_zone_id(&id.0))
 }
 
 fn values(set: &ResourceRecordSet) -> &[RecordData] {

@@ -6,7 +6,7 @@ use super::draft::shown;
 use super::inventory::Inventory;
 use super::report::{MigrationReport, Place};
 use super::toml_files::NewFile;
-use crate::api::documents::{Element, health_check, read_health_check, record_set};
+use crate::api::documents::{Element, health_check, read_health_check, record_set, sort_as_listed};
 use crate::config::zone_file_name;
 use crate::model::{
     CidrCollection, HealthCheck, HostedZone, Name, RecordType, Region, ResourceRecordSet, Tags, TrafficPolicy, VpcId,
@@ -42,9 +42,14 @@ const MOST_CHANGES: usize = 100;
 /// The files, which `fiftythree import` reads. The names of those of one zone have its id.
 pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) -> Vec<NewFile> {
     let Inventory { zones, health_checks, cidr_collections, delegation_sets, traffic_policies } = inventory;
+    // In the order of the API.
+    let mut checks: Vec<&HealthCheck> = health_checks.iter().collect();
+    checks.sort_by_key(|check| &check.id);
+    let mut zones: Vec<&HostedZone> = zones.iter().collect();
+    zones.sort_by_key(|zone| &zone.id);
     let mut files = Vec::new();
     let mut put = |name: String, content: Value| files.push(NewFile { name, text: printed(&content) });
-    for zone in zones {
+    for zone in &zones {
         report_losses(zone, report);
         let stem = stem(zone);
         put(format!("{stem}.hosted-zone.json"), hosted_zone(zone));
@@ -55,12 +60,12 @@ pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) ->
             put(name.to_owned(), json!({ key: items }));
         }
     };
-    let checks = health_checks.iter().map(|check| {
+    let elements = checks.iter().map(|check| {
         report_check(check, health_checks, report);
         of_element(&health_check(check))
     });
-    list("health-checks.json", "HealthChecks", checks.collect());
-    list("tags.json", "ResourceTagSets", tag_sets(zones, health_checks));
+    list("health-checks.json", "HealthChecks", elements.collect());
+    list("tags.json", "ResourceTagSets", tag_sets(&zones, &checks));
     list("cidr-collections.json", "CidrCollections", cidr_collections.iter().map(collection).collect());
     for one in cidr_collections {
         list(&format!("{}.{}.cidr-blocks.json", one.name, one.id.0), "CidrBlocks", blocks(one));
@@ -72,8 +77,16 @@ pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) ->
     });
     list("reusable-delegation-sets.json", "DelegationSets", sets.collect());
     list("traffic-policies.json", "TrafficPolicies", traffic_policies.iter().flat_map(versions).collect());
-    list("traffic-policy-instances.json", "TrafficPolicyInstances", zones.iter().flat_map(instances).collect());
-    list("query-logging-configs.json", "QueryLoggingConfigs", zones.iter().filter_map(query_logging).collect());
+    list(
+        "traffic-policy-instances.json",
+        "TrafficPolicyInstances",
+        zones.iter().flat_map(|zone| instances(zone)).collect(),
+    );
+    list(
+        "query-logging-configs.json",
+        "QueryLoggingConfigs",
+        zones.iter().filter_map(|zone| query_logging(zone)).collect(),
+    );
     files
 }
 
@@ -82,9 +95,8 @@ pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) ->
 pub(crate) fn change_batches(zone: &HostedZone) -> Vec<NewFile> {
     let is_default =
         |set: &ResourceRecordSet| set.name == zone.name && matches!(set.record_type, RecordType::Soa | RecordType::Ns);
-    let sets = zone.record_sets.iter().filter(|set| !is_default(set));
     let change = |set| json!({ "Action": "UPSERT", "ResourceRecordSet": of_element(&record_set(set, &zone.id)) });
-    let changes: Vec<Value> = sets.map(|set| change(set)).collect();
+    let changes: Vec<Value> = listed(zone).into_iter().filter(|set| !is_default(set)).map(change).collect();
     let batch = |(at, changes): (usize, &[Value])| NewFile {
         name: format!("{}.{:03}.change-batch.json", stem(zone), at + 1),
         text: printed(&json!({ "Changes": changes })),
@@ -156,7 +168,7 @@ fn vpc(zone: &HostedZone, vpc: &VpcId) -> Value {
 
 /// As `aws route53 list-resource-record-sets` prints it.
 fn record_sets(zone: &HostedZone) -> Value {
-    let sets = zone.record_sets.iter().map(|set| of_element(&record_set(set, &zone.id)));
+    let sets = listed(zone).into_iter().map(|set| of_element(&record_set(set, &zone.id)));
     let instances = zone.attachments.policy_instances.iter().map(|instance| {
         json!({
             "Name": instance.name.to_string(),
@@ -167,7 +179,13 @@ fn record_sets(zone: &HostedZone) -> Value {
     json!({ "ResourceRecordSets": sets.chain(instances).collect::<Vec<_>>() })
 }
 
-fn tag_sets(zones: &[HostedZone], checks: &[HealthCheck]) -> Vec<Value> {
+fn listed(zone: &HostedZone) -> Vec<&ResourceRecordSet> {
+    let mut sets: Vec<&ResourceRecordSet> = zone.record_sets.iter().map(|set| &**set).collect();
+    sort_as_listed(&mut sets);
+    sets
+}
+
+fn tag_sets(zones: &[&HostedZone], checks: &[&HealthCheck]) -> Vec<Value> {
     let set = |kind: &str, id: &str, tags: &Tags| {
         let pairs: Vec<Value> = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
         (!tags.is_empty()).then(|| json!({ "ResourceType": kind, "ResourceId": id, "Tags": pairs }))

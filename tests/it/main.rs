@@ -83,6 +83,8 @@ mod demo;
 /// `fiftythree init`.
 mod history;
 mod init;
+/// `fiftythree import` and `fiftythree export`.
+mod migrate;
 /// Output that cannot be written, and settings that do not exist.
 mod output;
 /// `fiftythree plan`.

@@ -11,8 +11,8 @@ use super::record_data::{data_text, name_text};
 use crate::migrate::draft::shown;
 use crate::migrate::report::{MigrationReport, Place};
 use crate::model::{
-    Content, FailoverRole, GeoLocation, HealthCheck, HostedZone, MAX_ALIAS_CHAIN, Name, RecordData, RecordType,
-    ResourceRecordSet, RoutingPolicy, Ttl,
+    AliasTarget, Content, FailoverRole, GeoLocation, HealthCheck, HostedZone, MAX_ALIAS_CHAIN, Name, RecordData,
+    RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
 };
 
 /// The record sets of one name and type.
@@ -77,7 +77,7 @@ impl Writer<'_> {
                 push_comment(text, &format!("  {}{}", if is_chosen { "" } else { "not here: " }, self.described(set)));
             }
         }
-        if group.len() > 1 || group.iter().any(|set| set.health_check.is_some()) {
+        if group.iter().any(|set| set.routing_policy != RoutingPolicy::Simple || set.health_check.is_some()) {
             report.add(place, format!("{what}: {}", loss(group)));
         }
         for target in &written.missing {
@@ -106,7 +106,7 @@ impl Writer<'_> {
                 Content::Alias(target) if depth < MAX_ALIAS_CHAIN && target.hosted_zone.is_none() => {
                     self.records((&target.name, key.1), depth + 1)
                 }
-                Content::Alias(target) => Written { missing: vec![target.name.clone()], ..Written::default() },
+                Content::Alias(target) => self.resource(target, key.1),
             };
             // One set of records has one TTL (RFC 2181 section 5.2).
             written.ttl = [written.ttl, part.ttl].into_iter().flatten().min();
@@ -120,6 +120,17 @@ impl Writer<'_> {
             }
         }
         written
+    }
+
+    /// The records of a resource outside the zone, if an `[[alias_target]]` table has them.
+    fn resource(&self, target: &AliasTarget, record_type: RecordType) -> Written {
+        let set = self.zone.resource_of(target).and_then(|resource| resource.record_set(record_type));
+        match set.map(|set| &set.content) {
+            Some(Content::Records { ttl, values }) => {
+                Written { ttl: Some(*ttl), values: values.clone(), missing: Vec::new() }
+            }
+            _ => Written { missing: vec![target.name.clone()], ..Written::default() },
+        }
     }
 
     /// The name without that of the zone.

@@ -164,3 +164,60 @@ fn region_of(endpoint: &str) -> &'static str {
         _ => "us-east-1",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::model::Secret;
+
+    /// A server that gives these responses, one for each connection.
+    fn server(responses: &'static [(&'static str, &'static str)]) -> (String, std::thread::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let answer = move |(status, body): &(&str, &str)| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap();
+            let length_of_body = body.len();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length_of_body}\r\nConnection: close\r\n\r\n{body}")
+                .unwrap();
+            String::from_utf8_lossy(&head[..length]).lines().next().unwrap_or_default().to_owned()
+        };
+        (endpoint, std::thread::spawn(move || responses.iter().map(answer).collect()))
+    }
+
+    fn get(endpoint: &str) -> Result<Element, NoResponse> {
+        let key =
+            Credentials { access_key_id: "a".to_owned(), secret_access_key: Secret::from("b"), session_token: None };
+        let connection = Connection::open(endpoint, key)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(connection.get("ListHostedZones", "/hostedzone", &[("marker", "Z1 +".to_owned())]))
+    }
+
+    #[test]
+    fn a_throttled_request_is_sent_again() {
+        let throttled =
+            "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>";
+        let good = "<ListHostedZonesResponse><MaxItems>100</MaxItems></ListHostedZonesResponse>";
+        let responses: &[(&str, &str)] =
+            Box::leak(Box::new([("400 Bad Request", throttled), ("503 x", "busy"), ("200 OK", good)]));
+        let (endpoint, requests) = server(responses);
+        assert_eq!(get(&endpoint).unwrap().text_of("MaxItems"), Some("100"));
+        assert_eq!(requests.join().unwrap(), ["GET /2013-04-01/hostedzone?marker=Z1%20%2B HTTP/1.1"; 3]);
+    }
+
+    #[test]
+    fn other_responses_say_what_they_are() {
+        let error = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+        let responses: &[(&str, &str)] = Box::leak(Box::new([("403 Forbidden", error)]));
+        let (endpoint, _) = server(responses);
+        assert_eq!(get(&endpoint).unwrap_err().to_string(), "ListHostedZones: AccessDenied: no");
+        let (endpoint, _) = server(&[("404 Not Found", "<html><p>")]);
+        let expected = format!("ListHostedZones: {endpoint} did not send a response of the Route 53 API (404)");
+        assert_eq!(get(&endpoint).unwrap_err().to_string(), expected);
+        assert!(matches!(get("http://127.0.0.1:1").unwrap_err(), NoResponse::Unreachable { .. }));
+    }
+}

@@ -92,9 +92,9 @@ pub(crate) async fn copy(
 ) -> Result<Account, NoResponse> {
     let mut account = Account::default();
     let zones = connection.items(&ZONES, ZONES.path).await?;
-    progress(&format!("{} hosted zones", zones.len()));
+    progress(&format!("hosted zones: {}", zones.len()));
     account.health_checks = connection.items(&CHECKS, CHECKS.path).await?;
-    progress(&format!("{} health checks", account.health_checks.len()));
+    progress(&format!("health checks: {}", account.health_checks.len()));
     account.delegation_sets = connection.optional(&DELEGATION_SETS, DELEGATION_SETS.path, report).await?;
     account.collections = connection.optional(&COLLECTIONS, COLLECTIONS.path, report).await?;
     for collection in &account.collections {
@@ -122,7 +122,7 @@ pub(crate) async fn copy(
         let path = format!("{path}/rrset");
         let items = connection.items(&RECORD_SETS, &path).await?;
         let name = zone.element.text_of("Name").unwrap_or_default();
-        progress(&format!("{}/{} {name} ({} record sets)", at + 1, zones.len(), items.len()));
+        progress(&format!("{}/{} {name} record sets: {}", at + 1, zones.len(), items.len()));
         account.record_sets.push(List { owner: id.to_owned(), place: connection.place(&path), items });
     }
     account.hosted_zones = zones;

@@ -1,0 +1,147 @@
+//! `fiftythree import` and `export` as users run them: files, a server with the API, exit codes.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::aws::Client;
+use crate::server::{Lab, Transport, text};
+
+const BIND: &str = "$TTL 300\n@ IN SOA ns1 h 7 2h 15m 2w 1d\n  NS ns1\nns1 A 127.0.0.1\nwww A 192.0.2.1\nwww A 192.0.2.2\n\
+                    $INCLUDE more\nwww LOC 52 22 23.000 N 4 53 32.000 E -2.00m\n";
+const ZONE: &str = "name = 'lab.test'\ncomment = 'all kinds'\nid = 'ZLAB'\ntags = { owner = 'ada' }\n\
+    [[record]]\nname = 'app'\ntype = 'A'\nset_identifier = 'blue'\nfailover = 'primary'\nttl = 10\nvalues = ['192.0.2.11']\n\
+    health_check = 'blue'\n\
+    [[record]]\nname = 'app'\ntype = 'A'\nset_identifier = 'green'\nfailover = 'secondary'\nttl = 10\nvalues = ['192.0.2.12']\n\
+    [[record]]\nname = '@'\ntype = 'A'\nalias = { target = 'app', evaluate_target_health = true }\n\
+    [[record]]\nname = 'near'\ntype = 'TXT'\nset_identifier = 'b c+d'\ncidr = { collection = 'offices', location = 'berlin' }\n\
+    ttl = 10\nvalues = ['\"\\344;\"']\n\
+    [[health_check]]\nname = 'blue'\nid = '7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c11'\ncaller_reference = 'blue'\ntype = 'tcp'\n\
+    ip_address = '127.0.0.1'\nport = 9\nrequest_interval = 10\n\
+    [[cidr_collection]]\nname = 'offices'\nlocations = { berlin = ['10.53.1.0/24'] }\n";
+
+/// The files of a directory, by name.
+fn files(lab: &Lab, directory: &str) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(lab.path(directory)).unwrap().map(|entry| entry.unwrap());
+    let pair =
+        |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap());
+    entries.map(pair).collect()
+}
+
+fn run(lab: &Lab, arguments: &[&str], code: i32) -> (String, String) {
+    let output = lab.run(arguments);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{stdout}\n{stderr}");
+    (stdout, stderr)
+}
+
+#[test]
+fn a_master_file_is_imported_served_and_exported_again() {
+    let lab = Lab::new(&[]);
+    lab.write("db.lab.test", BIND);
+    lab.write("more", "mail MX 10 @\n");
+    let (_, stderr) = run(&lab, &["import", "db.lab.test", "--output", "zones", "--strict"], 1);
+    assert!(stderr.contains("db.lab.test:8:1") && stderr.contains("because of --strict"), "{stderr}");
+    assert!(files(&lab, "zones").is_empty());
+    let (stdout, stderr) = run(&lab, &["import", "db.lab.test", "--output", "zones"], 0);
+    assert_eq!(stdout, "1 hosted zone, 5 record sets\n1 file is in zones\n");
+    assert!(stderr.contains("Route 53 has no record type LOC") && stderr.contains("www LOC 52"), "{stderr}");
+    assert!(stderr.ends_with("1 thing has no counterpart; see above\n"), "{stderr}");
+
+    let server = lab.serve();
+    let mut addresses = server.ask("www.lab.test.", Transport::Udp).addresses;
+    addresses.sort();
+    assert_eq!(addresses, ["192.0.2.1", "192.0.2.2"]);
+
+    // The same again is no conflict, another text is.
+    run(&lab, &["import", "db.lab.test", "--output", "zones"], 0);
+    let before = files(&lab, "zones");
+    lab.write("db.lab.test", &BIND.replace("192.0.2.2", "192.0.2.3"));
+    let (_, stderr) = run(&lab, &["import", "db.lab.test", "--output", "zones"], 1);
+    assert!(stderr.contains("zones/lab.test.toml exists"), "{stderr}");
+    assert_eq!(files(&lab, "zones"), before);
+    run(&lab, &["import", "db.lab.test", "--output", "zones", "--force"], 0);
+    assert!(files(&lab, "zones")["lab.test.toml"].contains("192.0.2.3"));
+
+    let (stdout, stderr) = run(&lab, &["export", "lab.test", "--format", "bind", "--stdout"], 0);
+    assert_eq!(stderr, "");
+    assert!(
+        stdout.starts_with("$ORIGIN lab.test.\n@ 300 IN SOA ns1.lab.test. h.lab.test. 7 7200 900 1209600 86400\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("mail 300 IN MX 10 lab.test.\n"), "{stdout}");
+}
+
+#[test]
+fn what_is_not_in_the_directory_is_not_included() {
+    let lab = Lab::new(&[]);
+    fs::create_dir(lab.path("bind")).unwrap();
+    lab.write("secret", "secret TXT x\n");
+    lab.write(
+        "bind/db.lab.test",
+        "$TTL 1\n@ SOA a b 1 2 3 4 5\n@ NS ns.other.test.\n$INCLUDE ../secret\n$INCLUDE link\n$INCLUDE db.lab.test\n",
+    );
+    std::os::unix::fs::symlink("../secret", lab.path("bind/link")).unwrap();
+    let (stdout, stderr) = run(&lab, &["import", "bind/db.lab.test", "--stdout"], 0);
+    assert_eq!(stderr.matches("is not in the directory of the zone file").count(), 2 * 11, "{stderr}");
+    assert!(stderr.contains("files include each other"), "{stderr}");
+    assert!(!stdout.contains("secret"), "{stdout}");
+}
+
+#[test]
+fn a_server_is_copied_by_its_api() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    lab.add_settings("[api]\nlisten = ['127.0.0.1:0']\nkeys_file = 'keys.toml'\n");
+    lab.write("keys.toml", "[[key]]\nid = 'ADA'\nsecret = 'a secret of hers'\nrights = 'read'\n");
+    let server = lab.serve();
+    let endpoint = format!("http://{}", Client::of(&server, "ADA", "x").address());
+    let import = |secret: &str, directory: &str| {
+        let mut command = lab.command(&["import", "--from-endpoint", &endpoint, "--output", directory]);
+        command.env("AWS_ACCESS_KEY_ID", "ADA").env("AWS_SECRET_ACCESS_KEY", secret).env_remove("AWS_SESSION_TOKEN");
+        command.output().unwrap()
+    };
+    let refused = import("another", "copy");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("SignatureDoesNotMatch"), "{}", text(&refused.stderr));
+    let copied = import("a secret of hers", "copy");
+    let stderr = text(&copied.stderr);
+    assert!(copied.status.success(), "{stderr}");
+    assert!(stderr.contains("1/1 lab.test. record sets: 6"), "{stderr}");
+    let copy = files(&lab, "copy");
+    let names: Vec<&String> = copy.keys().collect();
+    assert_eq!(names, ["cidr_collections.toml", "health_checks.toml", "lab.test.toml"]);
+    for line in ["id = \"ZLAB\"", "comment = \"all kinds\"", "owner = \"ada\"", "health_check = \"blue\"", "b c+d"] {
+        assert!(copy["lab.test.toml"].contains(line), "{line}: {}", copy["lab.test.toml"]);
+    }
+
+    // The same JSON from the files, from the copy and from the server.
+    let export = |more: &[&str], directory: &str| {
+        let mut command = lab.command(&[&["export", "--format", "json", "--output", directory], more].concat());
+        command.env("AWS_ACCESS_KEY_ID", "ADA").env("AWS_SECRET_ACCESS_KEY", "a secret of hers");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        files(&lab, directory)
+    };
+    let json = export(&[], "json");
+    assert_eq!(export(&["--zone-file", "copy"], "json-of-copy"), json);
+    assert_eq!(export(&["--from-endpoint", &endpoint], "json-of-server"), json);
+    run(&lab, &["import", "json", "--output", "again"], 0);
+    assert_eq!(files(&lab, "again"), copy);
+}
+
+#[test]
+fn the_report_is_json_too() {
+    let lab = Lab::new(&[]);
+    lab.write("lab.json", "{\"ResourceRecordSets\": [\n {\"Name\": \"x.test.\", \"Type\": \"SOA\", \"TTL\": 1,\n  \"ResourceRecords\": [{\"Value\": \"a.test. b.test. 1 2 3 4 5\"}]},\n {\"Name\": \"a.x.test.\", \"Type\": \"LOC\"}]}");
+    let (stdout, _) = run(&lab, &["import", "lab.json", "--output", "new", "--json"], 0);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["files"][0], "x.test.toml");
+    let left_out = &report["left_out"][0];
+    assert_eq!(
+        (&left_out["file"], &left_out["line"], &left_out["column"]),
+        (&"lab.json".into(), &4.into(), &11.into()),
+        "{report}"
+    );
+    let (_, stderr) = run(&lab, &["import", "none.json", "--output", "new"], 1);
+    assert!(stderr.contains("none.json") && stderr.contains("nothing is written"), "{stderr}");
+}
