@@ -82,12 +82,16 @@ fn node_in(name: &str, region: &str, etcd: &Etcd, trusted: Option<&Endpoint>) ->
 }
 
 fn apply(lab: &Lab, zone: &str) {
+    let output = try_apply(lab, zone);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+fn try_apply(lab: &Lab, zone: &str) -> std::process::Output {
     if !Path::new(&lab.path("files")).exists() {
         std::fs::create_dir(lab.path("files")).unwrap();
     }
     lab.write("files/lab.test.toml", zone);
-    let output = lab.run(&["cluster", "apply", "files", "--yes"]);
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    lab.run(&["cluster", "apply", "files", "--yes"])
 }
 
 /// The check as the admin side of a node reports it.
@@ -164,20 +168,23 @@ pub(crate) fn a_new_check_is_decided_by_all_nodes() {
     let nodes = [one.serve(), two.serve(), three.serve()];
     let expected = [("one", "healthy"), ("three", "unhealthy"), ("two", "healthy")];
     nodes.iter().for_each(|running| drop(wait_for_opinions(running, &expected)));
-    let ends = std::sync::atomic::AtomicBool::new(false);
+    let (began, ends) = (std::time::Instant::now(), std::sync::atomic::AtomicBool::new(false));
     std::thread::scope(|scope| {
         let askers = nodes.each_ref().map(|running| {
             scope.spawn(|| {
                 let mut wrong = 0;
-                while !ends.load(std::sync::atomic::Ordering::Relaxed) {
+                // Not for ever, if something below fails.
+                while !ends.load(std::sync::atomic::Ordering::Relaxed) && began.elapsed().as_secs() < 120 {
                     wrong += usize::from(addresses(running, NAME) != [PRIMARY]);
+                    std::thread::sleep(std::time::Duration::from_millis(1));
                 }
                 wrong
             })
         });
         for number in 0..8 {
             let id = format!("{number:08x}-bbbb-4ccc-8ddd-eeeeeeeeeeee");
-            apply(&one, &endpoint.zone("").replace(ID, &id));
+            let zone = endpoint.zone("").replace(ID, &id);
+            wait_for("etcd has the check", || try_apply(&one, &zone).status.success().then_some(()));
             nodes.iter().for_each(|running| drop(wait_for_opinions_on(running, &id, &expected)));
         }
         ends.store(true, std::sync::atomic::Ordering::Relaxed);
