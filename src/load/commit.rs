@@ -176,7 +176,7 @@ fn commit_once(
     slots: &Slots,
     commit: &Commit,
 ) -> Result<(Box<CommittedConfig>, Committed), CommitOnceError> {
-    if commit.expected.is_some_and(|expected| base.revision(&commit.id) != Some(expected)) {
+    if !commit.may_follow(base.revision(&commit.id)) {
         return Err(CommitError::Conflict.into());
     }
     let prepared = base.prepare(&commit.id, &commit.change)?;

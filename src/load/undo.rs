@@ -98,7 +98,11 @@ impl LoadedConfig {
     ) -> Result<Option<Object>, NoInverse> {
         let has_members = texts.iter().any(|(what, _)| *what == change.name);
         if matches!(change.object, ObjectId::HostedZone(_)) {
-            return if has_members { self.zone_of_texts(texts).map(Some) } else { nothing_else(change, texts) };
+            return match current {
+                _ if has_members => self.zone_of_texts(texts).map(Some),
+                Some(_) => nothing_else(change, texts),
+                None => Err(NoInverse::Conflicts(vec![UndoConflict { what: change.name.clone(), now: "is gone" }])),
+            };
         }
         match texts.first() {
             Some((_, text)) => self.definition_of_text(change, current, text).map(Some),

@@ -1,5 +1,6 @@
 //! What is moved stays what it is.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -318,6 +319,21 @@ proptest! {
     fn any_text_is_read(text in "([$]?(ORIGIN|TTL|GENERATE|INCLUDE|IN|A|TXT|[(]|[)]|\"|;|\\\\|[.]|@|[0-9]{1,3}|[a-z]|-|/|[$]|[{]|[}]|,)|[ \\n\\t]){0,60}") {
         let _ = from_bind(&text);
     }
+}
+
+#[test]
+fn a_file_that_includes_itself_is_read_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, inner) = (directory.path().join("lab.test.zone"), directory.path().join("inner"));
+    let text = "$TTL 60\n$INCLUDE inner\n$INCLUDE inner\nwww A 192.0.2.1\n";
+    fs::write(&path, text).unwrap();
+    fs::write(&inner, "$INCLUDE lab.test.zone\n$INCLUDE inner\nin A 192.0.2.2\n").unwrap();
+    let mut report = MigrationReport::default();
+    let draft = BindFiles { path: &path, text: text.into(), zone: None }.read(&mut report);
+    assert!(draft.is_some());
+    let found = lines_of(&report);
+    let loops = found.iter().filter(|line| line.contains("includes itself")).count();
+    assert_eq!((found.len(), loops), (4, 4), "{found:?}");
 }
 
 /// A record set of a group at a name that no other set has.

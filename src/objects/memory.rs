@@ -70,11 +70,11 @@ impl ObjectStore for MemoryObjects {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let Commit { id, expected, change, .. } = commit;
         let mut state = self.state();
-        if expected.is_some_and(|expected| state.revisions.get(&id) != Some(&expected)) {
+        if !commit.may_follow(state.revisions.get(&commit.id).copied()) {
             return Err(CommitError::Conflict);
         }
+        let Commit { id, change, .. } = commit;
         let Transition { before, after: object } = decide(&*state, &id, &change)?;
         if let (Some(reference), None) = (before.and_then(|before| before.caller_reference().cloned()), &object) {
             state.references.insert((discriminant(&id), reference));

@@ -49,7 +49,8 @@ pub(crate) trait ObjectStore: Send + Sync {
 pub(crate) struct Commit {
     /// The object.
     pub(crate) id: ObjectId,
-    /// The revision that the object must have; `None` if it does not matter.
+    /// The revision that the object must have; `None` if it does not matter. The object of a
+    /// [`Change::Revert`] must have exactly this one, and must not exist without one.
     pub(crate) expected: Option<Revision>,
     /// The change.
     pub(crate) change: Change,
@@ -57,6 +58,18 @@ pub(crate) struct Commit {
     pub(crate) author: Author,
     /// How GetChange reports it; `None` if it does not.
     pub(crate) submission: Option<Submission>,
+}
+
+impl Commit {
+    /// Whether the object has the revision that it must have. `current` is `None` if it does not
+    /// exist.
+    pub(crate) fn may_follow(&self, current: Option<Revision>) -> bool {
+        match (&self.change, self.expected) {
+            // It states the whole object: what was changed after it was computed would be lost.
+            (Change::Revert(_), expected) => current == expected,
+            (_, expected) => expected.is_none() || current == expected,
+        }
+    }
 }
 
 /// Knows changes that other nodes made too.

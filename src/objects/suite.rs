@@ -303,6 +303,13 @@ pub(crate) async fn a_stale_revision_is_a_conflict(objects: &dyn ObjectStore) {
     commit(objects, &id, second, upsert("www 60 A 192.0.2.3")).await.unwrap();
     let deleted = commit(objects, &id, second, Change::Delete).await;
     assert_eq!(deleted.unwrap_err(), CommitError::Conflict);
+
+    // What states a whole object was computed for one revision, or for none.
+    let whole = read(objects, &id).await;
+    let undone = commit(objects, &id, None, Change::Revert(Some(whole.clone()))).await;
+    assert_eq!(undone.unwrap_err(), CommitError::Conflict);
+    let (now, _) = objects.read(&id).await.unwrap();
+    assert!(commit(objects, &id, Some(now), Change::Revert(Some(whole))).await.is_ok());
 }
 
 pub(crate) async fn a_refused_change_has_its_code_and_changes_nothing(objects: &dyn ObjectStore) {

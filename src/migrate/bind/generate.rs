@@ -5,9 +5,13 @@ use super::entries::Token;
 
 /// The most lines of one directive.
 const MOST_LINES: usize = 65_536;
+/// The longest of these lines, in octets. A value of Route 53 has at most 4000 characters.
+const LONGEST_LINE: usize = 8192;
 
-/// The lines that the arguments of a directive stand for.
-pub(super) fn lines(arguments: &[Token<'_>]) -> Result<Vec<String>, String> {
+/// The lines that the arguments of a directive stand for, made one after the other.
+pub(super) fn lines<'t>(
+    arguments: &[Token<'t>],
+) -> Result<impl Iterator<Item = Result<String, String>> + use<'t>, String> {
     let [range, owner, between @ .., data] = arguments else { return Err(form()) };
     if between.is_empty() {
         return Err(form());
@@ -20,10 +24,15 @@ pub(super) fn lines(arguments: &[Token<'_>]) -> Result<Vec<String>, String> {
     let between: Vec<&str> = between.iter().map(|token| token.text).collect();
     let between = between.join(" ");
     let data = unquoted(data.text);
-    let line = |number: i64| {
-        Some(format!("{} {} {}", expand(owner.text, number)?, expand(&between, number)?, expand(&data, number)?))
+    let owner = owner.text;
+    let line = move |number: i64| {
+        let line = format!("{} {} {}", expand(owner, number)?, expand(&between, number)?, expand(&data, number)?);
+        Some(line)
     };
-    numbers.iter().map(|&number| line(number).ok_or_else(form)).collect()
+    Ok(numbers.into_iter().map(move |number| match line(number).ok_or_else(form)? {
+        line if line.len() > LONGEST_LINE => Err(format!("$GENERATE makes a line of more than {LONGEST_LINE} bytes")),
+        line => Ok(line),
+    }))
 }
 
 fn form() -> String {
@@ -125,7 +134,7 @@ mod tests {
     use super::*;
 
     fn made(arguments: &str) -> Result<Vec<String>, String> {
-        lines(&Entries::of(arguments).next().unwrap().unwrap().tokens)
+        lines(&Entries::of(arguments).next().unwrap().unwrap().tokens)?.collect()
     }
 
     /// The examples of the manual, and each modifier.
@@ -162,8 +171,11 @@ mod tests {
             "0-4294967296 a A 1",
         ] {
             let tokens = Entries::of(bad).next().map(|entry| entry.unwrap().tokens).unwrap_or_default();
-            assert!(lines(&tokens).unwrap_err().contains("has the form"), "{bad}");
+            let made: Result<Vec<_>, _> = lines(&tokens).and_then(Iterator::collect);
+            assert!(made.unwrap_err().contains("has the form"), "{bad}");
         }
         assert!(made("0-4294967295 a A 192.0.2.1").unwrap_err().contains("more than 65536"));
+        let long = format!("0-65535 a TXT {}", "${0,253}".repeat(2000));
+        assert!(made(&long).unwrap_err().contains("more than 8192 bytes"));
     }
 }

@@ -15,7 +15,9 @@ use crate::model::{Content, MAX_TTL, Name, RecordData, RecordType, ResourceRecor
 /// The largest file that is read.
 const LARGEST_FILE: u64 = 256 << 20;
 /// How deeply files may include each other.
-const MOST_INCLUDES: usize = 10;
+const DEEPEST_INCLUDE: usize = 10;
+/// How many files may be included, each as often as it is.
+const MOST_INCLUDES: usize = 1000;
 
 /// Master files of one zone.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ struct Reader<'f> {
     report: &'f mut MigrationReport,
     /// Without symbolic links; included files are in it.
     directory: PathBuf,
+    /// The files that are being read, without symbolic links: each includes the next.
+    open: Vec<PathBuf>,
     includes: usize,
     origin: Option<Name>,
     /// What the first `$ORIGIN` says.
@@ -62,6 +66,7 @@ impl BindFiles<'_> {
         let mut reader = Reader {
             report,
             directory: self.path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            open: self.path.canonicalize().into_iter().collect(),
             includes: 0,
             origin: self.zone.or(of_file.as_ref()).cloned(),
             first_origin: None,
@@ -129,30 +134,38 @@ impl Reader<'_> {
     /// The owner and origin after the file are those before it (RFC 1035 section 5.1).
     fn include(&mut self, path: &Token<'_>, origin: Option<Name>, file: &Place) -> Result<(), String> {
         let name = path.text.trim_matches('"');
+        if self.open.len() > DEEPEST_INCLUDE {
+            return Err(format!("more than {DEEPEST_INCLUDE} files include each other"));
+        }
         if self.includes == MOST_INCLUDES {
-            return Err(format!("more than {MOST_INCLUDES} files include each other"));
+            return Err(format!("more than {MOST_INCLUDES} files are included"));
         }
         let beside = file.path.parent().unwrap_or(Path::new("")).join(name);
         let resolve = |path: &Path| {
             let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
             path.canonicalize().map_err(|error| format!("cannot read {}: {error}", path.display()))
         };
-        if !resolve(&beside)?.starts_with(resolve(&self.directory)?) {
+        let resolved = resolve(&beside)?;
+        if !resolved.starts_with(resolve(&self.directory)?) {
             return Err(format!("{name} is not in the directory of the zone file, so it is not read"));
+        }
+        if self.open.contains(&resolved) {
+            return Err(format!("{name} includes itself"));
         }
         let text = read_text(&beside)?;
         let before = (self.origin.clone(), self.owner.clone());
         self.origin = origin.or_else(|| self.origin.clone());
         self.includes += 1;
+        self.open.push(resolved);
         self.file(&Place::whole(beside), &text.into());
-        self.includes -= 1;
+        self.open.pop();
         (self.origin, self.owner) = before;
         Ok(())
     }
 
     fn generate(&mut self, arguments: &[Token<'_>], place: &Place) -> Result<(), String> {
         for line in generate::lines(arguments)? {
-            for entry in Entries::of(&line) {
+            for entry in Entries::of(&line?) {
                 match entry {
                     Ok(entry) => self.record(&entry, place),
                     Err(bad) => return Err(bad.message.to_owned()),

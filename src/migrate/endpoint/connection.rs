@@ -21,6 +21,8 @@ const TRIES: u32 = 8;
 const FIRST_WAIT: Duration = Duration::from_millis(400);
 /// The most elements of a response: 300 record sets of 400 values.
 const MOST_ELEMENTS: usize = 1 << 20;
+/// The most bytes of a response.
+const MOST_BYTES: usize = 64 << 20;
 
 /// A server.
 pub(crate) struct Connection {
@@ -45,6 +47,9 @@ pub(crate) enum NoResponse {
     /// It answers with something else.
     #[error("{operation}: {endpoint} did not send a response of the Route 53 API ({status})")]
     Strange { operation: String, endpoint: String, status: u16 },
+    /// Its list does not end.
+    #[error("{operation}: the list of {endpoint} does not end")]
+    Endless { operation: String, endpoint: String },
 }
 
 impl NoResponse {
@@ -114,9 +119,15 @@ impl Connection {
             let why = crate::causes::with_causes(&error.without_url());
             NoResponse::Unreachable { endpoint: self.endpoint.clone(), why }
         };
-        let response = self.client.execute(request).await.map_err(unreachable)?;
+        let mut response = self.client.execute(request).await.map_err(unreachable)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(unreachable)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(NoResponse::Endless { operation: operation.to_owned(), endpoint: self.endpoint.clone() });
+            }
+            body.extend_from_slice(&chunk);
+        }
         let root = Element::read_within(&body, MOST_ELEMENTS);
         match root {
             Ok(root) if status.is_success() => Ok(root),
@@ -143,7 +154,7 @@ impl NoResponse {
             ]
             .contains(&code.as_str()),
             NoResponse::Strange { status, .. } => matches!(status, 429 | 502..=504),
-            NoResponse::Unreachable { .. } | NoResponse::Client(_) => false,
+            NoResponse::Unreachable { .. } | NoResponse::Client(_) | NoResponse::Endless { .. } => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Copies an account: lists, page by page.
 
+use std::collections::HashSet;
+
 use super::connection::{Connection, NoResponse};
 use crate::api::documents::{Element, bare};
 use crate::migrate::account::{Account, Item, List};
@@ -7,6 +9,8 @@ use crate::migrate::report::{MigrationReport, Place};
 
 /// The most ids of one ListTagsForResources (API TagResourceIdList).
 const MOST_TAGGED: usize = 10;
+/// The most pages of a list: ten million items of 100 a page.
+const MOST_PAGES: usize = 100_000;
 
 /// A list of the API.
 #[derive(Clone, Copy)]
@@ -137,7 +141,8 @@ impl Connection {
     /// All items of a list.
     async fn items(&self, listing: &Listing, path: &str) -> Result<Vec<Item>, NoResponse> {
         let (mut items, mut query): (Vec<Item>, Vec<(&str, String)>) = Default::default();
-        loop {
+        let mut asked = HashSet::new();
+        while asked.len() < MOST_PAGES && asked.insert(query.clone()) {
             let page = self.get(listing.operation, path, &query).await?;
             let listed = page.child(listing.list).map(Element::children).unwrap_or_default();
             let place = self.place(path);
@@ -148,12 +153,13 @@ impl Connection {
                 Some((*parameter, value.to_owned()))
             });
             let next: Vec<(&str, String)> = next.collect();
-            // A server that repeats a page would never end.
             if is_last || next.is_empty() || next == query || listed.is_empty() {
                 return Ok(items);
             }
             query = next;
         }
+        // It goes back to a page that it sent before.
+        Err(NoResponse::Endless { operation: listing.operation.to_owned(), endpoint: self.endpoint().to_owned() })
     }
 
     /// The same for operations that a server may not have.
