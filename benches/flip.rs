@@ -155,6 +155,7 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
         default_addresses: Vec::new(),
         attachments: Default::default(),
         policy_sets: Default::default(),
+        alias_resources: Default::default(),
     };
     ServedZone {
         zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &CidrTables::default())),

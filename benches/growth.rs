@@ -144,6 +144,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
         default_addresses: Vec::new(),
         attachments: Default::default(),
         policy_sets: Default::default(),
+        alias_resources: Default::default(),
     };
     Arc::new(Zone::compile(&zone, &|id: &HealthCheckId| id.0.parse().ok().map(CheckSlot), &CidrTables::default()))
 }
@@ -190,7 +191,11 @@ fn latency(members: u32) -> (World, Vec<String>) {
 fn aliases(depth: u32) -> (World, Vec<String>) {
     let owner = |level: u32| format!("a{level}.bench.test");
     let alias = |level: u32| ResourceRecordSet {
-        content: Content::Alias(AliasTarget { name: name(&owner(level - 1)), evaluate_target_health: true }),
+        content: Content::Alias(AliasTarget {
+            hosted_zone: None,
+            name: name(&owner(level - 1)),
+            evaluate_target_health: true,
+        }),
         ..address(&owner(level), 0)
     };
     let sets = [address(&owner(0), 1)].into_iter().chain((1..=depth).map(alias));
