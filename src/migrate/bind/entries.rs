@@ -70,7 +70,7 @@ impl<'t> Entries<'t> {
         while let Some(octet) = self.peek() {
             match (quote, octet) {
                 (_, b'\\') => {
-                    self.at += usize::from(self.text.as_bytes().get(self.at + 1).is_some_and(|&o| o != b'\n'))
+                    self.at += usize::from(self.text.as_bytes().get(self.at + 1).is_some_and(|&o| o != b'\n'));
                 }
                 (Some(_), b'"') => quote = None,
                 (None, b'"') => quote = Some(self.at),
