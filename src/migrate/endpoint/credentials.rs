@@ -67,7 +67,10 @@ pub(crate) fn find_credentials(
     let path = |name: &str, file: &str| variable(name).map_or_else(|| home().join(file), PathBuf::from);
     let paths = [path("AWS_SHARED_CREDENTIALS_FILE", "credentials"), path("AWS_CONFIG_FILE", "config")];
     let [credentials, config] = paths.each_ref().map(|path| (environment.file)(path).unwrap_or_default());
-    let found = [section(&credentials, std::slice::from_ref(&name)), section(&config, &[format!("profile {name}"), name.clone()])];
+    let found = [
+        section(&credentials, std::slice::from_ref(&name)),
+        section(&config, &[format!("profile {name}"), name.clone()]),
+    ];
     if found.iter().all(Option::is_none) {
         let paths = paths.map(|path| path.display().to_string()).join(" and ");
         return Err(if named.is_some() { NoCredentials::NoProfile(name, paths) } else { NoCredentials::None });
