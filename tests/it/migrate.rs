@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::aws::Client;
 use crate::server::{Lab, Transport, text};
@@ -83,8 +84,8 @@ fn what_is_not_in_the_directory_is_not_included() {
     );
     std::os::unix::fs::symlink("../secret", lab.path("bind/link")).unwrap();
     let (stdout, stderr) = run(&lab, &["import", "bind/db.lab.test", "--stdout"], 0);
-    assert_eq!(stderr.matches("is not in the directory of the zone file").count(), 2 * 11, "{stderr}");
-    assert!(stderr.contains("files include each other"), "{stderr}");
+    assert_eq!(stderr.matches("is not in the directory of the zone file").count(), 2, "{stderr}");
+    assert!(stderr.contains("db.lab.test includes itself"), "{stderr}");
     assert!(!stdout.contains("secret"), "{stdout}");
 }
 
@@ -93,6 +94,7 @@ fn a_server_is_copied_by_its_api() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
     lab.add_settings("[api]\nlisten = ['127.0.0.1:0']\nkeys_file = 'keys.toml'\n");
     lab.write("keys.toml", "[[key]]\nid = 'ADA'\nsecret = 'a secret of hers'\nrights = 'read'\n");
+    fs::set_permissions(lab.path("keys.toml"), fs::Permissions::from_mode(0o600)).unwrap();
     let server = lab.serve();
     let endpoint = format!("http://{}", Client::of(&server, "ADA", "x").address());
     let import = |secret: &str, directory: &str| {
