@@ -93,7 +93,7 @@ fn what_is_not_in_the_directory_is_not_included() {
 fn a_server_is_copied_by_its_api() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
     lab.add_settings("[api]\nlisten = ['127.0.0.1:0']\nkeys_file = 'keys.toml'\n");
-    lab.write("keys.toml", "[[key]]\nid = 'ADA'\nsecret = 'a secret of hers'\nrights = 'read'\n");
+    lab.write("keys.toml", "[[key]]\naccess_key_id = 'ADA'\nsecret_access_key = 'a secret of hers'\nrights = 'read'\n");
     fs::set_permissions(lab.path("keys.toml"), fs::Permissions::from_mode(0o600)).unwrap();
     let server = lab.serve();
     let endpoint = format!("http://{}", Client::of(&server, "ADA", "x").address());
