@@ -256,7 +256,7 @@ pub(crate) fn files_are_applied_and_dumped_and_the_status_is_shown() {
     one.write("files/checks.toml", check);
     let plan = cluster(&["apply", "files"]).unwrap();
     assert!(plan.starts_with("+ checks.toml\n+ lab.test.toml\n"), "{plan}");
-    assert!(plan.contains("lab.test.: ") && plan.contains("added www.lab.test. A one"), "{plan}");
+    assert!(plan.contains("+ hosted zone lab.test. (") && plan.contains("  + www.lab.test. A one\n"), "{plan}");
     let running = one.serve();
     assert_eq!(addresses(&running, "www.lab.test."), [""; 0], "a plan changes nothing");
     cluster(&["apply", "files", "--yes"]).unwrap();
@@ -269,7 +269,7 @@ pub(crate) fn files_are_applied_and_dumped_and_the_status_is_shown() {
     assert!(dumped.starts_with("name = 'lab.test'  # ours\n") && dumped.contains("www2"), "{dumped}");
     assert_eq!(std::fs::read_to_string(one.path("dumped/checks.toml")).unwrap(), check);
     let plan = cluster(&["apply", "files"]).unwrap();
-    assert!(plan.contains("~ lab.test.toml") && plan.contains("removed www2.lab.test. A"), "{plan}");
+    assert!(plan.contains("~ lab.test.toml") && plan.contains("  - www2.lab.test. A\n"), "{plan}");
     let status = wait_for("the node has every change", || cluster(&["status"]).ok());
     assert!(status.contains("2 files,") && status.contains("one  -  127.0.0.1:"), "{status}");
     assert!(status.contains("  2 files  has every change\n"), "{status}");
