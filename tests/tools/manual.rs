@@ -77,7 +77,7 @@ pub(crate) fn a_page_is_printed_too_and_an_unknown_one_is_not() {
     );
     let output = lab.run(&["man", "overdrive"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("there is: init, serve, check"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("there is: init, import, export, serve, check"), "{}", text(&output.stderr));
 }
 
 /// The output of a script in the language of this shell.
