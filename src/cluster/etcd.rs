@@ -131,7 +131,7 @@ pub(crate) trait Etcd: Send + Sync {
     /// Reports every change of a key that begins with `prefix`, from this revision on.
     async fn watch(&self, prefix: &str, from: StoreRevision) -> Result<Box<dyn Watch>, EtcdError>;
 
-    /// A new lease that ends after so many seconds without [`Etcd::keep_alive`].
+    /// A new lease that ends after this many seconds without [`Etcd::keep_alive`].
     async fn grant_lease(&self, seconds: u64) -> Result<LeaseId, EtcdError>;
 
     /// Prolongs a lease. Returns whether it still exists.

@@ -175,7 +175,7 @@ impl<'d> Table<'d> {
         if let Some(Agreement::AtLeast(count @ Agreement::MANY..)) = agreement {
             let message = format!("`{}` is a count of nodes: {count} of them, or all if there are fewer", key.name);
             let diagnostic = diagnostics.warning(span.clone(), message);
-            diagnostic.label("so many nodes?");
+            diagnostic.label("a number of nodes");
             if count < 100 {
                 diagnostic.hint(format!("write \"{count}%\" for a percentage"));
             }

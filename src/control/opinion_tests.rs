@@ -314,14 +314,14 @@ fn a_changed_check_keeps_its_status_until_all_nodes_have_an_opinion() {
     control.observe("blue", Pass);
     control.hear("tokyo", Healthy);
     assert_eq!(control.app(), GREEN);
-    // Changed again: everybody has to look again.
+    // Changed again: every node has to probe again.
     control.write("lab.test.toml", &APP.replace("8080", "8082"));
     control.reload();
     ["tokyo", "berlin"].iter().for_each(|node| control.hear(node, Healthy));
     assert_eq!(control.app(), GREEN);
     control.observe("blue", Fail);
     assert_eq!(control.app(), BLUE);
-    // Another threshold asks the same, and waits for nobody.
+    // With another threshold the probe is the same, so no opinion is awaited.
     control.write("lab.test.toml", &APP.replace("8080", "8082").replace("threshold = 3", "threshold = 2"));
     control.reload();
     ["tokyo", "berlin"].iter().for_each(|node| control.hear(node, Unhealthy));

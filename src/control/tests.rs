@@ -171,7 +171,7 @@ impl TestControl {
         assert_eq!(self.control.handle([event], &|| at), Flow::Continue);
     }
 
-    /// As if it were killed, and started again so many seconds later.
+    /// As if it were killed, and started again this many seconds later.
     pub(super) fn killed_and_restarted_after(self, seconds: u64) -> TestControl {
         let TestControl { directory, control, writer_thread, at, .. } = self;
         drop(control);

@@ -99,7 +99,7 @@ pub enum Cause {
     InsufficientData(u8),
     /// The status of a child of a calculated check changed.
     Children(Children),
-    /// In a cluster: so many nodes consider it healthy.
+    /// In a cluster: how many nodes consider it healthy.
     Agreement(AgreedStatus),
     /// An operator set or cleared an override, or an override expired.
     Override,

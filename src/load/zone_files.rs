@@ -29,7 +29,7 @@ pub(super) fn zone_files_at_start(
         read_zone_files(sources, &directories, &previous, &mut MemoryRoom::unlimited());
     let placeholders = unavailable::unreadable(&base.source_cache, &directories, &mut texts);
     // A node of a cluster need not have files of its own. If the settings have errors, the
-    // directory is a default that nobody named.
+    // directory may be the default instead of that of the settings.
     if settings.cluster.is_some() || report.is_refused {
         let ReadZoneFiles { diagnostics, missing, .. } = &mut texts;
         diagnostics.retain(|diagnostic| !missing.contains(&diagnostic.path));

@@ -15,7 +15,7 @@ pub enum StrictRule {
     ElementOrder,
     /// Requests and changes are limited by token buckets.
     Throttling,
-    /// An account, a zone, a delegation set and a collection have only so many resources.
+    /// The number of resources in an account, a zone, a delegation set and a collection is limited.
     Quotas,
 }
 

@@ -254,7 +254,7 @@ impl TcpServer {
     }
 }
 
-/// Writes a response of so many octets, which is in `out` behind the space for its length, as far
+/// Writes a response of this many octets, which is in `out` behind the space for its length, as far
 /// as the socket accepts it now. Returns the rest, or `None` if there is no response.
 fn write_now(stream: &TcpStream, out: &mut [u8], octets: usize) -> io::Result<Option<Vec<u8>>> {
     let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {

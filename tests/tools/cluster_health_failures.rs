@@ -129,8 +129,8 @@ pub(crate) fn many_checks_flip_at_once() {
     assert!(longest < 512 << 10);
 }
 
-/// Waits until all nodes have so many checks, and so many of them unhealthy. Returns how long the
-/// first and the last node took.
+/// Waits until all nodes have this number of checks, of which these are unhealthy. Returns how long
+/// the first and the last node took.
 fn until_all_have(universe: &Universe, checks: usize, unhealthy: usize) -> (Duration, Duration) {
     let has_them = |node: &str| {
         let counts = universe.get(node, "/v1/status")["checks"].clone();

@@ -80,7 +80,7 @@ impl Disagreement {
     }
 }
 
-/// The first of so many, and how many more there are.
+/// The first ones, up to the limit, and how many more there are.
 fn few(first: &[String], all: usize) -> String {
     match all > MOST_NODES {
         true => format!("{} and {} more", first[..MOST_NODES].join(", "), all - MOST_NODES),

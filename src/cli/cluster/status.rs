@@ -93,7 +93,7 @@ impl StatusReport {
         text
     }
 
-    /// How many nodes must consider an endpoint healthy, if so many do not live.
+    /// How many nodes must consider an endpoint healthy, if that is more than are live.
     fn missing_nodes(&self) -> Option<u16> {
         let Agreement::AtLeast(count) = self.agreement else { return None };
         (usize::from(count) > self.etcd.nodes.len()).then_some(count)

@@ -154,7 +154,7 @@ fn a_disabled_check_is_not_probed_and_ignores_results() {
     // Disabled and inverted: the documented way to force traffic off.
     tracker.apply(&[HealthCheck { disabled: true, inverted: true, ..check("a") }], T0);
     assert!(!tracker.bits().is_healthy(a));
-    // Enabled again it is probed anew; its status from before it was disabled is too old to count.
+    // Enabled again it is probed again; its status from before it was disabled is too old to count.
     tracker.apply(&[check("a")], T0);
     assert!(tracker.bits().is_healthy(a));
     assert_eq!((tracker.probes().len(), tracker.pending()), (1, 1));

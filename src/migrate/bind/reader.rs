@@ -140,24 +140,24 @@ impl Reader<'_> {
         if self.includes == MOST_INCLUDES {
             return Err(format!("more than {MOST_INCLUDES} files are included"));
         }
-        let beside = file.path.parent().unwrap_or(Path::new("")).join(name);
+        let included = file.path.parent().unwrap_or(Path::new("")).join(name);
         let resolve = |path: &Path| {
             let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
             path.canonicalize().map_err(|error| format!("cannot read {}: {error}", path.display()))
         };
-        let resolved = resolve(&beside)?;
+        let resolved = resolve(&included)?;
         if !resolved.starts_with(resolve(&self.directory)?) {
             return Err(format!("{name} is not in the directory of the zone file, so it is not read"));
         }
         if self.open.contains(&resolved) {
             return Err(format!("{name} includes itself"));
         }
-        let text = read_text(&beside)?;
+        let text = read_text(&included)?;
         let before = (self.origin.clone(), self.owner.clone());
         self.origin = origin.or_else(|| self.origin.clone());
         self.includes += 1;
         self.open.push(resolved);
-        self.file(&Place::whole(beside), &text.into());
+        self.file(&Place::whole(included), &text.into());
         self.open.pop();
         (self.origin, self.owner) = before;
         Ok(())

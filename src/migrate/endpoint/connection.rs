@@ -14,8 +14,8 @@ use crate::health::Timestamp;
 pub(crate) const AMAZON: &str = "https://route53.amazonaws.com";
 /// How long a response may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a request is sent. Route 53 accepts five requests a second for one account (Developer
-/// Guide, "Amazon Route 53 API request quotas").
+/// How often a request is sent, if Route 53 refuses it because its bucket of tokens is empty
+/// (Developer Guide, "Throttling API requests"). All waits together take about 50 s.
 const TRIES: u32 = 8;
 /// The first wait; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(400);

@@ -12,7 +12,7 @@ use crate::model::{
 
 /// API TrafficPolicyDocument.
 pub const MAX_DOCUMENT_CHARACTERS: usize = 102_400;
-/// Coordinates have at most so many decimal places.
+/// The most decimal places of coordinates.
 const MAX_DECIMAL_PLACES: usize = 2;
 /// The format with Local Zones.
 const WITH_LOCATIONS: &str = "2023-05-09";
