@@ -142,8 +142,9 @@ impl Api {
         let status = StatusCode::from_u16(request.operation.status()).expect("a status of the model");
         let outcome: Outcome = operations::run(&self.context, &request).await;
         let request::Response { location, body } = outcome?;
+        let namespace = router::namespace(head.uri.path());
         // The root element has it first.
-        let body = body.replacen(xml::NAMESPACE, router::namespace(head.uri.path()), 1);
+        let body = if namespace == xml::NAMESPACE { body } else { body.replacen(xml::NAMESPACE, namespace, 1) };
         let mut response = reply::document(status, id, "text/xml", body);
         if let Some(url) = location.and_then(|url| HeaderValue::try_from(url).ok()) {
             response.headers_mut().insert(header::LOCATION, url);

@@ -2,7 +2,8 @@
 //! "Throttling for Amazon Route 53 API requests").
 //!
 //! A request takes a token of the account and one of its operation, and a change one or two of the
-//! bucket of changes. Nothing is taken from any bucket if one of them has too few.
+//! bucket of changes. Nothing is taken from any bucket if one of them has too few. The changes of
+//! ChangeResourceRecordSets are known only after its request has taken its tokens: these stay taken.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;

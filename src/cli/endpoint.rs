@@ -8,7 +8,9 @@ use anyhow::bail;
 use crate::api::client::Credentials;
 use crate::config::DnsSettings;
 use crate::files;
-use crate::migrate::{AMAZON, Connection, Environment, Inventory, MigrationReport, copy, find_credentials};
+use crate::migrate::{
+    AMAZON, Connection, Environment, Inventory, MigrationReport, NoCredentials, copy, find_credentials,
+};
 use crate::model::Secret;
 
 use super::print_error;
@@ -58,7 +60,7 @@ impl EndpointArguments {
         match find_credentials(self.profile.as_deref(), &Environment { variable: &variable, file: &file }) {
             Ok(key) => Ok(key),
             // A server on this machine may need no key.
-            Err(_) if self.profile.is_none() && endpoint != AMAZON => {
+            Err(NoCredentials::None) if self.profile.is_none() && endpoint != AMAZON => {
                 let secret_access_key = Secret::from(ANY_KEY);
                 Ok(Credentials { access_key_id: ANY_KEY.to_owned(), secret_access_key, session_token: None })
             }

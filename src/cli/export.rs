@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     let inventory = chosen(inventory(arguments, &mut report)?, &arguments.zones)?;
     let files = match arguments.format {
         Format::Json => json_files(&inventory, &mut report),
-        Format::ChangeBatch => inventory.zones.iter().flat_map(change_batches).collect(),
+        Format::ChangeBatch => inventory.zones.iter().flat_map(|zone| change_batches(zone, &mut report)).collect(),
         Format::Bind => master_files(&inventory, &mut report),
     };
     print_report(&report);

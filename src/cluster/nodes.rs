@@ -79,7 +79,8 @@ async fn hold(
                 if !files.etcd.keep_alive(lease).await.map_err(text)? {
                     return Err("its lease ended".to_owned());
                 }
-                warn_of_second(files, &mut second).await.map_err(text)?;
+                // It only logs: the next beat looks again.
+                let _ = warn_of_second(files, state, &mut second).await;
             }
         }
     }
@@ -143,9 +144,11 @@ fn other_has_the_name(name: &str, other: &NodeState) -> String {
 }
 
 /// Logs that another server has the name of this node, once for each.
-async fn warn_of_second(files: &ClusterFiles, known: &mut Option<String>) -> Result<(), EtcdError> {
+async fn warn_of_second(files: &ClusterFiles, state: &NodeState, known: &mut Option<String>) -> Result<(), EtcdError> {
     let found = files.etcd.range(Range::key(files.keys.refused(&files.node))).await?.pairs.pop();
-    let second = found.and_then(|pair| node(&pair, &files.keys.all_refused()).ok()).map(|(_, second)| second.place());
+    let second = found.and_then(|pair| node(&pair, &files.keys.all_refused()).ok());
+    // What this run said while an earlier one had the name is not about another server.
+    let second = second.filter(|(_, second)| !state.continues(second)).map(|(_, second)| second.place());
     if second.is_some() && second != *known {
         let place = second.as_deref().unwrap_or_default();
         let name = &files.node;
@@ -193,6 +196,7 @@ async fn follow_once(
                     known.extend(readable(&pair, &prefix, unreadable));
                 }
                 KeyChange::Deleted(key, _) => {
+                    unreadable.remove(&key);
                     key.strip_prefix(&*prefix).map(|name| known.remove(name));
                 }
             }
@@ -259,7 +263,8 @@ mod tests {
         assert_eq!(why, "another node has the name one, at 192.0.2.10:53: give one of them another `node`");
         assert!(!elsewhere.reading(0).is_registered);
         let mut second = None;
-        warn_of_second(&first, &mut second).await.unwrap();
+        let own = NodeState { home: "here".to_owned(), started: 10, ..NodeState::default() };
+        warn_of_second(&first, &own, &mut second).await.unwrap();
         assert_eq!(second.as_deref(), Some("192.0.2.20:53"));
         let status = first.status().await.unwrap();
         assert_eq!(status.refused.keys().map(|name| &**name).collect::<Vec<_>>(), ["one"]);

@@ -338,8 +338,12 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, writer_thread: StateWrite
         // If the loop panics now, nothing depends on it any more.
         let _ = running.await;
     }
-    let history = wiring.history();
+    let (history, served) = (wiring.history(), wiring.served());
     let finish = move || {
+        // What other nodes changed in the last second is not in the copies yet.
+        if let Err(error) = served.keep_sources() {
+            tracing::warn!("{error}; a start without etcd may serve an older copy");
+        }
         writer_thread.finish(WRITING);
         history.finish(WRITING);
     };

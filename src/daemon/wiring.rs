@@ -273,6 +273,11 @@ impl Wiring {
         }
     }
 
+    /// What is served.
+    pub(super) fn served(&self) -> LoadedConfig {
+        self.base.borrow().clone()
+    }
+
     /// The history.
     pub(super) fn history(&self) -> History {
         self.event_log.history().clone()

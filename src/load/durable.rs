@@ -38,7 +38,7 @@ pub(super) fn keep(
             };
             let is_indexed = base.files.len() == files.len() && base.files.iter().zip(files).all(holds);
             if is_indexed && gone.is_empty() && sources.has_cluster() {
-                // etcd has them, and answers do not wait for two disks.
+                // etcd or a disk of this node has them: answers do not wait for another copy.
                 // `LoadedConfig::keep_sources` makes them durable within a second.
                 return None;
             }

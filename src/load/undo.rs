@@ -14,7 +14,7 @@ use crate::objects::{self, Change, CommitError, Object, ObjectId, Revision, remo
 use super::LoadedConfig;
 use super::difference::texts_of;
 
-/// The most conflicts that are listed.
+/// The most errors that are listed of a text that is no longer valid.
 const LISTED: usize = 20;
 /// The name of what is read in the place of a file.
 const UNDONE: &str = "undo";

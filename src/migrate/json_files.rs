@@ -1,5 +1,7 @@
 //! Objects as the JSON of `aws route53`, written.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::draft::shown;
@@ -9,7 +11,8 @@ use super::toml_files::NewFile;
 use crate::api::documents::{Element, health_check, read_health_check, record_set, sort_as_listed};
 use crate::config::zone_file_name;
 use crate::model::{
-    CidrCollection, HealthCheck, HostedZone, Name, RecordType, Region, ResourceRecordSet, Tags, TrafficPolicy, VpcId,
+    Change, ChangeAction, ChangeBatch, CidrCollection, Content, HealthCheck, HostedZone, Name, RecordType, Region,
+    ResourceRecordSet, Tags, TrafficPolicy, VpcId,
 };
 
 /// Elements that are lists.
@@ -35,10 +38,6 @@ const TYPED: [&str; 18] = [
     "Period",
     "Version",
 ];
-/// The most changes of one batch (API ChangeResourceRecordSets: 1000 values, and an UPSERT counts
-/// twice). Their values and characters count too, so it is fewer.
-const MOST_CHANGES: usize = 100;
-
 /// The files, which `fiftythree import` reads. The names of those of one zone have its id.
 pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) -> Vec<NewFile> {
     let Inventory { zones, health_checks, cidr_collections, delegation_sets, traffic_policies } = inventory;
@@ -91,17 +90,62 @@ pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) ->
 }
 
 /// Change batches that make the record sets of a zone but the SOA and NS of its apex, which every
-/// hosted zone has.
-pub(crate) fn change_batches(zone: &HostedZone) -> Vec<NewFile> {
-    let is_default =
-        |set: &ResourceRecordSet| set.name == zone.name && matches!(set.record_type, RecordType::Soa | RecordType::Ns);
-    let change = |set| json!({ "Action": "UPSERT", "ResourceRecordSet": of_element(&record_set(set, &zone.id)) });
-    let changes: Vec<Value> = listed(zone).into_iter().filter(|set| !is_default(set)).map(change).collect();
-    let batch = |(at, changes): (usize, &[Value])| NewFile {
-        name: format!("{}.{:03}.change-batch.json", stem(zone), at + 1),
-        text: printed(&json!({ "Changes": changes })),
+/// hosted zone has. They are to be made in the order of their names.
+pub(crate) fn change_batches(zone: &HostedZone, report: &mut MigrationReport) -> Vec<NewFile> {
+    report_losses(zone, report);
+    for instance in &zone.attachments.policy_instances {
+        let what = format!("the records of the traffic policy instance {} are not written", shown(&instance.name));
+        report.add(&Place::whole(shown(&zone.name)), what);
+    }
+    let change = |change: &Change| {
+        let set = of_element(&record_set(&change.record_set, &zone.id));
+        json!({ "Action": "UPSERT", "ResourceRecordSet": set })
     };
-    changes.chunks(MOST_CHANGES).enumerate().map(batch).collect()
+    let file = |(at, batch): (usize, &ChangeBatch)| NewFile {
+        name: format!("{}.{:03}.change-batch.json", stem(zone), at + 1),
+        text: printed(&json!({ "Changes": batch.changes.iter().map(change).collect::<Vec<_>>() })),
+    };
+    batches(zone).iter().enumerate().map(file).collect()
+}
+
+/// As few batches as the limits of a request allow (API ChangeResourceRecordSets).
+pub(super) fn batches(zone: &HostedZone) -> Vec<ChangeBatch> {
+    let mut batches: Vec<ChangeBatch> = Vec::new();
+    for set in targets_first(zone) {
+        let change = Change { action: ChangeAction::Upsert, record_set: set.clone() };
+        if let Some(batch) = batches.last_mut() {
+            batch.changes.push(change.clone());
+            if batch.limits().is_empty() {
+                continue;
+            }
+            batch.changes.pop();
+        }
+        batches.push(ChangeBatch { comment: None, changes: vec![change] });
+    }
+    batches
+}
+
+/// The target of an alias must exist when the alias is made (API AliasTarget DNSName).
+fn targets_first(zone: &HostedZone) -> Vec<&ResourceRecordSet> {
+    let is_default =
+        |set: &&ResourceRecordSet| set.name == zone.name && matches!(set.record_type, RecordType::Soa | RecordType::Ns);
+    let mut rest: Vec<_> = listed(zone).into_iter().filter(|set| !is_default(set)).collect();
+    let mut ordered = Vec::new();
+    while !rest.is_empty() {
+        let missing: HashSet<(&Name, RecordType)> = rest.iter().map(|set| (&set.name, set.record_type)).collect();
+        let is_early = |set: &&ResourceRecordSet| match &set.content {
+            Content::Alias(target) if target.hosted_zone.is_none() => {
+                missing.contains(&(&target.name, set.record_type))
+            }
+            _ => false,
+        };
+        let (early, now): (Vec<_>, Vec<_>) = rest.iter().copied().partition(is_early);
+        // A circle, which no order helps.
+        let is_circle = now.is_empty();
+        ordered.extend(if is_circle { &early } else { &now });
+        rest = if is_circle { Vec::new() } else { early };
+    }
+    ordered
 }
 
 fn printed(content: &Value) -> String {

@@ -26,7 +26,7 @@ mod tests;
 mod toml_files;
 
 pub(crate) use bind::bind_text;
-pub(crate) use endpoint::{AMAZON, Connection, Environment, copy, find_credentials};
+pub(crate) use endpoint::{AMAZON, Connection, Environment, NoCredentials, copy, find_credentials};
 pub(crate) use inputs::read_files;
 pub(crate) use inventory::Inventory;
 pub(crate) use json_files::{change_batches, json_files};

@@ -321,6 +321,39 @@ proptest! {
     }
 }
 
+/// Each batch is accepted by a zone that has the record sets of the batches before it.
+#[test]
+fn change_batches_can_be_made_one_after_the_other() {
+    let alias = |owner: &str, target: &str| ResourceRecordSet {
+        name: name(owner),
+        set_identifier: None,
+        content: Content::Alias(AliasTarget { name: name(target), hosted_zone: None, evaluate_target_health: true }),
+        ..member(0, 0, RoutingPolicy::Simple, None)
+    };
+    let long = |at: usize| {
+        let value = RecordData::parse(RecordType::Txt, &format!("\"{}\"", "x".repeat(200))).unwrap();
+        ResourceRecordSet {
+            name: name(&format!("txt{at}.lab.test")),
+            record_type: RecordType::Txt,
+            set_identifier: None,
+            content: Content::Records { ttl: 60, values: vec![value] },
+            ..member(0, 0, RoutingPolicy::Simple, None)
+        }
+    };
+    let (zones, _) = from_bind("$TTL 60\n@ SOA ns1 h 1 7200 900 1209600 86400\n@ NS ns1.other.test.\nz A 192.0.2.1\n");
+    let mut zone = zones[0].clone();
+    let mut made = zone.clone();
+    made.record_sets.retain(|set| set.name == zone.name);
+    let aliases = [alias("lab.test", "a.lab.test"), alias("a.lab.test", "z.lab.test")];
+    zone.record_sets.extend(aliases.into_iter().chain((0..300).map(long)).map(Arc::new));
+    let batches = super::json_files::batches(&zone);
+    assert!(batches.len() > 2, "{}", batches.len());
+    for batch in &batches {
+        made = made.apply(batch, &[], 1232).unwrap();
+    }
+    assert_eq!(records(&made), records(&zone));
+}
+
 #[test]
 fn a_file_that_includes_itself_is_read_once() {
     let directory = tempfile::tempdir().unwrap();

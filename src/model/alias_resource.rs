@@ -91,7 +91,7 @@ impl NamePattern {
 }
 
 /// A DNS name in the form that patterns have.
-fn plain_text(name: &Name) -> String {
+pub(super) fn plain_text(name: &Name) -> String {
     let text = name.to_string();
     let text = text.strip_suffix('.').unwrap_or(&text);
     text.strip_prefix(DUALSTACK).unwrap_or(text).to_owned()

@@ -489,6 +489,24 @@ mod tests {
                 "a.cn-north-1.elb.amazonaws.com",
             ),
             ("Z2FDTNDATAQYW2", AliasService::CloudFront, "d123.cloudfront.net", "cloudfront.net.test"),
+            (
+                "Z1UJRXOUMOOFQ8",
+                AliasService::ApiGateway,
+                "d-1.execute-api.us-east-1.amazonaws.com",
+                "d-1.execute-api.us-east-2.amazonaws.com",
+            ),
+            (
+                "Z7HUB22UULQXV",
+                AliasService::VpcEndpoint,
+                "vpce-1.s3.us-east-1.vpce.amazonaws.com",
+                "vpce-1.s3.us-east-2.vpce.amazonaws.com",
+            ),
+            (
+                "Z2BJ6XQ5FK7U4H",
+                AliasService::GlobalAccelerator,
+                "a1.awsglobalaccelerator.com",
+                "a1.awsglobalaccelerator.test",
+            ),
             ("Z3AQBSTGFYJSTF", AliasService::S3Website, "s3-website-us-east-1.amazonaws.com", "s3.amazonaws.com"),
             ("Z2O1EMRO9K5GLX", AliasService::S3Website, "s3-website.us-east-2.amazonaws.com", "s3.amazonaws.com"),
         ] {
@@ -498,5 +516,15 @@ mod tests {
             assert_eq!(service.zone_of(&name(inside)), Some(id(zone)));
         }
         assert_eq!(AliasService::of_zone(&id("Z1")), None);
+        // API AliasTarget EvaluateTargetHealth: true is allowed and changes nothing.
+        let without_effect = [
+            AliasService::S3Website,
+            AliasService::ApiGateway,
+            AliasService::VpcEndpoint,
+            AliasService::GlobalAccelerator,
+        ];
+        for service in without_effect {
+            assert_eq!(service.target_health(), TargetHealth::NoEffect, "{service:?}");
+        }
     }
 }

@@ -209,7 +209,8 @@ impl HostedZone {
 }
 
 impl ChangeBatch {
-    fn limits(&self) -> Vec<ChangeError> {
+    /// Which limits of one request it exceeds.
+    pub(crate) fn limits(&self) -> Vec<ChangeError> {
         let (mut values, mut characters) = (0, 0);
         for Change { action, record_set } in &self.changes {
             let times = if *action == ChangeAction::Upsert { 2 } else { 1 };

@@ -10,15 +10,17 @@ impl AliasResources {
     /// public one with the longest name has the records of a name. A private one has them only for
     /// its own aliases.
     pub fn with_zones(&self, zones: &[&HostedZone]) -> AliasResources {
-        let holder = |name: &Name| {
-            let holders = zones.iter().filter(|zone| !zone.is_private() && name.is_within(&zone.name));
-            holders.max_by_key(|zone| zone.name.label_count()).map(|zone| &zone.name)
-        };
-        let of = |zone: &&HostedZone| {
-            let names: Vec<&Name> = self.names().filter(|name| holder(name) == Some(&zone.name)).collect();
-            (!zone.is_private() && !names.is_empty()).then(|| addresses_of(zone, &names))
-        };
-        self.with_zone_addresses(zones.iter().filter_map(of).collect())
+        // In the order of the names: the order in which zones are read makes no difference.
+        let mut holders: Vec<(&HostedZone, Vec<&Name>)> = Vec::new();
+        for name in self.names() {
+            let with_name = zones.iter().filter(|zone| !zone.is_private() && name.is_within(&zone.name));
+            let Some(&holder) = with_name.max_by_key(|zone| zone.name.label_count()) else { continue };
+            match holders.iter_mut().find(|(known, _)| known.name == holder.name) {
+                Some((_, names)) => names.push(name),
+                None => holders.push((holder, vec![name])),
+            }
+        }
+        self.with_zone_addresses(holders.iter().map(|(zone, names)| addresses_of(zone, names)).collect())
     }
 }
 

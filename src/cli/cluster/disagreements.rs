@@ -65,8 +65,8 @@ pub(super) fn disagreements(
 }
 
 impl Disagreement {
-    /// The same with few nodes and short reasons: `--json` has all of it.
     /// Such as `opinions on blue differ: healthy on one; unhealthy on two (Failure: …)`.
+    /// It has few nodes and short reasons; `--json` has all of them.
     pub(super) fn line(&self) -> String {
         let Disagreement { id, name, healthy, unhealthy } = self;
         let reason = |NodeReason { node, reason }: &NodeReason| match reason.is_empty() {

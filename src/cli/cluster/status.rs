@@ -49,6 +49,7 @@ impl StatusReport {
             && !matches!(self.cookies, CookieSecretsOfNodes::Unusable(_))
             && self.damaged.is_empty()
             && self.etcd.refused.is_empty()
+            && self.etcd.unreadable.is_empty()
             && self.has_version
     }
 

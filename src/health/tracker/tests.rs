@@ -110,7 +110,7 @@ fn a_result_says_what_it_changed() {
     assert_eq!(counted(Pass, false), CountedResult::default());
     assert_eq!([counted(Fail, false), counted(Fail, false)], [saved.clone(), saved.clone()]);
     let changed = CountedResult { changed_without_overrides: true, opinion_changed: true, ..saved };
-    assert_eq!(counted(Fail, true), changed, "an override decides the final final_status");
+    assert_eq!(counted(Fail, true), changed, "an override decides the final status");
     counted(Pass, false);
     counted(Pass, false);
     let CountedResult { transitions, .. } = counted(Pass, false);

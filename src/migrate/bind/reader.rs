@@ -123,7 +123,8 @@ impl Reader<'_> {
                 read_name(origin.text, self.origin.as_ref()).and_then(|origin| self.include(path, Some(origin), file))
             }
             ("$GENERATE", arguments) => self.generate(arguments, place),
-            ("$ORIGIN" | "$TTL" | "$INCLUDE", _) => Err(format!("{} has one argument", first.text)),
+            ("$INCLUDE", _) => Err("$INCLUDE has one or two arguments".to_owned()),
+            ("$ORIGIN" | "$TTL", _) => Err(format!("{} has one argument", first.text)),
             _ => Err(format!("the directive {} is not known", first.text)),
         };
         if let Err(message) = done {

@@ -56,7 +56,7 @@ impl NoResponse {
     /// Whether the server does not have the operation, or the key must not call it.
     pub(super) fn is_of_operation(&self) -> bool {
         match self {
-            NoResponse::Refused { .. } => true,
+            NoResponse::Refused { .. } => !self.may_pass(),
             NoResponse::Strange { status, .. } => matches!(status, 404 | 405 | 500 | 501),
             _ => false,
         }
@@ -103,7 +103,7 @@ impl Connection {
                 Err(error) if error.may_pass() => {}
                 outcome => return outcome,
             }
-            // Several copies at the same time do not keep step.
+            // Random waits, so that several copies do not send at the same moment.
             tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
             wait *= 2;
         }
@@ -167,7 +167,8 @@ fn refusal(operation: &str, status: StatusCode, root: &Element) -> NoResponse {
     NoResponse::Refused { operation: operation.to_owned(), code, message }
 }
 
-/// The region in signatures: Route 53 has one for each partition.
+/// The region in signatures: one for each partition (AWS General Reference, "Amazon Route 53
+/// endpoints and quotas").
 fn region_of(endpoint: &str) -> &'static str {
     match endpoint {
         _ if endpoint.ends_with(".amazonaws.com.cn") => "cn-northwest-1",

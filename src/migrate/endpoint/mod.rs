@@ -10,4 +10,4 @@ mod credentials;
 
 pub(crate) use connection::{AMAZON, Connection};
 pub(crate) use copy::copy;
-pub(crate) use credentials::{Environment, find_credentials};
+pub(crate) use credentials::{Environment, NoCredentials, find_credentials};

@@ -2,6 +2,7 @@
 
 use super::alias::{NOT_WITHIN, TARGET_NOT_FOUND, attempt};
 use super::{Context, Diagnostics, Field};
+use crate::model::alias_resource::plain_text;
 use crate::model::{
     AliasService, AliasTarget, Content, HostedZoneId, Name, RecordType, ResourceRecordSet, TargetHealth,
 };
@@ -37,9 +38,7 @@ pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecor
         check_addresses(context, at, name, diagnostics);
     }
     if found.is_none() {
-        let name = alias.name.to_string();
-        let name = name.trim_end_matches('.');
-        let name = name.strip_prefix("dualstack.").unwrap_or(name);
+        let name = plain_text(&alias.name);
         let finding = diagnostics.warning(at, Field::Alias, format!("no `[[alias_target]]` matches {name}"));
         finding.with_hint(format!(
             "the alias answers with no records and counts as unhealthy until a file has an `[[alias_target]]` such as \
@@ -53,7 +52,7 @@ pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecor
 fn check_addresses(context: &Context<'_>, at: usize, name: &Name, diagnostics: &mut Diagnostics) {
     let zone = context.zone;
     let has = |record_type| match zone.other_zone_of(name) {
-        Some(_) => !zone.outside_sets(name, record_type).is_empty(),
+        Some(other) => other.record_sets.iter().any(|set| set.record_type == record_type && set.name == *name),
         None => context.group_of.contains_key(&(name, record_type)),
     };
     // A zone that is read before the others cannot know.

@@ -17,8 +17,7 @@ use crate::server::{Answer, PATIENCE, try_ask};
 pub(crate) const FIXED: (&str, &str) = ("fixed.lab.test.", "192.0.2.1");
 /// The name that all writers change.
 const BUSY: &str = "busy.lab.test.";
-/// The pauses leave the processor to what is tested. A node that changes one file without a pause
-/// is faster than all others, and they never get their turn.
+/// The pauses leave the processor to what is tested.
 const BETWEEN_CHANGES: Duration = Duration::from_millis(150);
 const BETWEEN_QUERIES: Duration = Duration::from_millis(4);
 
