@@ -3,7 +3,8 @@
 //!
 //! A request takes a token of the account and one of its operation, and a change one or two of the
 //! bucket of changes. Nothing is taken from any bucket if one of them has too few. The changes of
-//! ChangeResourceRecordSets are known only after its request has taken its tokens: these stay taken.
+//! ChangeResourceRecordSets are known only after its request has taken its tokens, which stay
+//! taken.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;

@@ -108,5 +108,6 @@ async fn a_node_writes_nothing_into_a_newer_layout() {
     assert_eq!(error.to_string(), why);
     let opinion = vec![Operation::put("/test/opinions/two/value", "{}")];
     assert_eq!(node.layout.make(&etcd, opinion).await.unwrap_err().to_string(), why);
+    node.wait_for_turn("zone.toml").await;
     assert_eq!((etcd.keys(), overrides.read().await.unwrap()), (keys, current));
 }

@@ -75,10 +75,15 @@ pub(super) fn of_commit(base: &LoadedConfig, commit: &Commit, transition: &Trans
     let removed = before.as_ref().filter(|_| after.is_none());
     let change = parts.into_change(commit.id.clone(), name, commit.author.clone());
     ObjectChange {
-        submission: commit.submission.clone(),
+        submission: commit.submission.clone().or_else(new_submission),
         caller_reference: removed.and_then(Object::caller_reference).cloned(),
         ..change
     }
+}
+
+/// The id by which a change can be undone, if the operation that makes it has none.
+fn new_submission() -> Option<Submission> {
+    Some(Submission { id: new_change_id(), comment: None })
 }
 
 /// The texts of an object, each with what it is: its members, and all record sets and groups.
@@ -260,10 +265,7 @@ pub(super) fn of_load(
     pairs.extend(before.definitions_beside(after));
     let changes = changes(before, after, pairs, |id| authors.get(id).cloned());
     // So that it can be undone.
-    let with_id = |change| {
-        let submission = Some(Submission { id: new_change_id(), comment: None });
-        Arc::new(ObjectChange { submission, ..change })
-    };
+    let with_id = |change| Arc::new(ObjectChange { submission: new_submission(), ..change });
     changes.into_iter().take(MOST_OBJECTS).map(with_id).collect()
 }
 

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use crate::aws::Client;
 use crate::server::{Lab, Running, Transport, text, wait_for};
 
 const ZONE: &str = "# The zone.\nname = \"lab.test\"\n\n# The web server.\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 5\n\
@@ -245,5 +246,54 @@ fn a_large_removal_has_to_be_forced() {
     assert!(error.contains("removes 12 of the 22") && error.contains("`fiftythree undo --force`"), "{error}");
     run(&lab, &running, &["undo", &undo, "--force"]).unwrap();
     assert_eq!(addresses(&running, "r0.lab.test."), [""; 0]);
+    assert!(running.stop().success());
+}
+
+/// Each kind of object that only programs delete as a whole.
+#[test]
+fn deleted_objects_come_back_with_their_ids() {
+    const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
+    let settings = SETTINGS
+        .replace("[zones]", "name_servers = [{ name = 'ns1.servers.test' }, { name = 'ns2.servers.test' }]\n[zones]")
+        + "[api]\nlisten = ['127.0.0.1:0']\n";
+    let lab = lab(ZONE, &settings);
+    let running = lab.serve();
+    let api = Client::of(&running, "test", "test");
+    let create = |path: &str, operation: &str, members: &str| {
+        let reply =
+            api.post(path, &format!("<{operation}Request xmlns=\"{NAMESPACE}\">{members}</{operation}Request>"));
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        reply.element("Id").trim_start_matches("/delegationset/").to_owned()
+    };
+    let reference = "<CallerReference>1</CallerReference>";
+    let config = "<IPAddress>192.0.2.7</IPAddress><Port>80</Port><Type>TCP</Type>";
+    let check = create(
+        "/healthcheck",
+        "CreateHealthCheck",
+        &format!("{reference}<HealthCheckConfig>{config}</HealthCheckConfig>"),
+    );
+    let collection = create("/cidrcollection", "CreateCidrCollection", &format!("<Name>offices</Name>{reference}"));
+    let set = create("/delegationset", "CreateReusableDelegationSet", reference);
+    let document = "{\"AWSPolicyFormatVersion\":\"2015-10-01\",\"RecordType\":\"A\",\"StartEndpoint\":\"one\",\
+                    \"Endpoints\":{\"one\":{\"Type\":\"value\",\"Value\":\"192.0.2.7\"}}}";
+    let policy =
+        create("/trafficpolicy", "CreateTrafficPolicy", &format!("<Name>one</Name><Document>{document}</Document>"));
+    for (id, path, list) in [
+        (&check, format!("/healthcheck/{check}"), "/healthcheck"),
+        (&collection, format!("/cidrcollection/{collection}"), "/cidrcollection"),
+        (&set, format!("/delegationset/{set}"), "/delegationset"),
+        (&policy, format!("/trafficpolicy/{policy}/1"), "/trafficpolicies"),
+    ] {
+        let listed = || api.get(list).body.contains(id);
+        assert!(listed(), "{path}");
+        let deleted = api.send("DELETE", &path, &[], "");
+        assert_eq!(deleted.status, 200, "{path}: {}", deleted.body);
+        assert!(!listed(), "{path}");
+        let history = run(&lab, &running, &["history", "-n", "1", "--json"]).unwrap();
+        let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+        let change = history["events"][0]["event"]["change_id"].as_str().unwrap_or_else(|| panic!("{history}"));
+        run(&lab, &running, &["undo", change]).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(listed(), "{path}");
+    }
     assert!(running.stop().success());
 }

@@ -149,6 +149,11 @@ mod tests {
         let good = "1 file, last changed at revision 7\nthe nodes share the secrets of DNS cookies\n\
                     one  -  192.0.2.1:53  0.1.0  1 file  has every change\n";
         assert_eq!((report.text().as_str(), report.is_good()), (good, true));
+        report.etcd.refused = of("one", node("192.0.2.3:53", 7));
+        assert!(!report.is_good());
+        report.etcd.refused.clear();
+        report.etcd.unreadable = vec![String::new()];
+        assert!(!report.is_good());
         report.agreement = Agreement::AtLeast(3);
         report.etcd.nodes.extend(of("two", node("192.0.2.2:53", 6)));
         report.etcd.refused = of("one", node("192.0.2.3:53", 7));
