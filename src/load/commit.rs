@@ -114,7 +114,12 @@ pub(crate) fn commit(
             Err(CommitOnceError::Changed) if began.elapsed() < DECIDING => must_load = true,
             Err(CommitOnceError::Changed) => break,
             Err(CommitOnceError::Not(error)) => return CommitOutcome { generation, loaded, result: Err(error) },
-            Ok(done) => return CommitOutcome { generation, loaded, result: Ok(done) },
+            Ok(done) => {
+                if let (None, Some(file)) = (&done.0.before, done.0.base.file_of(&commit.id)) {
+                    watched.created(&file.path);
+                }
+                return CommitOutcome { generation, loaded, result: Ok(done) };
+            }
         }
     }
     let why = "others change the file all the time; nothing is changed".to_owned();

@@ -51,6 +51,10 @@ pub(crate) trait Sources: Send + Sync {
     /// Whether a file is being written.
     fn is_in_progress(&self, path: &Path) -> bool;
 
+    /// Told of a zone file that a change created, so that its removal is an edit even if nobody saw
+    /// the file.
+    fn created(&self, _path: &Path) {}
+
     /// Reads a settings or zone file.
     fn text(&self, path: &Path) -> Result<Contents, String>;
 
@@ -161,6 +165,10 @@ impl Sources for FileSources {
     fn is_in_progress(&self, path: &Path) -> bool {
         let is_in_progress = |stamp| self.writers.state(path, stamp) == WriteState::InProgress;
         files::expect_regular(path).is_ok() && Stamp::of(path).is_some_and(is_in_progress)
+    }
+
+    fn created(&self, path: &Path) {
+        self.writers.created(path);
     }
 
     fn text(&self, path: &Path) -> Result<Contents, String> {

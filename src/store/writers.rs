@@ -130,6 +130,13 @@ impl Writers {
         }
     }
 
+    /// The server created this file: its removal is an edit, even before a look has seen it.
+    pub(crate) fn created(&self, path: &Path) {
+        if let Some(mut known) = self.known() {
+            known.writes.entry(path.to_owned()).or_default();
+        }
+    }
+
     /// Handles an event.
     pub(super) fn note(&self, event: &Event) {
         // Reading metadata can block on the file system, so it is done before the lock is taken.
@@ -244,7 +251,9 @@ impl Known {
 
     fn look(&mut self, fingerprint: Fingerprint, now: Instant) -> Look {
         let mut look = Look::default();
-        let gone = self.taken.paths().filter(|path| !fingerprint.knows(path)).cloned();
+        // The server serves a file that it creates before a look sees it.
+        let known = self.taken.paths().chain(self.writes.keys().filter(|path| !self.taken.knows(path)));
+        let gone = known.filter(|path| !fingerprint.knows(path)).cloned();
         let gone: Vec<_> = gone.map(|path| (path, None)).collect();
         for (path, stamp) in fingerprint.into_iter().chain(gone) {
             if self.taken.get(&path) == stamp && (stamp.is_some() || self.taken.knows(&path)) {
@@ -520,6 +529,22 @@ mod tests {
         assert!(!watched.pass(GONE).is_due);
         assert!(watched.pass(GONE).is_due, "now it is removed");
         assert_eq!(watched.pass(STILL), Look::default());
+    }
+
+    #[test]
+    fn a_file_that_came_and_went_between_two_looks_was_removed() {
+        let mut watched = Watched::new(&[]);
+        watched.write("a.toml", "made and loaded by the server");
+        watched.event(TO, "a.toml");
+        fs::remove_file(watched.path("a.toml")).unwrap();
+        watched.event(REMOVED, "a.toml");
+        assert_eq!(watched.pass(Duration::ZERO), Look { is_due: false, next: Some(watched.now + GONE) });
+        assert!(watched.pass(GONE).is_due);
+        assert_eq!(watched.pass(STILL), Look::default());
+        // Nobody need see an event.
+        watched.writers.created(&watched.path("b.toml"));
+        assert!(!watched.pass(Duration::ZERO).is_due);
+        assert!(watched.pass(GONE).is_due);
     }
 
     #[test]

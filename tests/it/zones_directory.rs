@@ -3,7 +3,9 @@
 
 use std::fs;
 
-use crate::server::{Lab, Running, text};
+use hickory_proto::op::ResponseCode;
+
+use crate::server::{Lab, Running, Transport, text, wait_for};
 
 fn zone(name: &str, address: &str) -> String {
     format!("name = \"{name}\"\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 5\nvalues = [\"{address}\"]\n")
@@ -48,6 +50,22 @@ fn new_zones_are_in_it_and_edits_of_their_files_are_served() {
     let running = lab.serve();
     running.wait_for_answer("www.app.test.", &["192.0.2.10"]);
     running.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_file_that_is_removed_right_after_the_server_made_it_is_not_served() {
+    let lab = lab("state/zones");
+    let running = lab.serve();
+    // Without any file left, a mount would be missing.
+    run(&lab, &running, &["zone", "create", "stays.test"]).unwrap();
+    let code = || running.ask("app.test.", Transport::Udp).code;
+    for _ in 0..3 {
+        run(&lab, &running, &["zone", "create", "app.test"]).unwrap();
+        fs::remove_file(lab.path("state/zones/app.test.toml")).unwrap();
+        assert_eq!(code(), ResponseCode::NoError);
+        wait_for("the end of the zone", || (code() == ResponseCode::Refused).then_some(()));
+    }
     assert!(running.stop().success());
 }
 
