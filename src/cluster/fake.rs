@@ -60,6 +60,11 @@ impl Fake {
         self.state().revision()
     }
 
+    /// How many leases were granted.
+    pub(super) fn leases(&self) -> usize {
+        self.state().leases.len()
+    }
+
     /// All keys now.
     pub(super) fn keys(&self) -> Vec<String> {
         self.state().at(None).into_keys().collect()

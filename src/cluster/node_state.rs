@@ -43,8 +43,8 @@ impl NodeState {
     /// Whether another state is of this run, or of an earlier one of the same node. A node with the
     /// same name elsewhere is another one.
     pub(super) fn continues(&self, other: &NodeState) -> bool {
-        let is_earlier = !self.home.is_empty() && self.home == other.home && other.started < self.started;
-        is_earlier || other.started == self.started
+        let is_earlier = !self.home.is_empty() && other.started < self.started;
+        self.home == other.home && (is_earlier || other.started == self.started)
     }
 
     /// Such as `192.0.2.1:53`; where it says nothing, its version.
@@ -123,12 +123,13 @@ mod tests {
             (run("here", 10), true),
             (run("here", 30), false),
             (run("there", 10), false),
+            (run("there", 20), false),
             (run("", 10), false),
-            (run("", 20), true),
         ] {
             assert_eq!(own.continues(&other), continues, "{other:?}");
         }
         assert!(!run("", 20).continues(&run("", 10)), "an unknown home is no home");
+        assert!(run("", 20).continues(&run("", 20)), "it is the same run");
     }
 
     #[test]

@@ -33,9 +33,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Keeps the state of this node in etcd until the server stops. `applied` has the revision that
 /// this node answers with.
 pub(crate) async fn register(files: Arc<ClusterFiles>, state: NodeState, mut applied: watch::Receiver<i64>) {
-    let mut reported = None;
+    let (mut tried, mut reported) = (None, None);
     loop {
-        let Err(why) = hold(&files, &state, &mut applied, &mut reported).await;
+        let Err(why) = hold(&files, &state, &mut applied, &mut tried, &mut reported).await;
         files.set_not_registered(Some(&why));
         if reported.as_ref() != Some(&why) {
             tracing::error!("this node is not registered in etcd, so that the others do not count it: {why}");
@@ -45,22 +45,27 @@ pub(crate) async fn register(files: Arc<ClusterFiles>, state: NodeState, mut app
     }
 }
 
-/// Registers this node, and returns when it is not registered any more.
+/// Registers this node, and returns when it is not registered any more. `tried` is the lease of
+/// earlier tries that failed.
 async fn hold(
     files: &ClusterFiles,
     state: &NodeState,
     applied: &mut watch::Receiver<i64>,
+    tried: &mut Option<LeaseId>,
     reported: &mut Option<String>,
 ) -> Result<Infallible, String> {
     let text = |error: EtcdError| error.to_string();
-    let lease = files.etcd.grant_lease(LEASE_SECONDS).await.map_err(text)?;
+    let lease = lease(files, tried).await.map_err(text)?;
     let mut registered = Registered { files, state, lease, changed: 0 };
     let revision = *applied.borrow_and_update();
     registered.write(revision).await?;
+    *tried = None;
     files.lease.send_replace(Some(lease));
     files.set_not_registered(None);
     if reported.take().is_some() {
         tracing::info!("this node is registered in etcd");
+        // What this run said while another one had the name. A second server says so again.
+        let _ = files.layout.make(&*files.etcd, vec![Operation::Delete(files.keys.refused(&files.node))]).await;
     }
     let (mut beats, mut second) = (interval(KEEP_ALIVE), None);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -83,6 +88,15 @@ async fn hold(
                 let _ = warn_of_second(files, state, &mut second).await;
             }
         }
+    }
+}
+
+/// The lease of earlier tries unless it has ended: a node that is refused tries every second, and
+/// would leave one lease behind each time.
+async fn lease(files: &ClusterFiles, tried: &mut Option<LeaseId>) -> Result<LeaseId, EtcdError> {
+    match *tried {
+        Some(lease) if files.etcd.keep_alive(lease).await? => Ok(lease),
+        _ => Ok(*tried.insert(files.etcd.grant_lease(LEASE_SECONDS).await?)),
     }
 }
 
@@ -270,6 +284,35 @@ mod tests {
         assert_eq!(status.refused.keys().map(|name| &**name).collect::<Vec<_>>(), ["one"]);
         let (second, _tasks) = run(&etcd, "here", 20);
         assert!(is_registered(&second, Duration::from_secs(20)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_waits_for_its_name_has_one_lease_and_then_is_no_second_server() {
+        let etcd = Fake::default();
+        let (first, mut stopped) = run(&etcd, "here", 10);
+        assert!(is_registered(&first, Duration::from_secs(20)).await);
+        let (second, _tasks) = run(&etcd, "there", 20);
+        assert!(!is_registered(&second, Duration::from_secs(5)).await);
+        assert_eq!(etcd.leases(), 2, "its tries have the same one");
+        let refused = async || first.status().await.unwrap().refused.into_keys().collect::<Vec<_>>();
+        assert_eq!(refused().await, ["one"]);
+        // Without the lease it asks for another one.
+        etcd.revoke_lease(LeaseId(2)).await.unwrap();
+        assert!(!is_registered(&second, Duration::from_secs(5)).await);
+        assert_eq!(etcd.leases(), 3);
+        stopped.shutdown().await;
+        let make = |operation| etcd.transact(Transaction { operations: vec![operation], ..Transaction::default() });
+        // As the end of a lease does.
+        make(Operation::Delete("/test/nodes/one".to_owned())).await.unwrap();
+        assert!(is_registered(&second, Duration::from_secs(20)).await);
+        assert_eq!((etcd.leases(), refused().await), (3, Vec::new()));
+        assert!(!etcd.keys().contains(&"/test/refused/one".to_owned()));
+        // What an earlier run said does not count, unless it was elsewhere.
+        for (home, expected) in [("there", 0), ("elsewhere", 1)] {
+            let state = NodeState { home: home.to_owned(), started: 15, ..NodeState::default() };
+            make(Operation::put("/test/refused/one", json(&state))).await.unwrap();
+            assert_eq!(refused().await.len(), expected, "{home}");
+        }
     }
 
     #[tokio::test]

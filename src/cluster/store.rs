@@ -76,6 +76,9 @@ impl ClusterFiles {
                 }
             }
         }
+        // What a run of the node wrote while an earlier one had the name.
+        let is_other = |name: &str, second: &NodeState| nodes.get(name).is_none_or(|node| !node.continues(second));
+        refused.retain(|name, second| is_other(name, second));
         Ok(Status { revision: changed.map_or(0, |pair| pair.changed), nodes, refused, unreadable })
     }
 }
