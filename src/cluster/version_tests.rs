@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::etcd::{Etcd as _, Operation, Range, Transaction};
 use super::fake::Fake;
 use super::files::{ClusterFiles, Link};
+use super::keys::CHUNK;
 use super::node_state::NodeState;
 use super::tests::files;
 use super::{connect, read_opinions};
@@ -102,6 +103,9 @@ async fn a_node_writes_nothing_into_a_newer_layout() {
     let why = "etcd has files of version 2 of the layout, and this program knows version 1: update it";
     let before = text(&node);
     assert!(write(&node, &before, &before.replace("12", "13")).await.unwrap_err().contains(why));
+    // Of a text that needs several keys, nothing is written either.
+    let large = format!("{before}# {}\n", "x".repeat(2 * CHUNK));
+    assert!(write(&node, &before, &large).await.unwrap_err().contains(why));
     let overrides = node.overrides();
     let current = overrides.read().await.unwrap();
     let error = overrides.replace(&current, b"{\"last\":3,\"overrides\":[]}".to_vec()).await.unwrap_err();

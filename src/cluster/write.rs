@@ -306,19 +306,18 @@ impl ClusterFiles {
 
     /// Makes a transaction, also if no endpoint does it at first. It may be sent several times.
     async fn transact(&self, transaction: Transaction) -> Result<Outcome, EtcdError> {
-        let until = Instant::now() + ELECTION;
-        loop {
-            match self.etcd.transact(transaction.clone()).await {
-                Err(EtcdError::Unreachable(_)) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
-                done => return done,
-            }
-        }
+        through_election(|| self.etcd.transact(transaction.clone())).await
+    }
+
+    /// The same of operations on chunks that no head refers to.
+    async fn make(&self, operations: Vec<Operation>) -> Result<(), EtcdError> {
+        through_election(|| self.layout.make(&*self.etcd, operations.clone())).await
     }
 
     /// Sends a write. Returns the revision that it has, or the one that is the reason against it.
     async fn send(&self, name: &str, write: &Write) -> Result<Result<StoreRevision, StoreRevision>, ListError> {
         for chunk in &write.before {
-            self.transact(Transaction { operations: vec![chunk.clone()], ..Transaction::default() }).await?;
+            self.make(vec![chunk.clone()]).await?;
         }
         let found = match self.transact(write.transaction.clone()).await? {
             Outcome::Done(at) => return Ok(Ok(at)),
@@ -341,12 +340,25 @@ impl ClusterFiles {
             return Ok(Ok(found.iter().map(|pair| pair.changed).max().unwrap_or(0)));
         }
         if !write.before.is_empty() {
-            let operations = vec![Operation::delete_prefix(&self.keys.text(name, &write.id))];
-            self.etcd.transact(Transaction { operations, ..Transaction::default() }).await?;
+            self.make(vec![Operation::delete_prefix(&self.keys.text(name, &write.id))]).await?;
         }
         let changed = found.iter().map(|pair| pair.changed).max();
         // A file that was removed leaves no key, but its removal wrote others.
         Ok(Err(changed.unwrap_or(0)))
+    }
+}
+
+/// Does something again while no endpoint does it, for as long as an election may take.
+async fn through_election<T, F>(attempt: impl Fn() -> F) -> Result<T, EtcdError>
+where
+    F: Future<Output = Result<T, EtcdError>>,
+{
+    let until = Instant::now() + ELECTION;
+    loop {
+        match attempt().await {
+            Err(EtcdError::Unreachable(_)) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
+            done => return done,
+        }
     }
 }
 
