@@ -13,6 +13,7 @@
 //! - [`files`]: reads files; a file system that hangs blocks only the thread that reads.
 //! - [`log_limit`]: the same warning at most once a minute.
 //! - [`requestor`]: who sends a query: address and transport.
+//! - [`visible_text`]: texts that others wrote, as logs and terminals show them.
 //!
 //! The pure part has no sockets, files, clock or random numbers of its own:
 //!
@@ -100,5 +101,6 @@ pub mod serve;
 mod simulate;
 pub mod stats;
 mod store;
+mod visible_text;
 pub mod world;
 pub mod zonetree;

@@ -22,11 +22,11 @@ use tokio::time::timeout;
 use crate::causes::with_causes;
 use crate::config::{ClusterSettings, TlsFiles};
 use crate::files;
+use crate::visible_text::visible;
 
 use super::etcd::{
     Etcd, EtcdError, LeaseId, Outcome, Page, Range, StoreRevision, Transaction, Watch, WatchBatch, after_prefix,
 };
-use super::keys::visible;
 use super::wire::{
     AuthenticateRequest, AuthenticateResponse, ErrorResponse, GrantRequest, Lease, Number, RangeRequest, RangeResponse,
     Streamed, TransactionRequest, TransactionResponse, WatchRequest, WatchResponse,

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::etcd::{KeyValue, after_prefix};
 use crate::config::is_node_name;
+use crate::visible_text::visible;
 
 /// The version of the layout. A node that finds a higher one does not use the store.
 pub(crate) const VERSION: u32 = 1;
@@ -234,11 +235,6 @@ pub(crate) fn parse<T: for<'de> Deserialize<'de>>(pair: &KeyValue) -> Result<T, 
 /// Reads the JSON of the value of a key.
 pub(crate) fn parse_value<T: for<'de> Deserialize<'de>>(key: &str, value: &[u8]) -> Result<T, String> {
     serde_json::from_slice(value).map_err(|error| visible(&format!("{key} cannot be read: {error}")))
-}
-
-/// A text of etcd as it is shown: keys and values may have any characters.
-pub(crate) fn visible(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// The JSON of a value.

@@ -43,7 +43,7 @@ pub(crate) use document::{DocumentFollower, DocumentVersion};
 pub(crate) use etcd::EtcdError;
 pub(crate) use files::{ClusterFiles, Link, Reading};
 pub(crate) use follow::{connect, follow};
-pub(crate) use keys::{is_file_name, visible};
+pub(crate) use keys::is_file_name;
 pub(crate) use node_state::{NodeState, home, milliseconds, settings_hashes};
 pub(crate) use nodes::{follow_nodes, leave, register};
 pub(crate) use opinions::{Opinions, read_opinions};

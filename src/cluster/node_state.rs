@@ -8,9 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Settings, is_node_name};
+use crate::visible_text::visible;
 
 use super::etcd::KeyValue;
-use super::keys::{hash_of, parse, visible};
+use super::keys::{hash_of, parse};
 
 /// The state of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

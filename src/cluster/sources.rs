@@ -9,9 +9,9 @@ use crate::config::SourceFile;
 use crate::load::{FileWrite, Sources};
 use crate::objects::Author;
 use crate::store::{Contents, ReplaceError, Stamp, WriteState};
+use crate::visible_text::visible;
 
 use super::files::ClusterFiles;
-use super::keys::visible;
 use super::mirror::{MirrorFile, name_of, path_of};
 
 /// The files of the cluster, and those on disk.

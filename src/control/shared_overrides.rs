@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::health::{Origin, Override, OverrideId, OverrideRequest, Overrides, Pattern, Timestamp};
 use crate::history::OverrideLine;
+use crate::visible_text::visible;
 
 use super::announcement::Announcement;
 use super::override_outcome::{Answer, OverrideError, OverrideOutcome, OverrideView};
@@ -93,10 +94,6 @@ fn shown(known: Override) -> Override {
     let (pattern, reason, author) = (Pattern(visible(pattern)), visible(reason), visible(author));
     let origin = known.origin.map(|origin| Origin { node: visible(&origin.node), ..origin });
     Override { request: OverrideRequest { pattern, reason, author, ..known.request }, origin, ..known }
-}
-
-fn visible(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Makes a change. `None` if there is nothing to change.

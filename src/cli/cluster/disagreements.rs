@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cluster::visible;
 use crate::health::agreement::NodeOpinions;
 use crate::health::{CheckFingerprint, Status};
 use crate::model::HealthCheckId;
+use crate::visible_text::visible;
 
 /// How many nodes a line names.
 const MOST_NODES: usize = 5;
