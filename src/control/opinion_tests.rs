@@ -375,6 +375,32 @@ fn what_a_node_says_is_told_when_it_changes() {
 }
 
 #[test]
+fn a_count_that_so_few_nodes_do_not_reach_is_reported_once() {
+    let mut control = node_with(&format!("{CLUSTER}agreement = 3\n"), &format!("{APP}agreement = 4\n"));
+    let reported = |control: &mut TestControl, seconds: usize| {
+        let Control { opinions, base, .. } = &mut control.control;
+        let mut tick = || Some(opinions.as_mut()?.count_to_report(&base.checks)?.to_string());
+        (0..seconds).filter_map(|_| tick()).collect::<Vec<String>>()
+    };
+    let of_check = |are: &str| {
+        format!("health check blue needs 4 nodes to consider an endpoint healthy, but {are} live: all of them must")
+    };
+    assert_eq!(reported(&mut control, 29), [""; 0], "others may start yet");
+    assert_eq!(reported(&mut control, 91), [of_check("1 is")]);
+    control.hear("tokyo", Healthy);
+    assert_eq!(reported(&mut control, 60), [of_check("2 are")], "there are more");
+    ["berlin", "lima"].iter().for_each(|node| control.hear(node, Healthy));
+    assert_eq!(reported(&mut control, 60), [""; 0]);
+    ["berlin", "lima"].iter().for_each(|node| control.handle(Event::Opinions(vec![NodeNews::Gone((*node).into())])));
+    assert_eq!(reported(&mut control, 60), [of_check("2 are")], "again");
+    control.write("lab.test.toml", &format!("{APP}agreement = 'any'\n"));
+    control.reload();
+    let of_cluster =
+        "`[cluster] agreement` needs 3 nodes to consider an endpoint healthy, but 2 are live: all of them must";
+    assert_eq!(reported(&mut control, 60), [of_cluster]);
+}
+
+#[test]
 fn the_view_has_what_every_node_says() {
     let mut control = node("'18%'");
     control.observe("blue", Pass);

@@ -11,6 +11,7 @@
 //! decide.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -58,6 +59,17 @@ pub(crate) struct NodeOpinion {
     pub(crate) opinion: Opinion,
 }
 
+/// An agreement that is a count of nodes, with fewer nodes than that: then all of them must agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UnreachableCount<'c> {
+    /// The count.
+    needed: u16,
+    /// The check that has it; `None` if it is that of the cluster.
+    check: Option<&'c str>,
+    /// How many nodes live.
+    nodes: usize,
+}
+
 /// Puts together what this node says, for the other nodes.
 #[derive(Debug, Default)]
 pub(crate) struct OwnOpinions {
@@ -87,6 +99,44 @@ impl Opinions {
     /// At the start nothing is decided: all checks keep the status that was saved.
     pub(super) fn hold_all(&self, tracker: &mut Tracker, at: Timestamp) {
         drop(tracker.agree(tracker.slots().all(), &self.terms(true), at));
+    }
+
+    /// One second has passed. Returns a count that so few nodes do not reach, once. Nodes that
+    /// start one after the other are few for a moment, so it looks every 30 s.
+    pub(super) fn count_to_report<'c>(&mut self, checks: &'c [HealthCheck]) -> Option<UnreachableCount<'c>> {
+        self.ticks += 1;
+        if self.ticks < LOOK_AT_COUNTS {
+            return None;
+        }
+        self.ticks = 0;
+        let nodes = self.others.nodes().filter(|(_, node)| node.is_fresh()).count() + 1;
+        let found = unreachable_count(self.agreement, checks, nodes);
+        let reported = std::mem::replace(&mut self.reported, found.as_ref().map(|found| (found.needed, nodes)));
+        found.filter(|_| self.reported != reported)
+    }
+}
+
+/// The largest count that is more than the nodes that live.
+fn unreachable_count(of_cluster: Agreement, checks: &[HealthCheck], nodes: usize) -> Option<UnreachableCount<'_>> {
+    let of_checks = checks.iter().filter_map(|check| Some((check.agreement?, Some(&*check.name))));
+    let counts = of_checks.chain([(of_cluster, None)]).filter_map(|(agreement, check)| match agreement {
+        Agreement::AtLeast(needed) => Some((needed, check)),
+        _ => None,
+    });
+    let (needed, check) = counts.max().filter(|(needed, _)| usize::from(*needed) > nodes)?;
+    Some(UnreachableCount { needed, check, nodes })
+}
+
+/// The wording for the log.
+impl fmt::Display for UnreachableCount<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UnreachableCount { needed, check, nodes } = self;
+        match check {
+            Some(name) => write!(f, "health check {name}")?,
+            None => f.write_str("`[cluster] agreement`")?,
+        }
+        let are = if *nodes == 1 { "is" } else { "are" };
+        write!(f, " needs {needed} nodes to consider an endpoint healthy, but {nodes} {are} live: all of them must")
     }
 }
 
@@ -126,7 +176,9 @@ impl Control {
         let awaited = self.tracker.tick_awaiting();
         self.agree(awaited.into_iter().chain(self.tracker.awaiting()).collect::<Vec<_>>(), true, at);
         self.agree(changed, false, at);
-        self.warn_of_counts();
+        if let Some(count) = self.opinions.as_mut().and_then(|opinions| opinions.count_to_report(&self.base.checks)) {
+            tracing::warn!("{count}");
+        }
     }
 
     /// Decides all checks again: this node became isolated, or is connected again.
@@ -135,32 +187,6 @@ impl Control {
             self.agree(self.tracker.slots().all(), false, at);
             self.unpublished.tell_opinions();
         }
-    }
-
-    /// Warns, once, of a count of nodes that so few nodes do not reach. Nodes that start one after
-    /// the other are few for a moment.
-    fn warn_of_counts(&mut self) {
-        let Some(opinions) = &mut self.opinions else { return };
-        opinions.ticks += 1;
-        if opinions.ticks < LOOK_AT_COUNTS {
-            return;
-        }
-        opinions.ticks = 0;
-        let of_checks = self.base.checks.iter().filter_map(|check| Some((check.agreement?, Some(&*check.name))));
-        let counts = of_checks.chain([(opinions.agreement, None)]).filter_map(|(agreement, check)| match agreement {
-            Agreement::AtLeast(count) => Some((count, check)),
-            _ => None,
-        });
-        let nodes = opinions.others.nodes().filter(|(_, node)| node.is_fresh()).count() + 1;
-        let largest = counts.max().filter(|(count, _)| usize::from(*count) > nodes);
-        let found = largest.map(|(count, _)| (count, nodes));
-        if let Some((count, check)) = largest.filter(|_| found != opinions.reported) {
-            let of = check.map_or_else(|| "`[cluster] agreement`".to_owned(), |name| format!("health check {name}"));
-            tracing::warn!(
-                "{of} needs {count} nodes to consider an endpoint healthy, but {nodes} live: all of them must"
-            );
-        }
-        opinions.reported = found;
     }
 
     /// Decides after a load. Returns the changes of statuses, to be recorded when it is published.
