@@ -15,6 +15,7 @@ use crate::config::{LoadPhase, Settings};
 use crate::files::UNRESPONSIVE_AFTER;
 use crate::health::Slots;
 use crate::history::History;
+use crate::log_limit::LogLimit;
 use crate::objects::CommitError;
 use crate::store::{Fingerprint, SettingsSource};
 
@@ -114,7 +115,8 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
     mut jobs: mpsc::UnboundedReceiver<Job>,
     events: mpsc::Sender<E>,
 ) {
-    keep_sources(base).await;
+    let warnings = LogLimit::default();
+    keep_sources(base, &warnings).await;
     let mut looks = tokio::time::interval(LOOK_AT_REPLACED);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_replaced = false;
@@ -135,7 +137,7 @@ pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
                 LoadEvent::Committed(Box::new(commit_one(&inputs, *request, &mut worker).await))
             }
             Job::Keep(base) => {
-                keep_sources(base).await;
+                keep_sources(base, &warnings).await;
                 continue;
             }
         };
@@ -193,9 +195,9 @@ async fn run_one<E: From<LoadEvent> + Send + 'static>(
     }
 }
 
-/// Makes the sources served at the start durable. Loads wait for this, because both need the state
+/// Makes the sources that are served durable. Loads wait for this, because both need the state
 /// directory.
-async fn keep_sources(base: LoadedConfig) {
+async fn keep_sources(base: LoadedConfig, warnings: &LogLimit) {
     let work = move || {
         background::lower_priority();
         background::with_yield_budget(YIELD_BUDGET, || base.keep_sources()).map_err(|error| error.to_string())
@@ -205,5 +207,10 @@ async fn keep_sources(base: LoadedConfig) {
         Ended::Done(Err(why)) | Ended::Failed(why) => why,
         Ended::GivenUp(unresponsive) => unresponsive.to_string(),
     };
-    tracing::warn!("{why}; if a file is broken at the next restart, an older copy of it is served, or none");
+    // In a cluster, and after changes, it is tried every second.
+    if let Some(held_back) = warnings.admit(&why) {
+        tracing::warn!(
+            "{why}; if a file is broken at the next restart, an older copy of it is served, or none{held_back}"
+        );
+    }
 }

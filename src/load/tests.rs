@@ -197,6 +197,39 @@ fn a_lost_geo_database_is_reported_until_it_is_back() {
     assert!(server.reload().diagnostics.is_empty());
 }
 
+/// What the log says.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn copies_that_cannot_be_written_again_and_again_are_logged_once() {
+    let (lines, directory) = (Lines::default(), tempfile::tempdir().unwrap());
+    let log = lines.clone();
+    let _log = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(move || log.clone()).finish());
+    let mut settings = settings_source().defaults();
+    settings.state.directory = directory.path().join("state");
+    std::fs::write(&settings.state.directory, "a file").unwrap();
+    let base = LoadedConfig::empty(settings);
+    let inputs = LoadInputs::of(settings_source(), Arc::new(MemorySources::of(&[])), Arc::new(MemorySources::of(&[])));
+    let (jobs, queue) = mpsc::unbounded_channel();
+    (0..5).for_each(|_| drop(jobs.send(Job::Keep(base.clone()))));
+    drop(jobs);
+    run(inputs, base, queue, mpsc::channel::<LoadEvent>(1).0).await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.matches("an older copy of it is served, or none").count(), 1, "{text}");
+}
+
 #[tokio::test]
 async fn a_queue_loads_in_order_and_can_be_stopped() {
     let Server { sources, settings, base } = with_two_zones();

@@ -63,6 +63,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "background",
             "files",
+            "log_limit",
             "model",
             "objects",
             "config",
