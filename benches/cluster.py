@@ -5,7 +5,7 @@
     python3 benches/cluster.py target/debug/fiftythree --changes 20 --failovers 1 --records 5000 --many 10000     # short
 
 It needs python3 and etcd (--etcd names another one than that of the PATH). All files are in a temporary directory that is
-removed at the end. "Several nodes" in docs/performance.md has the results, docs/scale.md what follows from them.
+removed at the end. docs/scale.md has the results, and what follows from them.
 """
 
 import argparse
