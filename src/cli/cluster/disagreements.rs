@@ -10,9 +10,11 @@ use crate::health::{CheckFingerprint, Status};
 use crate::model::HealthCheckId;
 use crate::visible_text::visible;
 
-/// How many nodes a line names.
+/// How many nodes of each opinion a line names. Five show whether they have a region or a network
+/// in common. All nodes of a cluster of 30 sites would fill the screen for each check.
 const MOST_NODES: usize = 5;
-/// How long the reason of a node is in a line.
+/// How many characters of a node's reason are in a line. Every reason that a probe gives says
+/// within these what happened. The rest is advice, or what the endpoint sent.
 const MOST_CHARACTERS: usize = 80;
 
 /// A check that some nodes consider healthy and others do not.
