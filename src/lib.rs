@@ -101,6 +101,8 @@ pub mod serve;
 mod simulate;
 pub mod stats;
 mod store;
+#[cfg(test)]
+mod test_log;
 mod visible_text;
 pub mod world;
 pub mod zonetree;

@@ -9,6 +9,7 @@ use super::*;
 use crate::control::{OverrideError, OverrideOutcome};
 use crate::health::{Override, OverrideId, Tracker};
 use crate::history::EventKind;
+use crate::test_log::TestLog;
 use crate::world::Catalog;
 
 /// The admin, with a loop that grants every request about `app-blue` and knows no other check.
@@ -599,30 +600,10 @@ async fn histories_come_page_by_page() {
     assert_eq!(page("q=c&history=1&offset=200").await, (230, 30, "c200".to_owned()));
 }
 
-/// What the log says.
-#[derive(Clone, Default)]
-struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn nobody_fills_the_log_when_the_token_is_not_usable() {
-    let lines = Lines::default();
-    let count = || {
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        text.matches("its token cannot be used").count()
-    };
-    let log = lines.clone();
-    let _log = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(move || log.clone()).finish());
+    let log = TestLog::of_this_thread();
+    let count = || log.count("its token cannot be used");
     let directory = tempfile::tempdir().unwrap();
     let changes = Changes::TokenFile(directory.path().join("nothing"));
     let (address, _ready, _) = start_with(changes.clone()).await;

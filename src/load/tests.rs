@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::objects::{Author, Change, Commit, CommitError, ObjectId};
 use crate::store::{Contents, WriteState};
+use crate::test_log::TestLog;
 
 const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:5300']\n[zones]\ndirectory = 'zones'\n";
 const ONE: &str = "name = 'one.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.1']\n";
@@ -197,26 +198,9 @@ fn a_lost_geo_database_is_reported_until_it_is_back() {
     assert!(server.reload().diagnostics.is_empty());
 }
 
-/// What the log says.
-#[derive(Clone, Default)]
-struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn copies_that_cannot_be_written_again_and_again_are_logged_once() {
-    let (lines, directory) = (Lines::default(), tempfile::tempdir().unwrap());
-    let log = lines.clone();
-    let _log = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(move || log.clone()).finish());
+    let (log, directory) = (TestLog::of_this_thread(), tempfile::tempdir().unwrap());
     let mut settings = settings_source().defaults();
     settings.state.directory = directory.path().join("state");
     std::fs::write(&settings.state.directory, "a file").unwrap();
@@ -226,8 +210,7 @@ async fn copies_that_cannot_be_written_again_and_again_are_logged_once() {
     (0..5).for_each(|_| drop(jobs.send(Job::Keep(base.clone()))));
     drop(jobs);
     run(inputs, base, queue, mpsc::channel::<LoadEvent>(1).0).await;
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(text.matches("an older copy of it is served, or none").count(), 1, "{text}");
+    assert_eq!(log.count("an older copy of it is served, or none"), 1);
 }
 
 #[tokio::test]
