@@ -208,10 +208,7 @@ impl Watch for FakeWatch {
             };
             if let Some(mut batch) = found {
                 self.next = batch.revision + 1;
-                batch.changes.retain(|change| {
-                    let (KeyChange::Put(KeyValue { key, .. }) | KeyChange::Deleted(key, _)) = change;
-                    (&*self.prefix..&*self.end).contains(&&**key)
-                });
+                batch.changes.retain(|change| (&*self.prefix..&*self.end).contains(&change.key()));
                 if !batch.changes.is_empty() {
                     return Ok(batch);
                 }

@@ -1,9 +1,10 @@
 //! Follows etcd: lists all files, then watches what changes. After any doubt it lists again.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
 use super::document::DocumentVersion;
 use super::etcd::{EtcdError, KeyChange, Range, Watch, WatchBatch};
@@ -38,10 +39,7 @@ pub(crate) async fn follow(files: Arc<ClusterFiles>, mut tell: impl FnMut() + Se
     let (mut pause, mut reported) = (FIRST_PAUSE, None);
     loop {
         let began = Instant::now();
-        let error = match follow_once(&files, &mut tell, &mut reported).await {
-            Ok(never) => match never {},
-            Err(error) => error,
-        };
+        let Err(error) = follow_once(&files, &mut tell, &mut reported).await;
         let why = error.to_string();
         if matches!(error, ListError::Etcd(EtcdError::Compacted)) {
             tracing::info!("etcd: {why}; all files are compared again");
@@ -60,7 +58,7 @@ async fn follow_once(
     files: &ClusterFiles,
     tell: &mut (impl FnMut() + Send),
     reported: &mut Option<String>,
-) -> Result<std::convert::Infallible, ListError> {
+) -> Result<Infallible, ListError> {
     if take_list(files).await? {
         tell();
     }
@@ -178,7 +176,7 @@ async fn look(files: &ClusterFiles, watch: &mut dyn Watch, tell: &mut (impl FnMu
     let last = files.etcd.range(Range::key(files.keys.changed())).await?.pairs.pop().map_or(0, |pair| pair.changed);
     let until = Instant::now() + LATE;
     while files.mirror().followed < last {
-        let batch = tokio::time::timeout_at(until, watch.next()).await;
+        let batch = timeout_at(until, watch.next()).await;
         let batch = batch.map_err(|_| EtcdError::Unreachable("the watch does not report changes".to_owned()))??;
         take_batch(files, &batch, tell).await?;
     }

@@ -42,8 +42,9 @@ const CONNECT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// A file with a certificate, a key or a password.
 const MOST_BYTES: u64 = 1 << 20;
-/// The longest message of a stream: etcd's requests have at most 1.5 MiB, and Base64 needs a third
-/// more.
+/// The longest message of a stream. One change has at most 1.5 MiB, and Base64 needs a third more.
+/// A watch that is far behind may get a longer message: then it ends, and everything is read
+/// instead.
 const LONGEST_MESSAGE: usize = 16 << 20;
 
 /// gRPC's codes of errors.

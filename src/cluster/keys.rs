@@ -6,7 +6,7 @@
 //! PREFIX/files/shared                  NAME                    each change that concerns others
 //! PREFIX/files/heads/NAME              Head                    the current revision of a file
 //! PREFIX/files/log/NAME/REVISION       Entry                   what made it that revision
-//! PREFIX/files/text/NAME/WRITE/CHUNK   bytes                  the whole text as of the head's base
+//! PREFIX/files/text/NAME/WRITE/CHUNK   bytes                   the whole text of the head's base
 //! PREFIX/files/waiting/NODE            NAME                    the file that a node waits for
 //! PREFIX/nodes/NODE                    NodeState, with a lease
 //! PREFIX/refused/NODE                  NodeState of a second server with that name, with a lease

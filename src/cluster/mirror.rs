@@ -32,7 +32,9 @@ pub(crate) struct Mirror {
     pub(crate) shared: StoreRevision,
     /// The last such change of another node.
     pub(crate) foreign_shared: StoreRevision,
-    /// When the version of the layout was last written; 0 if etcd has none.
+    /// When the version of the layout was last written as the files were taken; 0 if etcd had none.
+    /// A file is only written while it is the same. Other writes know it from `Layout`, which may
+    /// have seen a later one.
     pub(crate) version: StoreRevision,
     /// Raised by each change, so that each text has a stamp of its own.
     stamps: u64,

@@ -6,8 +6,18 @@
 //! meanwhile: then it is durable. The other nodes see it in their watch, and load what changed. A
 //! node that starts without etcd serves its copies of the last run. Nothing on the query path waits
 //! for etcd (`docs/decisions/0160-cluster.md`).
+//!
+//! - etcd: [`mod@etcd`] is what is needed of it; [`gateway`] speaks to it, in the JSON of [`wire`].
+//!   [`keys`] are the keys and their values, [`layout`] is their version.
+//! - The files: [`mirror`] has them. [`list`] reads all, [`follow`] takes what changes, [`write`]
+//!   changes one, in the [`turns`] of nodes; [`delta`] is what it changed. [`sources`] serves them,
+//!   [`commands`] shows them, and [`files`] is what all of these share.
+//! - The nodes: each keeps its state ([`node_state`], [`nodes`]) and its [`opinions`] of health in
+//!   etcd. [`progress`] is which changes all of them have.
+//! - Documents of all nodes, such as the overrides ([`document`]), and sealed ones ([`seal`]).
+//! - [`setting_files`] checks the files that `[cluster]` names.
 
-mod check;
+mod commands;
 mod delta;
 mod document;
 mod etcd;
@@ -27,8 +37,8 @@ mod opinion_tests;
 mod opinions;
 mod progress;
 mod seal;
+mod setting_files;
 mod sources;
-mod store;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -37,7 +47,7 @@ mod version_tests;
 mod wire;
 mod write;
 
-pub(crate) use check::{BadClusterFile, bad_files};
+pub(crate) use commands::ClusterStatus;
 pub(crate) use delta::Delta;
 pub(crate) use document::{DocumentFollower, DocumentVersion};
 pub(crate) use etcd::EtcdError;
@@ -48,5 +58,5 @@ pub(crate) use node_state::{NodeState, home, milliseconds, settings_hashes};
 pub(crate) use nodes::{follow_nodes, leave, register};
 pub(crate) use opinions::{Opinions, read_opinions};
 pub(crate) use seal::SealedDocument;
+pub(crate) use setting_files::{BadClusterFile, bad_files};
 pub(crate) use sources::ClusterSources;
-pub(crate) use store::Status;

@@ -125,8 +125,7 @@ impl Opinions {
     }
 
     fn take_change(&self, heard: &mut Heard, change: &KeyChange) -> Option<NodeNews> {
-        let (KeyChange::Put(KeyValue { key, .. }) | KeyChange::Deleted(key, _)) = change;
-        let (name, kind) = self.files.keys.opinion_of(key).filter(|(name, _)| *name != self.files.node)?;
+        let (name, kind) = self.files.keys.opinion_of(change.key()).filter(|(name, _)| *name != self.files.node)?;
         match (change, kind) {
             // After an outage etcd still has what a node said before it: that is no repetition.
             (KeyChange::Put(pair), OpinionKey::Value) if heard.has(name, pair.changed) => None,

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +40,7 @@ pub(crate) struct ClusterSecret {
 #[derive(Clone)]
 pub(crate) struct SealedDocument {
     document: Document,
-    secret: std::sync::Arc<ClusterSecret>,
+    secret: Arc<ClusterSecret>,
 }
 
 impl ClusterSecret {
@@ -105,7 +106,7 @@ impl ClusterSecret {
 }
 
 impl SealedDocument {
-    pub(super) fn new(document: Document, secret: std::sync::Arc<ClusterSecret>) -> SealedDocument {
+    pub(super) fn new(document: Document, secret: Arc<ClusterSecret>) -> SealedDocument {
         SealedDocument { document, secret }
     }
 

@@ -31,8 +31,9 @@ const ELECTION: Duration = Duration::from_secs(3);
 /// The pause before a transaction is sent again.
 const PAUSE: Duration = Duration::from_millis(100);
 /// With so many entries, or with so many bytes in them as the text has, the next write writes the
-/// whole text and removes the log.
+/// whole text and removes the log. Who reads the file reads both.
 const MOST_ENTRIES: u64 = 256;
+/// A log of fewer bytes may stay, however short the text is: it costs little to read.
 const FEW_BYTES: usize = 256 << 10;
 
 /// What changes files.

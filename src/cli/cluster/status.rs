@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{NodeState, Status};
+use crate::cluster::{ClusterStatus, NodeState};
 use crate::model::Agreement;
 
 use super::disagreements::Disagreement;
@@ -25,7 +25,7 @@ pub(super) struct StatusReport {
     /// As the settings of this node say.
     pub(super) agreement: Agreement,
     pub(super) disagreements: Vec<Disagreement>,
-    pub(super) etcd: Status,
+    pub(super) etcd: ClusterStatus,
 }
 
 /// Which secrets of DNS cookies the nodes have.
@@ -131,7 +131,7 @@ mod tests {
             ..NodeState::default()
         };
         let of = |name: &str, node| BTreeMap::from([(name.to_owned(), node)]);
-        let etcd = Status {
+        let etcd = ClusterStatus {
             revision: 7,
             nodes: of("one", node("192.0.2.1:53", 7)),
             refused: BTreeMap::new(),

@@ -15,7 +15,7 @@ use super::write::Writer;
 
 /// What `fiftythree cluster status` shows.
 #[derive(Clone, Debug)]
-pub(crate) struct Status {
+pub(crate) struct ClusterStatus {
     /// The last change of a file.
     pub(crate) revision: StoreRevision,
     /// The nodes that live, by name.
@@ -65,7 +65,7 @@ impl ClusterFiles {
     }
 
     /// The nodes, and the last change that they should have.
-    pub(crate) async fn status(&self) -> Result<Status, EtcdError> {
+    pub(crate) async fn status(&self) -> Result<ClusterStatus, EtcdError> {
         let changed = self.etcd.range(Range::key(self.keys.changed())).await?.pairs.pop();
         let (mut unreadable, mut nodes, mut refused) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for (prefix, into) in [(self.keys.nodes(), &mut nodes), (self.keys.all_refused(), &mut refused)] {
@@ -77,8 +77,7 @@ impl ClusterFiles {
             }
         }
         // What a run of the node wrote while an earlier one had the name.
-        let is_other = |name: &str, second: &NodeState| nodes.get(name).is_none_or(|node| !node.continues(second));
-        refused.retain(|name, second| is_other(name, second));
-        Ok(Status { revision: changed.map_or(0, |pair| pair.changed), nodes, refused, unreadable })
+        refused.retain(|name, second| nodes.get(name).is_none_or(|node| !node.continues(second)));
+        Ok(ClusterStatus { revision: changed.map_or(0, |pair| pair.changed), nodes, refused, unreadable })
     }
 }
