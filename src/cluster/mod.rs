@@ -7,14 +7,14 @@
 //! node that starts without etcd serves its copies of the last run. Nothing on the query path waits
 //! for etcd (`docs/decisions/0160-cluster.md`).
 //!
-//! - etcd: [`mod@etcd`] is what is needed of it; [`gateway`] speaks to it, in the JSON of [`wire`].
-//!   [`keys`] are the keys and their values, [`layout`] is their version.
-//! - The files: [`mirror`] has them. [`list`] reads all, [`follow`] takes what changes, [`write`]
-//!   changes one, in the [`turns`] of nodes; [`delta`] is what it changed. [`sources`] serves them,
-//!   [`commands`] shows them, and [`files`] is what all of these share.
-//! - The nodes: each keeps its state ([`node_state`], [`nodes`]) and its [`opinions`] of health in
-//!   etcd. [`progress`] is which changes all of them have.
-//! - Documents of all nodes, such as the overrides ([`document`]), and sealed ones ([`seal`]).
+//! - Requests: [`mod@etcd`] defines them, [`gateway`] sends them, in the JSON of [`wire`]. [`keys`]
+//!   has the keys and their values, [`layout`] the version of both.
+//! - Files: [`mirror`] has them as this node knows them. [`list`] reads all, [`follow`] takes what
+//!   changes, and [`mod@write`] changes one ([`delta`]), in turns with other nodes ([`turns`]). A
+//!   load reads them from [`sources`], a command from [`commands`]. All of these share [`files`].
+//! - Nodes: each keeps its state ([`node_state`], [`nodes`]) and its [`opinions`] of health in etcd.
+//!   [`progress`] says which changes all of them have.
+//! - Documents that nodes share, such as the overrides: [`document`], and sealed ones, [`seal`].
 //! - [`setting_files`] checks the files that `[cluster]` names.
 
 mod commands;
