@@ -12,8 +12,8 @@
 //! - Files: [`mirror`] has them as this node knows them. [`list`] reads all, [`follow`] takes what
 //!   changes, and [`mod@write`] changes one ([`delta`]), in turns with other nodes ([`turns`]). A
 //!   load reads them from [`sources`], a command from [`commands`]. All of these share [`files`].
-//! - Nodes: each keeps its state ([`node_state`], [`nodes`]) and its [`opinions`] of health in etcd.
-//!   [`progress`] says which changes all of them have.
+//! - Nodes: each keeps its state ([`node_state`], [`nodes`]) and its [`opinions`] of health in
+//!   etcd. [`progress`] says which changes all of them have.
 //! - Documents that nodes share, such as the overrides: [`document`], and sealed ones, [`seal`].
 //! - [`setting_files`] checks the files that `[cluster]` names.
 
