@@ -183,7 +183,7 @@ impl AdminState {
             Some(Object::HostedZone(zone)) => zone.record_sets.len(),
             _ => 0,
         };
-        Ok(ChangedZoneShape { id, record_sets, change_id })
+        Ok(ChangedZoneShape { id, record_sets, change_id: change_id.filter(|_| self.event_log.history().is_kept()) })
     }
 }
 

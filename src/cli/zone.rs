@@ -111,7 +111,8 @@ pub(super) fn report(as_json: bool, changed: &ChangedZoneShape, line: &str) -> a
     if as_json {
         print_json(changed)?;
     } else {
-        print(&format!("{line}\n"))?;
+        let undo = changed.change_id.as_ref().map(|id| format!("undo it with `fiftythree undo {id}`\n"));
+        print(&format!("{line}\n{}", undo.unwrap_or_default()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

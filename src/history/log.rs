@@ -105,6 +105,11 @@ impl History {
         Ok((History(Some(shared.into())), restored))
     }
 
+    /// Whether there is one: changes of a server without it cannot be undone.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Writes an event. Does not wait.
     pub(crate) fn record(&self, record: EventRecord) {
         let Some(shared) = &self.0 else { return };

@@ -58,8 +58,11 @@ impl LoadedConfig {
     /// The inverse of a change. `is_forced` says that it may remove more record sets than
     /// `[api] largest_removal` allows.
     pub(crate) fn inverse(&self, change: &ObjectChange, is_forced: bool) -> Result<Inverse, NoInverse> {
-        if change.more > 0 || change.parts.is_empty() {
+        if change.more > 0 {
             return Err(impossible("the history has only a part of it, because it is too large"));
+        }
+        if change.parts.is_empty() {
+            return Err(impossible("it changed nothing"));
         }
         let current = match objects::current(self, &change.object) {
             Ok(object) => Some(object),

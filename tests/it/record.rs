@@ -38,7 +38,8 @@ fn addresses(running: &Running, name: &str) -> Vec<String> {
 fn a_record_set_is_set_and_deleted() {
     let (lab, running) = start();
     let set = ["record", "set", "www.lab.test", "A", "192.0.2.7", "--ttl", "9"];
-    assert_eq!(run(&lab, &running, &set).unwrap(), "www.lab.test A is set\n");
+    let printed = run(&lab, &running, &set).unwrap();
+    assert!(printed.starts_with("www.lab.test A is set\nundo it with `fiftythree undo C"), "{printed}");
     assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.7"]);
     let expected = ZONE.replace("ttl = 5", "ttl = 9").replace("192.0.2.1", "192.0.2.7");
     assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap(), expected);
@@ -82,7 +83,8 @@ fn a_zone_is_created_and_deleted() {
     let error = run(&lab, &running, &["zone", "delete", "app.test"]).unwrap_err();
     assert!(error.contains("contains non-required resource record sets"), "{error}");
     run(&lab, &running, &["record", "delete", "www.app.test", "A"]).unwrap();
-    assert_eq!(run(&lab, &running, &["zone", "delete", "app.test"]).unwrap(), "app.test is deleted\n");
+    let deleted = run(&lab, &running, &["zone", "delete", "app.test"]).unwrap();
+    assert!(deleted.starts_with("app.test is deleted\nundo it with `fiftythree undo C"), "{deleted}");
     assert!(!lab.path("zones/app.test.toml").exists());
     assert_eq!(fs::read_dir(lab.path("zones/.deleted")).unwrap().count(), 1);
     let error = run(&lab, &running, &["record", "set", "www.app.test", "A", "192.0.2.9"]).unwrap_err();
@@ -98,7 +100,9 @@ fn a_server_in_memory_writes_nothing_and_starts_over() {
     lab.write("fiftythree.toml", SETTINGS);
     let running = lab.serve_with(&["--config", "fiftythree.toml", "--in-memory"], &[]);
     for _ in 0..2 {
-        run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+        // It keeps no history, so nothing can be undone.
+        let printed = run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+        assert_eq!(printed, "www.lab.test A is set\n");
         run(&lab, &running, &["zone", "create", "app.test"]).unwrap();
         run(&lab, &running, &["record", "set", "www.app.test", "A", "192.0.2.9"]).unwrap();
         assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.7"]);

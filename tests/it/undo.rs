@@ -50,8 +50,9 @@ fn last_change(lab: &Lab, running: &Running, object: &str) -> String {
 fn changes_of_record_sets_are_undone_also_after_a_kill_and_an_undo_too() {
     let lab = lab(ZONE, SETTINGS);
     let running = lab.serve();
-    run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+    let printed = run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
     let changed = last_change(&lab, &running, "lab.test");
+    assert_eq!(printed, format!("www.lab.test A is set\nundo it with `fiftythree undo {changed}`\n"));
     run(&lab, &running, &["record", "set", "new.lab.test", "A", "192.0.2.8"]).unwrap();
     let added = last_change(&lab, &running, "lab.test");
     drop(running); // SIGKILL
@@ -75,6 +76,10 @@ fn changes_of_record_sets_are_undone_also_after_a_kill_and_an_undo_too() {
     assert!(history.contains("Undo of lab.test. by ") && history.contains(&format!(": undoes {undo}")), "{history}");
     let error = run(&lab, &running, &["undo", "CUNKNOWN"]).unwrap_err();
     assert!(error.contains("the history has no change with the id CUNKNOWN"), "{error}");
+    run(&lab, &running, &["record", "set", "www.lab.test", "A", "192.0.2.7"]).unwrap();
+    let nothing = last_change(&lab, &running, "lab.test");
+    let error = run(&lab, &running, &["undo", &nothing]).unwrap_err();
+    assert!(error.contains(&format!("{nothing} cannot be undone: it changed nothing")), "{error}");
     assert!(running.stop().success());
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct ChangedZoneShape {
     pub(crate) id: String,
     /// The number of its record sets now; 0 when it was deleted.
     pub(crate) record_sets: usize,
-    /// The id of the change.
+    /// The id of the change; absent if the server keeps no history, which `undo` needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) change_id: Option<String>,
 }
