@@ -15,7 +15,8 @@ use crate::model::{
     ResourceRecordSet, Tags, VpcId,
 };
 use crate::objects::{
-    Author, Change, Commit, CommitError, ErrorCode, Object, ObjectId, ObjectStore as _, Revision, Submission,
+    Author, Change, Commit, CommitError, ErrorCode, FORCE_BY_COMMAND, Object, ObjectId, ObjectStore as _, Revision,
+    Submission,
 };
 
 use super::shapes::{ChangedZoneShape, NewZoneShape};
@@ -233,5 +234,5 @@ pub(super) fn refused(error: Refused) -> Response {
         CommitError::Refused(refusal) if refusal.code == ErrorCode::NoSuchHostedZone => StatusCode::NOT_FOUND,
         CommitError::Refused(_) => StatusCode::BAD_REQUEST,
     };
-    refusal(status, &error.to_string())
+    refusal(status, &error.with_way_to_force(FORCE_BY_COMMAND).to_string())
 }

@@ -29,7 +29,7 @@ pub(super) struct UndoQuery {
     /// Who undoes it.
     #[serde(default)]
     author: String,
-    /// Also if that removes more record sets than `[api] largest_removal` allows.
+    /// Undo it even if that removes more record sets than `[api] largest_removal` allows.
     #[serde(default)]
     force: bool,
     /// Only say what it would do.

@@ -14,7 +14,7 @@ use crate::api::change_batch;
 use crate::files;
 use crate::load::{FileSources, Scope, load_offline};
 use crate::model::{Change, ChangeAction, ChangeBatch, Name};
-use crate::objects::{self, FORCED_REMOVAL, ObjectId};
+use crate::objects::{self, FORCE_BY_COMMAND, FORCED_REMOVAL, ObjectId};
 use crate::store::{Overrides, ReplaceError, SettingsSource};
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -56,7 +56,7 @@ pub(super) struct ChangeArguments {
     /// The zone, by name or id; else the one that contains all names
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
-    /// Also if it removes more record sets than `[api] largest_removal` allows
+    /// Make the changes even if they remove more record sets than `[api] largest_removal` allows
     #[arg(long)]
     force: bool,
     /// Write nothing; `fiftythree plan` says what would change
@@ -139,7 +139,8 @@ fn apply(source: &SettingsSource, batch: &ChangeBatch, arguments: &ChangeArgumen
         let names: Vec<&Name> = batch.changes.iter().map(|change| &change.record_set.name).collect();
         let id = loaded.zone_meant(arguments.zone.as_deref(), &names)?;
         let batch = loaded.with_ids(batch.clone())?;
-        let edit = loaded.prepare(&ObjectId::HostedZone(id), &objects::Change::RecordSets(batch))?;
+        let edit = loaded.prepare(&ObjectId::HostedZone(id), &objects::Change::RecordSets(batch));
+        let edit = edit.map_err(|error| error.with_way_to_force(FORCE_BY_COMMAND))?;
         if arguments.dry_run {
             return Ok(edit.file);
         }

@@ -32,7 +32,7 @@ pub(super) struct UndoArguments {
     /// Only show what would change
     #[arg(long, visible_alias = "dry-run")]
     plan: bool,
-    /// Also if that removes more record sets than `[api] largest_removal` allows
+    /// Undo the change even if that removes more record sets than `[api] largest_removal` allows
     #[arg(long)]
     force: bool,
     #[command(flatten)]

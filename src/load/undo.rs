@@ -78,8 +78,8 @@ impl LoadedConfig {
                 Some(Object::HostedZone(after)) => &after.record_sets[..],
                 _ => &[],
             };
-            if let Some(problem) = removal_problem(self, &before.record_sets, left, "`fiftythree undo --force`") {
-                return Err(NoInverse::Impossible(problem));
+            if let Some(problem) = removal_problem(self, &before.record_sets, left) {
+                return Err(NoInverse::Impossible(format!("{problem}. To undo it anyway: `fiftythree undo --force`")));
             }
         }
         let change_of = |object: Option<Object>| match (&change.object, object) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::refusal::refusal;
-use super::removal::{FORCED_REMOVAL, is_forced, removal_problem};
+use super::removal::{is_forced, removal_problem};
 use super::{
     Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Snapshot, ZoneSummary, delegation_sets, traffic_policies,
 };
@@ -302,7 +302,7 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
     }
     let protected = protected_changes(zone, batch);
     if !protected.is_empty() {
-        return Err(Refusal { code: ErrorCode::InvalidChangeBatch, messages: protected }.into());
+        return Err(Refusal::of_all(ErrorCode::InvalidChangeBatch, protected).into());
     }
     let (collections, limit) = (objects.cidr_collections(), objects.udp_payload_max());
     let applied = if objects.is_sound(&zone.id) && zone.policy_sets.is_empty() {
@@ -312,17 +312,15 @@ fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBat
     };
     let before = &zone.record_sets;
     let mut zone = applied.map_err(|errors| {
-        let messages = errors.iter().map(ToString::to_string).collect();
-        Refusal { code: ErrorCode::InvalidChangeBatch, messages }
+        Refusal::of_all(ErrorCode::InvalidChangeBatch, errors.iter().map(ToString::to_string).collect())
     })?;
     zone.default_addresses = objects.default_addresses(&zone);
     let mut messages = policy_problems(&zone, collections, limit);
-    if !is_forced(batch) {
-        let how = format!("put {FORCED_REMOVAL} into the Comment of the batch");
-        messages.extend(removal_problem(objects, before, &zone.record_sets, &how));
-    }
+    let removal = if is_forced(batch) { None } else { removal_problem(objects, before, &zone.record_sets) };
+    let is_large_removal = removal.is_some();
+    messages.extend(removal);
     if !messages.is_empty() {
-        return Err(Refusal { code: ErrorCode::InvalidChangeBatch, messages }.into());
+        return Err(Refusal { code: ErrorCode::InvalidChangeBatch, messages, is_large_removal }.into());
     }
     Ok(zone)
 }

@@ -27,7 +27,7 @@ pub(crate) use decide::{Transition, current, decide};
 #[cfg(test)]
 pub(crate) use memory::MemoryObjects;
 pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
-pub(crate) use removal::{FORCED_REMOVAL, removal_problem};
+pub(crate) use removal::{FORCE_BY_API, FORCE_BY_COMMAND, FORCED_REMOVAL, removal_problem};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use store::{Author, ChangeProgress, ChangeTracker, Commit, Committed, ObjectStore, Submission};
 pub(crate) use watch::{ObjectEventKind, ObjectEvents, ObjectWatcher, Position};

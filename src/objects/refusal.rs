@@ -39,6 +39,9 @@ pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
     /// The reasons; several only for a change batch.
     pub(crate) messages: Vec<String>,
+    /// Whether the last reason is `[api] largest_removal`: a caller who means it can force the
+    /// change.
+    pub(crate) is_large_removal: bool,
 }
 
 /// Why a change was not made.
@@ -62,7 +65,30 @@ pub(crate) enum CommitError {
 impl Refusal {
     /// A refusal for one reason.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
-        Refusal { code, messages: vec![message.into()] }
+        Refusal::of_all(code, vec![message.into()])
+    }
+
+    /// A refusal for all of these reasons.
+    pub(super) fn of_all(code: ErrorCode, messages: Vec<String>) -> Refusal {
+        Refusal { code, messages, is_large_removal: false }
+    }
+
+    /// Says how to make a large removal anyway: each door has its own way.
+    pub(crate) fn with_way_to_force(mut self, how: &str) -> Refusal {
+        if let (true, Some(message)) = (self.is_large_removal, self.messages.last_mut()) {
+            *message += &format!(". To make it anyway: {how}");
+        }
+        self
+    }
+}
+
+impl CommitError {
+    /// Says how to make a large removal anyway.
+    pub(crate) fn with_way_to_force(self, how: &str) -> CommitError {
+        match self {
+            CommitError::Refused(refusal) => refusal.with_way_to_force(how).into(),
+            other => other,
+        }
     }
 }
 

@@ -10,6 +10,12 @@ use crate::model::{ChangeBatch, RecordSetKey, ResourceRecordSet};
 /// In the Comment of a ChangeBatch, this allows any removal.
 pub(crate) const FORCED_REMOVAL: &str = "largest_removal=force";
 
+/// How a caller of the API makes a large removal anyway.
+pub(crate) const FORCE_BY_API: &str = "put largest_removal=force into the Comment of the batch";
+
+/// How a user of the commands does. They write the comment.
+pub(crate) const FORCE_BY_COMMAND: &str = "`fiftythree change --force`";
+
 /// Zones with fewer record sets are not protected: there, a few record sets are a large share.
 const FEWEST: usize = 20;
 
@@ -18,13 +24,12 @@ pub(super) fn is_forced(batch: &ChangeBatch) -> bool {
     batch.comment.as_ref().is_some_and(|comment| comment.contains(FORCED_REMOVAL))
 }
 
-/// Why a change may not be made that leaves `after` of the record sets `before`; `how` says how to
-/// force it.
+/// Why a change may not be made that leaves `after` of the record sets `before`. How to force it
+/// depends on who makes it.
 pub(crate) fn removal_problem(
     objects: &dyn Snapshot,
     before: &[Arc<ResourceRecordSet>],
     after: &[Arc<ResourceRecordSet>],
-    how: &str,
 ) -> Option<String> {
     let limit = objects.largest_removal().filter(|_| before.len() >= FEWEST)?;
     // Sets that are the same are shared.
@@ -38,7 +43,7 @@ pub(crate) fn removal_problem(
     limit.is_exceeded(removed, before.len()).then(|| {
         format!(
             "The change removes {removed} of the {} resource record sets of the hosted zone, and at most {limit} are \
-             allowed ([api] largest_removal). To make it anyway: {how}",
+             allowed ([api] largest_removal)",
             before.len()
         )
     })

@@ -86,7 +86,7 @@ pub(super) fn with_instances(
     if problems.is_empty() {
         return Ok(zone);
     }
-    Err(Refusal { code: ErrorCode::InvalidInput, messages: problems }.into())
+    Err(Refusal::of_all(ErrorCode::InvalidInput, problems).into())
 }
 
 impl From<InstanceError> for CommitError {

@@ -13,6 +13,9 @@ const ZONE: &str = "# The zone.\nname = \"lab.test\"\n\n# The web server.\n[[rec
 const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:0']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n[admin]\n\
                         listen = '127.0.0.1:0'\n";
 
+/// The namespace of the API's elements.
+const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
+
 fn lab(zone: &str, settings: &str) -> Lab {
     let lab = Lab::new(&[]);
     fs::create_dir_all(lab.path("zones")).unwrap();
@@ -236,8 +239,36 @@ fn a_large_removal_has_to_be_forced() {
             error.contains("removes 12 of the 22 resource record sets of the hosted zone, and at most 50% are allowed"),
             "{error}"
         );
-        assert!(error.contains("put largest_removal=force into the Comment of the batch"), "{error}");
+        assert!(error.contains("To make it anyway: `fiftythree change --force`"), "{error}");
+        assert!(!error.contains("Comment"), "{error}");
     }
+    let plan = ["plan", "batch.json", "--config", "fiftythree.toml"];
+    let error = text(&lab.run(&plan).stderr);
+    assert!(error.contains("To make it anyway: `fiftythree change --force`"), "{error}");
+    let forced = lab.run(&[&plan[..], &["--force"]].concat());
+    assert_eq!(forced.status.code(), Some(2), "{}", text(&forced.stderr));
+    // A client of the API has only the Comment.
+    let api = Client::of(&running, "test", "test");
+    let changes: String = (0..12)
+        .map(|number| {
+            format!(
+                "<Change><Action>DELETE</Action><ResourceRecordSet><Name>r{number}.lab.test</Name><Type>A</Type>\
+                 <TTL>5</TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></ResourceRecord></ResourceRecords>\
+                 </ResourceRecordSet></Change>"
+            )
+        })
+        .collect();
+    let zones = api.get("/hostedzone");
+    let refused = api.post(
+        &format!("{}/rrset", zones.element("Id")),
+        &format!(
+            "<ChangeResourceRecordSetsRequest xmlns=\"{NAMESPACE}\"><ChangeBatch><Changes>{changes}</Changes></ChangeBatch>\
+             </ChangeResourceRecordSetsRequest>"
+        ),
+    );
+    assert_eq!((refused.status, refused.code()), (400, "InvalidChangeBatch"), "{}", refused.body);
+    let how = "To make it anyway: put largest_removal=force into the Comment of the batch";
+    assert!(refused.body.contains(how) && !refused.body.contains("--force"), "{}", refused.body);
     assert_eq!(addresses(&running, "r0.lab.test."), ["192.0.2.1"]);
     run(&lab, &running, &["change", "batch.json", "--server", "--force"]).unwrap();
     assert_eq!(addresses(&running, "r0.lab.test."), [""; 0]);
@@ -257,7 +288,6 @@ fn a_large_removal_has_to_be_forced() {
 /// Each kind of object that only programs delete as a whole.
 #[test]
 fn deleted_objects_come_back_with_their_ids() {
-    const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
     let settings = SETTINGS
         .replace("[zones]", "name_servers = [{ name = 'ns1.servers.test' }, { name = 'ns2.servers.test' }]\n[zones]")
         + "[api]\nlisten = ['127.0.0.1:0']\n";

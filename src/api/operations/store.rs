@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::{ApiError, Code, Context, Request};
 use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId};
 use crate::objects::{
-    Author, Change, Commit, CommitError, Committed, ErrorCode, Object, ObjectId, Refusal, Revision, ZoneSummary,
+    Author, Change, Commit, CommitError, Committed, ErrorCode, FORCE_BY_API, Object, ObjectId, Refusal, Revision,
+    ZoneSummary,
 };
 
 /// How often a change is made again because somebody else changed the object at the same time.
@@ -150,7 +151,7 @@ impl From<CommitError> for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
-        let Refusal { code, messages } = refusal;
+        let Refusal { code, messages, .. } = refusal.with_way_to_force(FORCE_BY_API);
         let message = match code {
             // As clients print it: `[first, second]`.
             ErrorCode::InvalidChangeBatch => format!("[{}]", messages.join(", ")),

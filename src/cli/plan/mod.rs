@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use crate::load::differences;
 use crate::model::{ChangeBatch, Name};
-use crate::objects::{Author, Change, Commit, ObjectId};
+use crate::objects::{Author, Change, Commit, FORCE_BY_COMMAND, ObjectId};
 use crate::plan::{KnownClients, Plan, Side};
 use crate::simulate::Population;
 
@@ -57,7 +57,7 @@ pub(super) struct PlanArguments {
     /// Let the running server plan a change batch, with the zones that it serves
     #[arg(long, conflicts_with = "from")]
     server: bool,
-    /// Also if a change batch removes more record sets than `[api] largest_removal` allows
+    /// Plan a change batch even if it removes more record sets than `[api] largest_removal` allows
     #[arg(long)]
     force: bool,
     /// The places of the clients: a file as `fiftythree simulate` takes it, or `geoip` [default:
@@ -103,7 +103,8 @@ fn plan(arguments: &PlanArguments) -> anyhow::Result<(Plan, String)> {
     let (after, changes) = match batch {
         Some((_, batch)) => {
             let commit = commit(&before, batch, arguments.zone.as_deref())?;
-            let (after, change) = before.planned(&commit)?;
+            let planned = before.planned(&commit);
+            let (after, change) = planned.map_err(|error| error.with_way_to_force(FORCE_BY_COMMAND))?;
             (after, vec![change])
         }
         None => {
