@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::control::rfc3339;
 use crate::history::{EventKind, EventRecord, ObjectChange, new_change_id};
+use crate::model::readable_name;
 use crate::load::{Inverse, LoadedConfig, NoInverse, UndoConflict, with_files};
 use crate::objects::{Author, Commit, CommitError, ObjectStore as _, Submission};
 
@@ -127,5 +128,5 @@ fn line(UndoConflict { what, now }: &UndoConflict, later: &[EventRecord]) -> Str
         let id = change.submission.as_ref().map(|submission| format!(" ({})", submission.id)).unwrap_or_default();
         format!("{} of {} by {}{id}", change.author.operation, rfc3339(at), change.author.name)
     });
-    format!("{what} {now}: {}", by.as_deref().unwrap_or("the history does not have by what"))
+    format!("{} {now}: {}", readable_name(what), by.as_deref().unwrap_or("the history does not have that change"))
 }

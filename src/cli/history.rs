@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::admin::shapes::{
     ChangedPartShape, ChangedShape, HappenedShape, HistoryShape, NamedEventShape, OverriddenShape, OverrideChangeShape,
 };
+use crate::model::readable_name;
 
 use super::admin_client::{AdminClient, ServerArguments};
 use super::output::{print, print_json};
@@ -88,7 +89,7 @@ fn change_in_words(change: &ChangedShape) -> String {
     let comment = comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
     let mut text = format!("{at}  {operation} of {object} by {author}{id}{comment}\n");
     for ChangedPartShape { change, what, before, after } in parts {
-        let _ = writeln!(text, "  {change} {what}");
+        let _ = writeln!(text, "  {change} {}", readable_name(what));
         match (before, after) {
             (Some(before), Some(after)) => {
                 let _ = write!(text, "    # before\n{}    # after\n{}", indented(before), indented(after));

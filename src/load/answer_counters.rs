@@ -24,7 +24,7 @@ pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meter
             let members = sets().filter(|set| set.record_type == record_type).map(|set| {
                 meters.answer_number(AnswerLabels {
                     zone: source.name.to_string(),
-                    name: label(name),
+                    name: name.readable(),
                     policy: set.routing_policy.name(),
                     target: set.set_identifier.clone().unwrap_or_else(|| "-".to_owned()),
                 })
@@ -34,10 +34,4 @@ pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meter
         }
     }
     any.then_some(groups)
-}
-
-/// The name in its usual form: an asterisk is not escaped as an octal number.
-fn label(name: &Name) -> String {
-    let text = name.to_string();
-    if name.is_wildcard() { text.replacen("\\052", "*", 1) } else { text }
 }

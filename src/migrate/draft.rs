@@ -142,16 +142,7 @@ impl ZoneDraft {
 /// `the A record set www.lab.test.`, with its set identifier.
 pub(super) fn of_set(set: &ResourceRecordSet) -> String {
     let identifier = set.set_identifier.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
-    format!("the {} record set {}{identifier}", set.record_type, shown(&set.name))
-}
-
-/// A name as people write it: `*` is not escaped.
-pub(super) fn shown(name: &Name) -> String {
-    let text = name.to_string();
-    match text.strip_prefix("\\052.") {
-        Some(rest) => format!("*.{rest}"),
-        None => text,
-    }
+    format!("the {} record set {}{identifier}", set.record_type, set.name.readable())
 }
 
 fn has_strange_target(set: &ResourceRecordSet) -> bool {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::draft::shown;
 use super::inventory::Inventory;
 use super::report::{MigrationReport, Place};
 use super::toml_files::NewFile;
@@ -94,8 +93,8 @@ pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) ->
 pub(crate) fn change_batches(zone: &HostedZone, report: &mut MigrationReport) -> Vec<NewFile> {
     report_losses(zone, report);
     for instance in &zone.attachments.policy_instances {
-        let what = format!("the records of the traffic policy instance {} are not written", shown(&instance.name));
-        report.add(&Place::whole(shown(&zone.name)), what);
+        let what = format!("the records of the traffic policy instance {} are not written", instance.name.readable());
+        report.add(&Place::whole(zone.name.readable()), what);
     }
     let change = |change: &Change| {
         let set = of_element(&record_set(&change.record_set, &zone.id));
@@ -306,10 +305,13 @@ fn without_dot(name: &Name) -> String {
 
 /// What Route 53 does not have.
 fn report_losses(zone: &HostedZone, report: &mut MigrationReport) {
-    let place = Place::whole(shown(&zone.name));
+    let place = Place::whole(zone.name.readable());
     for group in &zone.record_groups {
-        let what =
-            format!("the [[record_group]] {} {} has no counterpart in Route 53", shown(&group.name), group.record_type);
+        let what = format!(
+            "the [[record_group]] {} {} has no counterpart in Route 53",
+            group.name.readable(),
+            group.record_type
+        );
         report.add(&place, what);
     }
     if !zone.attachments.protections.is_empty() || !zone.attachments.authorized_vpcs.is_empty() {

@@ -47,7 +47,7 @@ pub use location::{
     CidrCollection, CidrCollectionId, Continent, Coordinates, Country, GeoLocation, LatencyClients, LatencyRow,
     LocationNetwork, Region, Subdivision, Vpc, VpcId,
 };
-pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
+pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError, readable_name};
 pub use percentage::Percentage;
 pub use prefix_length::PrefixLength;
 pub use query::{QueryType, ResponseCode, UnknownName};

@@ -4,6 +4,7 @@
 //! Text uses Route 53's escapes, which are **octal** (`\052` is `*`), not the decimal ones of
 //! master files.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest name on the wire, length octets and root included (RFC 1035 section 2.3.4).
@@ -154,6 +155,20 @@ impl Name {
     /// asterisk is an ordinary octet.
     pub fn is_wildcard(&self) -> bool {
         self.wire.starts_with(&[1, b'*'])
+    }
+
+    /// The name as people write it: [`readable_name`].
+    pub fn readable(&self) -> String {
+        readable_name(&self.to_string()).into_owned()
+    }
+}
+
+/// A text that begins with a name in Route 53's form, as people write it: a wildcard begins with
+/// `*`, not with its escape. All other octets stay escaped.
+pub fn readable_name(text: &str) -> Cow<'_, str> {
+    match text.strip_prefix("\\052.") {
+        Some(rest) => format!("*.{rest}").into(),
+        None => text.into(),
     }
 }
 
@@ -321,6 +336,10 @@ mod tests {
         assert!(name("*.lab.test").is_wildcard());
         assert!(!name("a.*.lab.test").is_wildcard());
         assert!(!name("*a.lab.test").is_wildcard());
+        assert_eq!(name("*.lab.test").readable(), "*.lab.test.");
+        assert_eq!(name("a.*.lab.test").readable(), "a.\\052.lab.test.");
+        assert_eq!(name("*a.lab.test").readable(), "\\052a.lab.test.");
+        assert_eq!(readable_name("\\052.lab.test. A blue"), "*.lab.test. A blue");
     }
 
     proptest! {

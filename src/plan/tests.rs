@@ -63,8 +63,13 @@ fn world(loaded: &Loaded) -> World {
 
 /// The plan for a zone in the place of [`ZONE`].
 fn plan(zone: &str) -> Plan {
+    plan_between(ZONE, zone)
+}
+
+/// The plan for one text of a zone in the place of another.
+fn plan_between(before: &str, after: &str) -> Plan {
     let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let (old, new) = (load(directories[0].path(), ZONE), load(directories[1].path(), zone));
+    let (old, new) = (load(directories[0].path(), before), load(directories[1].path(), after));
     let changes = differences(&old.base, &new.base);
     let worlds = [world(&old), world(&new)];
     let clients = KnownClients::of(&new.base.settings, new.base.cidr_collections());
@@ -118,6 +123,36 @@ fn only_the_clients_that_get_something_else_are_listed() {
     let plan = plan(&ZONE.replace("192.0.2.4", "192.0.2.7"));
     assert_eq!(answers(&plan), ["geo.lab.test. A 192.0.2.0/25 (DE): 192.0.2.4 100 → 192.0.2.7 100"]);
     assert_eq!(plan.places, ["192.0.2.0/25 (DE)", "198.51.100.0/24 (US)", "other clients"]);
+}
+
+/// Each client has the same random number before and after.
+#[test]
+fn another_weight_changes_the_shares_of_all_clients() {
+    let member = |identifier: &str, weight: u8, address: &str| {
+        format!(
+            "[[record]]\nname = 'app'\ntype = 'A'\nset_identifier = '{identifier}'\nweight = {weight}\nttl = 60\n\
+             values = ['{address}']\n"
+        )
+    };
+    let green = member("green", 1, "192.0.2.12");
+    let zone = |blue: u8| format!("{ZONE}{}{green}", member("blue", blue, "192.0.2.11"));
+    let plan = plan_between(&zone(1), &zone(3));
+    assert_eq!(plan.changes[0].parts.len(), 1, "{plan:?}");
+    let [PlannedAnswers { name, clients, .. }] = &plan.answers[..] else { panic!("{plan:?}") };
+    let [ClientAnswers { is_everywhere: true, before, after, .. }] = &clients[..] else { panic!("{plan:?}") };
+    assert_eq!(name, "app.lab.test.");
+    for (shares, expected) in [(before, [("blue", 50.0), ("green", 50.0)]), (after, [("blue", 75.0), ("green", 25.0)])]
+    {
+        assert_eq!(shares.len(), 2, "{plan:?}");
+        for (identifier, percent) in expected {
+            let share = shares.iter().find(|share| share.set_identifier.as_deref() == Some(identifier)).unwrap();
+            assert!((share.percent - percent).abs() < 4.0, "{plan:?}");
+        }
+    }
+    // A weight of 0 gets no client while another has one.
+    let plan = plan_between(&zone(1), &zone(0));
+    let after = &plan.answers[0].clients[0].after;
+    assert_eq!((after.len(), after[0].set_identifier.as_deref(), after[0].percent), (1, Some("green"), 100.0));
 }
 
 #[test]

@@ -79,6 +79,12 @@ fn a_batch_is_planned_from_the_files_and_changes_nothing() {
         assert!(printed.contains(part), "{part:?} in {printed}");
     }
     assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap(), ZONE);
+    // A wildcard is written as in the zone file.
+    lab.write("batch.json", &BATCH.replace("www.lab", "*.new.lab"));
+    let (_, printed) = plan(&lab, &["batch.json", "--admin", "127.0.0.1:9"]);
+    for part in ["  + *.new.lab.test. A\n", "\n  *.new.lab.test. A\n    all clients: no records → 192.0.2.9\n"] {
+        assert!(printed.contains(part), "{part:?} in {printed}");
+    }
     lab.write("batch.json", &BATCH.replace("192.0.2.9", "192.0.2.1"));
     assert_eq!(plan(&lab, &["batch.json"]), (0, "there is nothing to do\n".to_owned()));
     lab.write("batch.json", &BATCH.replace("UPSERT", "CREATE"));

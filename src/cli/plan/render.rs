@@ -1,8 +1,10 @@
 //! A plan as text.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::cli::paint::{Colour, Paint};
+use crate::model::readable_name;
 use crate::plan::{ClientAnswers, Plan, PlannedAnswers, PlannedObject, PlannedPart, RecordShare};
 
 /// The most places of one line.
@@ -25,7 +27,8 @@ pub(in crate::cli) fn text(plan: &Plan, health: &str, paint: Paint) -> String {
     if plan.answers.is_empty() {
         out.push_str("  the same records as before\n");
     } else if !plan.same_answers.is_empty() {
-        let _ = writeln!(out, "  the same records as before: {}", few(&plan.same_answers, MOST_NAMES));
+        let names: Vec<String> = plan.same_answers.iter().map(|name| readable_name(name).into_owned()).collect();
+        let _ = writeln!(out, "  the same records as before: {}", few(&names, MOST_NAMES));
     }
     if plan.not_simulated > 0 {
         let _ = writeln!(out, "  {} more names and types change; they are not simulated", plan.not_simulated);
@@ -50,7 +53,7 @@ fn of_object(object: &PlannedObject, paint: Paint) -> String {
         if part.what == *name {
             lines(&mut out, "  ", part, paint);
         } else {
-            let _ = writeln!(out, "  {} {}", sign(&part.change, paint), part.what);
+            let _ = writeln!(out, "  {} {}", sign(&part.change, paint), readable_name(&part.what));
             lines(&mut out, "    ", part, paint);
         }
     }
@@ -104,7 +107,7 @@ fn is_implied(line: &str) -> bool {
 
 fn name(out: &mut String, answers: &PlannedAnswers, paint: Paint) {
     let PlannedAnswers { name, record_type, clients } = answers;
-    let _ = writeln!(out, "  {}", paint.paint(Colour::Strong, &format!("{name} {record_type}")));
+    let _ = writeln!(out, "  {}", paint.paint(Colour::Strong, &format!("{} {record_type}", readable_name(name))));
     for ClientAnswers { places, is_everywhere, before, after } in clients {
         let places = if *is_everywhere { "all clients".to_owned() } else { few(places, MOST_PLACES) };
         let _ = writeln!(out, "    {places}: {} → {}", shares(name, before), shares(name, after));
@@ -128,8 +131,8 @@ fn shares(name: &str, shares: &[RecordShare]) -> String {
 fn record(name: &str, share: &RecordShare) -> String {
     let RecordShare { record_set, set_identifier, values, .. } = share;
     let Some(record_set) = record_set else { return "no records".to_owned() };
-    let owner = record_set.split(' ').next().filter(|owner| *owner != name);
-    let words: Vec<&str> = owner.into_iter().chain(set_identifier.as_deref()).collect();
+    let owner = record_set.split(' ').next().filter(|owner| *owner != name).map(readable_name);
+    let words: Vec<Cow<'_, str>> = owner.into_iter().chain(set_identifier.as_deref().map(Cow::from)).collect();
     let values = few(values, MOST_VALUES);
     if words.is_empty() { values } else { format!("{} [{values}]", words.join(" ")) }
 }

@@ -136,10 +136,6 @@ pub(super) fn relative(name: &Name, zone: &Name) -> String {
     if labels.is_empty() {
         return "@".to_owned();
     }
-    let text = name.to_string();
-    let text = text.strip_suffix(&format!(".{zone}")).unwrap_or(&text);
-    match text.strip_prefix("\\052") {
-        Some(rest) if name.is_wildcard() => format!("*{rest}"),
-        _ => text.to_owned(),
-    }
+    let text = name.readable();
+    text.strip_suffix(&format!(".{zone}")).unwrap_or(&text).to_owned()
 }

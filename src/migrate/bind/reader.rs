@@ -8,7 +8,7 @@ use super::entries::{Entries, Entry, Token};
 use super::generate;
 use super::record_data::{BadData, name_text, read_data, read_name};
 use crate::files;
-use crate::migrate::draft::{ZoneDraft, shown};
+use crate::migrate::draft::ZoneDraft;
 use crate::migrate::report::{MigrationReport, Place};
 use crate::model::{Content, MAX_TTL, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl};
 
@@ -345,7 +345,7 @@ fn record_sets(records: Vec<Record>, report: &mut MigrationReport) -> Vec<(Resou
         if *first != ttl {
             let message = format!(
                 "the records of type {record_type} of {} have different TTLs; all get that of the first, {first}",
-                shown(&name)
+                name.readable()
             );
             report.add(&place, message);
         }

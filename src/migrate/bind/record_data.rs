@@ -87,12 +87,8 @@ fn is_well_formed(record_type: RecordType, wire: &[u8]) -> bool {
 
 /// A name as master files have it: absolute, with decimal escapes.
 pub(super) fn name_text(name: &Name) -> String {
-    let text = decimal(&name.to_string());
-    match text.strip_prefix("\\042.") {
-        // An asterisk needs no escape, and people look for it.
-        Some(rest) => format!("*.{rest}"),
-        None => text,
-    }
+    // A wildcard needs no escape, and people look for it.
+    decimal(&name.readable())
 }
 
 /// The data as master files have them.

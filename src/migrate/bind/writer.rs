@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::record_data::{data_text, name_text};
-use crate::migrate::draft::shown;
 use crate::migrate::report::{MigrationReport, Place};
 use crate::model::{
     AliasTarget, Content, FailoverRole, GeoLocation, HealthCheck, HostedZone, MAX_ALIAS_CHAIN, Name, RecordData,
@@ -37,7 +36,7 @@ struct Written {
 
 /// The master file of a zone. What a master file cannot say is reported.
 pub(crate) fn bind_text(zone: &HostedZone, checks: &[HealthCheck], report: &mut MigrationReport) -> String {
-    let place = Place::whole(shown(&zone.name));
+    let place = Place::whole(zone.name.readable());
     let mut groups: HashMap<(&Name, RecordType), Group<'_>> = HashMap::new();
     let mut order = Vec::new();
     for set in zone.answered_sets() {
@@ -68,7 +67,7 @@ impl Writer<'_> {
         let group = &self.groups[&key];
         let chosen = choice(group);
         let written = self.records(key, 0);
-        let what = format!("{} {}", shown(key.0), key.1);
+        let what = format!("{} {}", key.0.readable(), key.1);
         if !is_plain(group) {
             text.push('\n');
             push_comment(text, &format!("{what}: {}", rule(group)));
@@ -81,7 +80,7 @@ impl Writer<'_> {
             report.add(place, format!("{what}: {}", loss(group)));
         }
         for target in &written.missing {
-            let target = shown(target);
+            let target = target.readable();
             push_comment(text, &format!("the target {target} has no records of type {} in this zone", key.1));
             report.add(place, format!("{what} is not written: its alias target {target} is not in the zone"));
         }
@@ -152,7 +151,7 @@ impl Writer<'_> {
                 .map(|id| format!("health check {}", self.checks.get(id.0.as_str()).copied().unwrap_or(&id.0))),
         );
         let content = match &set.content {
-            Content::Alias(target) => format!("alias of {}", shown(&target.name)),
+            Content::Alias(target) => format!("alias of {}", target.name.readable()),
             Content::Records { ttl, values } => {
                 let values: Vec<String> = values.iter().map(data_text).collect();
                 format!("{ttl} {}", values.join(", "))
