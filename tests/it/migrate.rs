@@ -131,6 +131,77 @@ fn a_server_is_copied_by_its_api() {
     assert_eq!(files(&lab, "again"), copy);
 }
 
+/// Lists of several pages, tags of more checks than one request may ask for, and what programs
+/// attach to a zone.
+#[test]
+fn all_pages_and_all_kinds_of_objects_are_copied() {
+    const CHECKS: usize = 120;
+    let record = |at: usize| {
+        format!(
+            "[[record]]\nname = 'r{at}'\ntype = 'A'\nttl = 60\nvalues = ['192.0.2.1']\nset_identifier = 'one & only'\nweight = 1\n"
+        )
+    };
+    let records: String = (0..250).map(record).collect();
+    let policy = "7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c21";
+    let zone = format!(
+        "name = 'lab.test'\nid = 'ZLAB'\ndelegation_set = 'N1'\n\
+         query_logging = {{ id = '7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c31', log_group = \
+         'arn:aws:logs:us-east-1:123456789012:log-group:/aws/route53/lab' }}\n\
+         traffic_policy_instances = [{{ id = '7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c41', name = 'www', type = 'A', ttl = 60, \
+         policy = '{policy}', version = 2 }}]\n{records}"
+    );
+    let check = |at: usize| {
+        format!(
+            "[[health_check]]\nname = 'web {at}'\nid = '7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5{at:03}'\ntags = {{ Name = 'web {at}' }}\n\
+             type = 'tcp'\nip_address = '127.0.0.1'\nport = 9\nrequest_interval = 10\ndisabled = true\n"
+        )
+    };
+    let checks: String = (0..CHECKS).map(check).collect();
+    let version = |number: u8| {
+        format!(
+            "{{ number = {number}, comment = 'the {number}.', document = '{{\"AWSPolicyFormatVersion\":\"2015-10-01\",\
+             \"RecordType\":\"A\",\"StartEndpoint\":\"e\",\"Endpoints\":{{\"e\":{{\"Type\":\"value\",\"Value\":\"192.0.2.{number}\"}}}}}}' }}"
+        )
+    };
+    let shared = format!(
+        "[[reusable_delegation_set]]\nid = 'N1'\ncaller_reference = 'set'\nname_servers = ['ns1.servers.test', 'ns2.servers.test']\n\
+         [[traffic_policy]]\nid = '{policy}'\nname = 'canary'\nversions = [{}, {}]\n{checks}",
+        version(1),
+        version(2)
+    );
+    let lab = Lab::new(&[("lab.test.toml", &zone), ("shared.toml", &shared)]);
+    lab.add_settings("[api]\nlisten = ['127.0.0.1:0']\n");
+    let server = lab.serve();
+    let endpoint = format!("http://{}", Client::of(&server, "ADA", "x").address());
+    let run = |arguments: &[&str], directory: &str| {
+        let mut command = lab.command(&[arguments, &["--output", directory]].concat());
+        command.env("AWS_ACCESS_KEY_ID", "ADA").env("AWS_SECRET_ACCESS_KEY", "x").env_remove("AWS_SESSION_TOKEN");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stderr), files(&lab, directory))
+    };
+    let (progress, copy) = run(&["import", "--from-endpoint", &endpoint, "--strict"], "copy");
+    // With SOA, NS and the instance.
+    assert!(progress.contains("health checks: 120\n1/1 lab.test. record sets: 253\n"), "{progress}");
+    let names: Vec<&String> = copy.keys().collect();
+    let expected = ["health_checks.toml", "lab.test.toml", "reusable_delegation_sets.toml", "traffic_policies.toml"];
+    assert_eq!(names, expected);
+    assert_eq!(copy["lab.test.toml"].matches("one & only").count(), 250);
+    for line in ["delegation_set = \"N1\"", "log-group:/aws/route53/lab", "7d2d0b2a-0a52-4b3f-9c27-1f3a7a2b5c41"] {
+        assert!(copy["lab.test.toml"].contains(line), "{line}: {}", copy["lab.test.toml"]);
+    }
+    // The name of a check is its tag.
+    for at in 0..CHECKS {
+        assert!(copy["health_checks.toml"].contains(&format!("\nname = \"web {at}\"\n")), "web {at}");
+    }
+    let (_, json) = run(&["export", "--format", "json"], "json");
+    assert_eq!(run(&["export", "--format", "json", "--zone-file", "copy"], "json-of-copy").1, json);
+    assert_eq!(run(&["export", "--format", "json", "--from-endpoint", &endpoint], "json-of-server").1, json);
+    for name in ["reusable-delegation-sets", "traffic-policies", "traffic-policy-instances", "query-logging-configs"] {
+        assert!(json.contains_key(&format!("{name}.json")), "{:?}", json.keys());
+    }
+}
+
 #[test]
 fn the_report_is_json_too() {
     let lab = Lab::new(&[]);
