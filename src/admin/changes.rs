@@ -12,7 +12,7 @@ use crate::history::new_change_id;
 use crate::load::LoadedConfig;
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, HostedZone, HostedZoneId, Name, RecordSetKey, RecordType,
-    ResourceRecordSet, Tags, VpcId,
+    ResourceRecordSet, VpcId,
 };
 use crate::objects::{
     Author, Change, Commit, CommitError, ErrorCode, FORCE_BY_COMMAND, Object, ObjectId, ObjectStore as _, Revision,
@@ -111,21 +111,8 @@ pub(super) async fn create_zone(State(admin): State<AdminState>, body: Bytes) ->
             serde_json::from_slice(&body).map_err(|error| Refused::Request(error.to_string()))?;
         let name = Name::parse(&name).map_err(|error| Refused::Request(error.to_string()))?;
         let id = ids::hosted_zone().map(HostedZoneId).map_err(|error| Refused::Request(error.to_string()))?;
-        let zone = HostedZone {
-            id: id.clone(),
-            name,
-            comment,
-            vpcs: vpcs.into_iter().map(VpcId).collect(),
-            vpc_regions: Vec::new(),
-            caller_reference: None,
-            tags: Tags::new(),
-            record_sets: Vec::new(),
-            record_groups: Vec::new(),
-            default_addresses: Vec::new(),
-            attachments: Default::default(),
-            policy_sets: Default::default(),
-            alias_resources: Default::default(),
-        };
+        let zone =
+            HostedZone { comment, vpcs: vpcs.into_iter().map(VpcId).collect(), ..HostedZone::new(id.clone(), name) };
         admin.commit(id, Change::Create(Object::HostedZone(zone.into())), &author, "CreateHostedZone").await
     };
     answer(StatusCode::CREATED, change.await)

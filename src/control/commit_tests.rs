@@ -4,7 +4,7 @@ use super::tests::{OTHER, TestControl, control};
 use super::*;
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId,
-    Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Tags,
+    Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
 };
 use crate::objects::{
     Author, Change, CommitError, Committed, ErrorCode, Object, ObjectEventKind, ObjectId, ObjectWatcher, Revision,
@@ -216,21 +216,7 @@ fn a_check_that_records_refer_to_by_name_can_be_deleted_and_counts_as_healthy() 
 #[test]
 fn a_zone_and_its_records_come_and_go_in_the_answers_and_in_a_file() {
     let mut control = control(&[("other.test.toml", OTHER)]);
-    let new = HostedZone {
-        id: HostedZoneId("ZNEW".to_owned()),
-        name: Name::parse("new.test").unwrap(),
-        comment: None,
-        caller_reference: None,
-        tags: Tags::new(),
-        vpcs: Vec::new(),
-        vpc_regions: Vec::new(),
-        record_sets: Vec::new(),
-        record_groups: Vec::new(),
-        default_addresses: Vec::new(),
-        attachments: Default::default(),
-        policy_sets: Default::default(),
-        alias_resources: Default::default(),
-    };
+    let new = HostedZone::new(HostedZoneId("ZNEW".to_owned()), Name::parse("new.test").unwrap());
     let id = ObjectId::HostedZone(new.id.clone());
     control.commit(id.clone(), None, Change::Create(Object::HostedZone(Arc::new(new)))).unwrap();
     control.commit(id.clone(), None, upsert("www.new.test.", "192.0.2.90")).unwrap();

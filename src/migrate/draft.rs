@@ -31,21 +31,7 @@ impl ZoneDraft {
     /// A public zone without record sets.
     pub(super) fn new(name: Name, place: Place) -> ZoneDraft {
         let source_id = crate::config::derived_zone_id(&name, &[]);
-        let zone = HostedZone {
-            id: source_id.clone(),
-            name,
-            comment: None,
-            vpcs: Vec::new(),
-            vpc_regions: Vec::new(),
-            caller_reference: None,
-            tags: Default::default(),
-            record_sets: Vec::new(),
-            record_groups: Vec::new(),
-            default_addresses: Vec::new(),
-            attachments: Default::default(),
-            policy_sets: Default::default(),
-            alias_resources: Default::default(),
-        };
+        let zone = HostedZone::new(source_id.clone(), name);
         ZoneDraft { zone, source_id, place, sets: Vec::new() }
     }
 

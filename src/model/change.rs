@@ -430,19 +430,8 @@ mod tests {
         let soa = set("lab.test", RecordType::Soa, &["ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400"]);
         let ns = set("lab.test", RecordType::Ns, &["ns1.lab.test."]);
         HostedZone {
-            id: HostedZoneId("Z1".to_owned()),
-            name: name("lab.test"),
-            comment: None,
-            vpcs: Vec::new(),
-            vpc_regions: Vec::new(),
-            caller_reference: None,
-            tags: Default::default(),
             record_sets: [&[soa, ns], sets].concat().into_iter().map(Arc::new).collect(),
-            record_groups: Vec::new(),
-            default_addresses: Vec::new(),
-            attachments: Default::default(),
-            policy_sets: Default::default(),
-            alias_resources: Default::default(),
+            ..HostedZone::new(HostedZoneId("Z1".to_owned()), name("lab.test"))
         }
     }
 

@@ -124,6 +124,25 @@ impl<P: Clone> ZoneClaims<P> {
 }
 
 impl HostedZone {
+    /// A public zone that has nothing yet. A zone that is served has SOA and NS at least.
+    pub fn new(id: HostedZoneId, name: Name) -> HostedZone {
+        HostedZone {
+            id,
+            name,
+            comment: None,
+            vpcs: Vec::new(),
+            vpc_regions: Vec::new(),
+            caller_reference: None,
+            tags: Tags::new(),
+            record_sets: Vec::new(),
+            record_groups: Vec::new(),
+            default_addresses: Vec::new(),
+            attachments: Arc::default(),
+            policy_sets: Arc::default(),
+            alias_resources: Arc::default(),
+        }
+    }
+
     /// The zone's identity.
     pub fn identity(&self) -> ZoneIdentity {
         ZoneIdentity { id: self.id.clone(), name: self.name.clone(), vpcs: self.vpcs.clone() }

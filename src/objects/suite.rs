@@ -53,21 +53,7 @@ pub(crate) use test_engine;
 type Outcome = Result<Committed, CommitError>;
 
 fn zone(id: &str, name: &str) -> HostedZone {
-    HostedZone {
-        id: HostedZoneId(id.to_owned()),
-        name: Name::parse(name).unwrap(),
-        comment: None,
-        vpcs: Vec::new(),
-        vpc_regions: Vec::new(),
-        caller_reference: None,
-        tags: Tags::new(),
-        record_sets: Vec::new(),
-        record_groups: Vec::new(),
-        default_addresses: Vec::new(),
-        attachments: Default::default(),
-        policy_sets: Default::default(),
-        alias_resources: Default::default(),
-    }
+    HostedZone::new(HostedZoneId(id.to_owned()), Name::parse(name).unwrap())
 }
 
 /// The zone that the fixture's record sets belong to.

@@ -13,19 +13,8 @@ use crate::model::{
 pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> HostedZone {
     let apex = ["@ 900 SOA ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400", "@ 172800 NS ns1.lab.test."];
     HostedZone {
-        id: HostedZoneId("ZLAB".to_owned()),
-        name: name("@"),
-        comment: None,
-        vpcs: Vec::new(),
-        vpc_regions: Vec::new(),
-        caller_reference: None,
-        tags: Default::default(),
         record_sets: apex.into_iter().map(set).chain(record_sets).map(Arc::new).collect(),
-        record_groups: Vec::new(),
-        default_addresses: Vec::new(),
-        attachments: Default::default(),
-        policy_sets: Default::default(),
-        alias_resources: Default::default(),
+        ..HostedZone::new(HostedZoneId("ZLAB".to_owned()), name("@"))
     }
 }
 

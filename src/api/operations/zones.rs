@@ -79,19 +79,12 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
         None => (Vec::new(), Vec::new()),
     };
     Ok(HostedZone {
-        id: HostedZoneId(ids::hosted_zone()?),
-        name: zone_name(written)?,
         comment: comment.map(str::to_owned),
         vpcs,
         vpc_regions,
         caller_reference: Some(reference.to_owned()),
-        tags: Default::default(),
-        record_sets: Vec::new(),
-        record_groups: Vec::new(),
-        default_addresses: Vec::new(),
         attachments: Arc::new(ZoneAttachments { delegation_set, ..ZoneAttachments::default() }),
-        policy_sets: Arc::default(),
-        alias_resources: Default::default(),
+        ..HostedZone::new(HostedZoneId(ids::hosted_zone()?), zone_name(written)?)
     })
 }
 

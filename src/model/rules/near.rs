@@ -76,19 +76,8 @@ mod tests {
             health_check: None,
         };
         HostedZone {
-            id: HostedZoneId("Z1".to_owned()),
             record_sets: apex.map(set).map(Arc::new).into(),
-            name,
-            comment: None,
-            vpcs: Vec::new(),
-            vpc_regions: Vec::new(),
-            caller_reference: None,
-            tags: Default::default(),
-            record_groups: Vec::new(),
-            default_addresses: Vec::new(),
-            attachments: Default::default(),
-            policy_sets: Default::default(),
-            alias_resources: Default::default(),
+            ..HostedZone::new(HostedZoneId("Z1".to_owned()), name)
         }
     }
 

@@ -50,19 +50,8 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         set("lab.test.", "NS", &["ns1.lab.test."]),
     ];
     HostedZone {
-        id: HostedZoneId("Z1".to_owned()),
-        name: Name::parse("lab.test.").unwrap(),
-        comment: None,
-        vpcs: Vec::new(),
-        vpc_regions: Vec::new(),
-        caller_reference: None,
-        tags: Default::default(),
         record_sets: [&defaults, sets].concat().into_iter().map(Arc::new).collect(),
-        record_groups: Vec::new(),
-        default_addresses: Vec::new(),
-        attachments: Default::default(),
-        policy_sets: Default::default(),
-        alias_resources: Default::default(),
+        ..HostedZone::new(HostedZoneId("Z1".to_owned()), Name::parse("lab.test.").unwrap())
     }
 }
 

@@ -64,21 +64,7 @@ impl Zone {
             health_check: None,
         };
         let record_sets = apex.map(set).map(Arc::new).into();
-        let zone = HostedZone {
-            id,
-            name,
-            comment: None,
-            vpcs,
-            vpc_regions: Vec::new(),
-            caller_reference: None,
-            tags: Default::default(),
-            record_sets,
-            record_groups: Vec::new(),
-            default_addresses: Vec::new(),
-            attachments: Default::default(),
-            policy_sets: Default::default(),
-            alias_resources: Default::default(),
-        };
+        let zone = HostedZone { vpcs, record_sets, ..HostedZone::new(id, name) };
         Zone { unavailable: true, ..Zone::compile(&zone, &|_| None, &CidrTables::default()) }
     }
 }
