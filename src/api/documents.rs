@@ -46,6 +46,13 @@ pub(crate) fn sort_as_listed(sets: &mut [&ResourceRecordSet]) {
     sets.sort_by_cached_key(|set| start_of(&set.name, Some(set.record_type), set.set_identifier.as_deref()));
 }
 
+/// The body of ListTagsForResources.
+pub(crate) fn list_tags_request(ids: &[&str]) -> String {
+    let mut xml = Writer::root("ListTagsForResourcesRequest", NAMESPACE);
+    xml.parent("ResourceIds", |xml| ids.iter().for_each(|id| xml.element("ResourceId", id)));
+    xml.finish()
+}
+
 /// Reads the element HealthCheck. The children of a calculated check are among `checks`.
 ///
 /// # Errors

@@ -14,8 +14,8 @@ use crate::model::{HostedZone, Name};
 use crate::store::{Overrides, SettingsSource};
 
 use super::endpoint::EndpointArguments;
-use super::new_files::{Target, count, print_report, report_json};
-use super::{print, print_error, print_json, settings};
+use super::new_files::{NewFilesArguments, print_report};
+use super::{print_error, settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,14 +43,6 @@ pub(super) struct ExportArguments {
     /// What to write
     #[arg(long, value_name = "FORMAT")]
     format: Format,
-    #[command(flatten)]
-    target: Target,
-    /// Replace existing files
-    #[arg(long, requires = "output")]
-    force: bool,
-    /// Write nothing if something has no counterpart
-    #[arg(long)]
-    strict: bool,
     /// Read these zone files, or all of a directory, instead of those that the settings name
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "from_endpoint")]
     zone_file: Vec<PathBuf>,
@@ -59,9 +51,8 @@ pub(super) struct ExportArguments {
     config: Option<PathBuf>,
     #[command(flatten)]
     endpoint: EndpointArguments,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    new_files: NewFilesArguments,
 }
 
 /// A format of files.
@@ -88,21 +79,7 @@ pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     if report.has_errors() || files.is_empty() {
         bail!("there is nothing to write");
     }
-    let lost = count(report.len(), "thing has no counterpart", "things have no counterpart");
-    if arguments.strict && report.len() > 0 {
-        bail!("{lost}; nothing is written, because of --strict");
-    }
-    arguments.target.deliver(&files, arguments.force)?;
-    if arguments.json {
-        let names: Vec<&String> = files.iter().map(|file| &file.name).collect();
-        print_json(&json!({ "files": names, "zones": inventory.zones.len(), "left_out": report_json(&report) }))?;
-    } else if let Some(directory) = &arguments.target.output {
-        print(&format!("{} in {}\n", count(files.len(), "file is", "files are"), directory.display()))?;
-    }
-    if report.len() > 0 {
-        print_error(&format!("{lost}; see above\n"));
-    }
-    Ok(ExitCode::SUCCESS)
+    arguments.new_files.finish(&files, &report, json!({ "zones": inventory.zones.len() }), "")
 }
 
 fn inventory(arguments: &ExportArguments, report: &mut MigrationReport) -> anyhow::Result<Inventory> {

@@ -1,20 +1,19 @@
 //! `fiftythree import`: writes zone files from BIND zone files, from the JSON of `aws route53`, and
 //! from a server of the Route 53 API.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::config::Settings;
-use crate::migrate::{Inventory, MigrationReport, NewFile, check_files, read_files, toml_files};
+use crate::migrate::{Inventory, MigrationReport, check_files, read_files, toml_files};
 use crate::model::Name;
 
 use super::endpoint::EndpointArguments;
-use super::new_files::{Target, count, print_report, report_json};
+use super::new_files::{NewFilesArguments, count, print_report};
 use super::query::parse_name;
-use super::{print, print_error, print_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,16 +47,7 @@ pub(super) struct ImportArguments {
     #[command(flatten)]
     endpoint: EndpointArguments,
     #[command(flatten)]
-    target: Target,
-    /// Replace existing files
-    #[arg(long, requires = "output")]
-    force: bool,
-    /// Write nothing if something would be left out
-    #[arg(long)]
-    strict: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    new_files: NewFilesArguments,
 }
 
 /// Reads and writes.
@@ -77,24 +67,11 @@ pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
     if inventory.is_empty() {
         bail!("there is nothing to import");
     }
-    let left_out = count(report.len(), "thing has no counterpart", "things have no counterpart");
-    if arguments.strict && report.len() > 0 {
-        bail!("{left_out}; nothing is written, because of --strict");
-    }
-    arguments.target.deliver(&files, arguments.force)?;
-    if arguments.json {
-        print_json(&as_json(&inventory, &files, &report))?;
-    } else if let Some(directory) = &arguments.target.output {
-        print(&summary(&inventory, files.len(), directory))?;
-    }
-    if report.len() > 0 {
-        print_error(&format!("{left_out}; see above\n"));
-    }
-    Ok(ExitCode::SUCCESS)
+    arguments.new_files.finish(&files, &report, as_json(&inventory), &summary(&inventory))
 }
 
-/// What was imported, and where it is.
-fn summary(inventory: &Inventory, files: usize, directory: &Path) -> String {
+/// What was imported: `1 hosted zone, 14 record sets`.
+fn summary(inventory: &Inventory) -> String {
     let sets = inventory.zones.iter().map(|zone| zone.record_sets.len()).sum();
     let parts = [
         (inventory.zones.len(), "hosted zone", "hosted zones"),
@@ -106,19 +83,17 @@ fn summary(inventory: &Inventory, files: usize, directory: &Path) -> String {
     ];
     let parts = parts.iter().filter(|(number, ..)| *number > 0);
     let parts: Vec<String> = parts.map(|(number, one, several)| count(*number, one, several)).collect();
-    format!("{}\n{} in {}\n", parts.join(", "), count(files, "file is", "files are"), directory.display())
+    parts.join(", ") + "\n"
 }
 
-fn as_json(inventory: &Inventory, files: &[NewFile], report: &MigrationReport) -> Value {
+fn as_json(inventory: &Inventory) -> Value {
     let zones = inventory
         .zones
         .iter()
         .map(|zone| json!({ "id": zone.id.0, "name": zone.name.to_string(), "record_sets": zone.record_sets.len() }));
     json!({
-        "files": files.iter().map(|file| &file.name).collect::<Vec<_>>(),
         "zones": zones.collect::<Vec<_>>(),
         "health_checks": inventory.health_checks.len(),
         "cidr_collections": inventory.cidr_collections.len(),
-        "left_out": report_json(report),
     })
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -10,23 +11,69 @@ use serde_json::{Value, json};
 use crate::config::{LocatedDiagnostic, Style};
 use crate::migrate::{MigrationReport, NewFile};
 
-use super::{print, print_error};
+use super::{print, print_error, print_json};
+
+/// Where files go, and when nothing is written.
+#[derive(Debug, clap::Args)]
+pub(super) struct NewFilesArguments {
+    #[command(flatten)]
+    target: Target,
+    /// Replace existing files
+    #[arg(long, requires = "output")]
+    force: bool,
+    /// Write nothing if something has no counterpart
+    #[arg(long)]
+    strict: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// Where files go.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub(super) struct Target {
+struct Target {
     /// The directory to write to; it is created unless it exists
     #[arg(short, long, value_name = "DIRECTORY")]
-    pub(super) output: Option<PathBuf>,
+    output: Option<PathBuf>,
     /// Print the files instead
     #[arg(long, conflicts_with = "json")]
     stdout: bool,
 }
 
+impl NewFilesArguments {
+    /// Writes or prints the files, and says so: as JSON with these other members, or with a summary
+    /// above. How much has no counterpart is the last line.
+    pub(super) fn finish(
+        &self,
+        files: &[NewFile],
+        report: &MigrationReport,
+        mut json: Value,
+        summary: &str,
+    ) -> anyhow::Result<ExitCode> {
+        let left_out = count(report.len(), "thing has no counterpart", "things have no counterpart");
+        if self.strict && report.len() > 0 {
+            bail!("{left_out}; nothing is written, because of --strict");
+        }
+        self.target.deliver(files, self.force)?;
+        if self.json {
+            json["files"] = files.iter().map(|file| file.name.as_str()).collect();
+            json["left_out"] = report.located().iter().map(as_json).collect();
+            print_json(&json)?;
+        } else if let Some(directory) = &self.target.output {
+            let number = count(files.len(), "file is", "files are");
+            print(&format!("{summary}{number} in {}\n", directory.display()))?;
+        }
+        if report.len() > 0 {
+            print_error(&format!("{left_out}; see above\n"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 impl Target {
     /// Writes or prints the files.
-    pub(super) fn deliver(&self, files: &[NewFile], force: bool) -> anyhow::Result<()> {
+    fn deliver(&self, files: &[NewFile], force: bool) -> anyhow::Result<()> {
         if let Some(directory) = &self.output {
             return write(files, directory, force);
         }
@@ -66,13 +113,10 @@ pub(super) fn print_report(report: &MigrationReport) {
     print_error(&report.render(style));
 }
 
-/// What has no counterpart.
-pub(super) fn report_json(report: &MigrationReport) -> Vec<Value> {
-    let shape = |located: &LocatedDiagnostic| {
-        let LocatedDiagnostic { path, line, column, message, hint, .. } = located;
-        json!({ "file": path, "line": line, "column": column, "message": message, "hint": hint })
-    };
-    report.located().iter().map(shape).collect()
+/// Something that has no counterpart.
+fn as_json(located: &LocatedDiagnostic) -> Value {
+    let LocatedDiagnostic { path, line, column, message, hint, .. } = located;
+    json!({ "file": path, "line": line, "column": column, "message": message, "hint": hint })
 }
 
 /// `1 thing`, `2 things`.

@@ -44,6 +44,15 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(print(&(serde_json::to_string_pretty(value)? + "\n"))?)
 }
 
+/// The first words, and how many more there are: `one, two and 3 more`.
+pub(super) fn first_of(words: &[String], most: usize) -> String {
+    let first = words[..words.len().min(most)].join(", ");
+    match words.len().saturating_sub(most) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// Writes to standard error and ignores failures.
 pub(super) fn print_error(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());

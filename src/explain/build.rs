@@ -18,7 +18,7 @@ use crate::answer::{
     resolve_traced,
 };
 use crate::geo::{Location, LocationSource};
-use crate::model::{Content, HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
+use crate::model::{HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
 use crate::policy::MemberIndex;
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, Zone};
@@ -316,10 +316,7 @@ impl<'s> ExplanationBuilder<'s> {
         let found = shares(&self.zone_view, &client, &self.names, self.question.query_type, first);
         let share = |((owner, member), share): (&(Owner, MemberIndex), &f64)| {
             let set = *self.names.sets(owner).get(usize::from(*member))?;
-            let values = match &set.content {
-                Content::Records { values, .. } => values.iter().map(ToString::to_string).collect(),
-                Content::Alias(_) => Vec::new(),
-            };
+            let values = set.content.values().iter().map(ToString::to_string).collect();
             let (name, record_type) = (owner.0.to_string(), owner.1.to_string());
             Some(ShareShape { name, record_type, set_identifier: set.set_identifier.clone(), values, share: *share })
         };

@@ -5,16 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::report::{MigrationReport, Place};
-use crate::config::{DnsSettings, default_record_sets};
+use crate::config::{DnsSettings, SOA_TIMINGS, SOA_TTL, default_record_sets};
 use crate::model::{
     CidrCollection, Content, Field, HostedZone, HostedZoneId, Name, RecordData, RecordSetKey, RecordType,
     ResourceRecordSet, RoutingPolicy, Severity, violations,
 };
-
-/// The values of the SOA record that Route 53 gives a new zone, after the two names (Developer
-/// Guide, "NS and SOA records that Amazon Route 53 creates"), and its TTL.
-const AMAZON_SOA: &str = "1 7200 900 1209600 86400";
-const AMAZON_SOA_TTL: u32 = 900;
 
 /// A zone, and its record sets.
 #[derive(Debug)]
@@ -85,7 +80,7 @@ impl ZoneDraft {
         let is_apex = |set: &ResourceRecordSet, record_type| set.record_type == record_type && set.name == apex;
         let is_amazons = |set: &ResourceRecordSet| {
             is_apex(set, RecordType::Ns)
-                && values(set).iter().filter_map(RecordData::target).any(|name| is_amazons_server(&name))
+                && set.content.values().iter().filter_map(RecordData::target).any(|name| is_amazons_server(&name))
         };
         if !self.sets.iter().any(|(set, _)| is_amazons(set)) {
             return;
@@ -136,13 +131,6 @@ fn has_strange_target(set: &ResourceRecordSet) -> bool {
     target.hosted_zone.as_ref().is_some_and(|id| !crate::config::is_zone_id(&id.0))
 }
 
-fn values(set: &ResourceRecordSet) -> &[RecordData] {
-    match &set.content {
-        Content::Records { values, .. } => values,
-        Content::Alias(_) => &[],
-    }
-}
-
 /// `ns-2048.awsdns-64.net.` (Developer Guide, "NS and SOA records that Amazon Route 53 creates").
 pub(super) fn is_amazons_server(name: &Name) -> bool {
     let mut labels = name.labels();
@@ -152,5 +140,5 @@ pub(super) fn is_amazons_server(name: &Name) -> bool {
 
 fn has_amazons_times(set: &ResourceRecordSet) -> bool {
     let Content::Records { ttl, values } = &set.content else { return false };
-    *ttl == AMAZON_SOA_TTL && values.iter().all(|value| value.to_text().ends_with(AMAZON_SOA))
+    *ttl == SOA_TTL && values.iter().all(|value| value.to_text().ends_with(SOA_TIMINGS))
 }

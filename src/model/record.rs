@@ -239,6 +239,16 @@ pub enum Content {
     Alias(AliasTarget),
 }
 
+impl Content {
+    /// The values of its own; an alias has none.
+    pub fn values(&self) -> &[RecordData] {
+        match self {
+            Content::Records { values, .. } => values,
+            Content::Alias(_) => &[],
+        }
+    }
+}
+
 /// The target of an alias record (API AliasTarget).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AliasTarget {

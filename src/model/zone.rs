@@ -258,10 +258,7 @@ impl HostedZone {
     /// The targets of the zone's own NS set.
     pub fn name_servers(&self) -> impl Iterator<Item = Name> {
         let is_apex_ns = |set: &&Arc<ResourceRecordSet>| set.record_type == RecordType::Ns && set.name == self.name;
-        let values = self.record_sets.iter().filter(is_apex_ns).flat_map(|set| match &set.content {
-            Content::Records { values, .. } => values.as_slice(),
-            Content::Alias(_) => &[],
-        });
+        let values = self.record_sets.iter().filter(is_apex_ns).flat_map(|set| set.content.values());
         values.filter_map(RecordData::target)
     }
 

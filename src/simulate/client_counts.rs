@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Seen, Subject, owner_of};
 use crate::explain::names::Names;
-use crate::model::{Content, HostedZone, HostedZoneId};
+use crate::model::{HostedZone, HostedZoneId};
 use crate::zonetree::{GroupIndex, Zone};
 
 /// What a client received.
@@ -83,10 +83,7 @@ impl Leaves {
             let names = Names(&hosted);
             let sets = owner_of(seen, subject, &names, zone_view).map(|owner| names.sets(&owner)).unwrap_or_default();
             let outcomes = sets.into_iter().map(|set| {
-                let values = match &set.content {
-                    Content::Records { values, .. } => values.iter().map(ToString::to_string).collect(),
-                    Content::Alias(_) => Vec::new(),
-                };
+                let values = set.content.values().iter().map(ToString::to_string).collect();
                 let (name, record_type) = (set.name.to_string(), set.record_type.to_string());
                 Arc::new(Outcome::Records(name, record_type, set.set_identifier.clone(), values))
             });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cli::output::first_of;
 use crate::health::agreement::NodeOpinions;
 use crate::health::{CheckFingerprint, Status};
 use crate::model::HealthCheckId;
@@ -75,18 +76,10 @@ impl Disagreement {
             true => node.clone(),
             false => format!("{node} ({})", shortened(reason)),
         };
-        let unhealthy: Vec<String> = unhealthy.iter().take(MOST_NODES + 1).map(reason).collect();
+        let unhealthy: Vec<String> = unhealthy.iter().map(reason).collect();
         let name = visible(name.as_ref().unwrap_or(id));
-        let (healthy, unhealthy) = (few(healthy, healthy.len()), few(&unhealthy, self.unhealthy.len()));
+        let (healthy, unhealthy) = (first_of(healthy, MOST_NODES), first_of(&unhealthy, MOST_NODES));
         format!("opinions on {name} differ: healthy on {healthy}; unhealthy on {unhealthy}\n")
-    }
-}
-
-/// The first ones, up to the limit, and how many more there are.
-fn few(first: &[String], all: usize) -> String {
-    match all > MOST_NODES {
-        true => format!("{} and {} more", first[..MOST_NODES].join(", "), all - MOST_NODES),
-        false => first.join(", "),
     }
 }
 

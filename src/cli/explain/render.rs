@@ -1,5 +1,6 @@
 //! An explanation as a tree.
 
+use crate::cli::output::first_of;
 use crate::cli::paint::{Colour, Paint};
 use crate::cli::tree::{Branch, column_count};
 use crate::explain::json::{
@@ -147,14 +148,8 @@ fn answers_with(candidate: &CandidateShape) -> String {
             format!("alias of {}, whose health counts (EvaluateTargetHealth)", target(alias))
         }
         (Some(alias), _) => format!("alias of {}, whose health does not count", target(alias)),
-        (None, ttl) => format!("{}, TTL {} s", values(&candidate.values), ttl.unwrap_or_default()),
+        (None, ttl) => format!("{}, TTL {} s", first_of(&candidate.values, MOST_VALUES), ttl.unwrap_or_default()),
     }
-}
-
-fn values(values: &[String]) -> String {
-    let more = values.len().saturating_sub(MOST_VALUES);
-    let shown = values[..values.len() - more].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// Such as `changed 3 min ago by key terraform: ChangeResourceRecordSets`.
@@ -254,7 +249,7 @@ fn shares(explanation: &Explanation) -> Option<Branch> {
     }
     let names = shares.iter().map(|share| column_count(&called(share))).max().unwrap_or(0);
     let row = |share: &ShareShape| {
-        Branch::text(values(&share.values))
+        Branch::text(first_of(&share.values, MOST_VALUES))
             .column(format!("{:>6}  ", percent(share.share)), None)
             .column(format!("{:<1$}  ", called(share), names), None)
     };

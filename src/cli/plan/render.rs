@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::cli::output::first_of;
 use crate::cli::paint::{Colour, Paint};
 use crate::model::readable_name;
 use crate::plan::{ClientAnswers, Plan, PlannedAnswers, PlannedObject, PlannedPart, RecordShare};
@@ -28,7 +29,7 @@ pub(in crate::cli) fn text(plan: &Plan, health: &str, paint: Paint) -> String {
         out.push_str("  the same records as before\n");
     } else if !plan.same_answers.is_empty() {
         let names: Vec<String> = plan.same_answers.iter().map(|name| readable_name(name).into_owned()).collect();
-        let _ = writeln!(out, "  the same records as before: {}", few(&names, MOST_NAMES));
+        let _ = writeln!(out, "  the same records as before: {}", first_of(&names, MOST_NAMES));
     }
     if plan.not_simulated > 0 {
         let _ = writeln!(out, "  {} more names and types change; they are not simulated", plan.not_simulated);
@@ -109,7 +110,7 @@ fn name(out: &mut String, answers: &PlannedAnswers, paint: Paint) {
     let PlannedAnswers { name, record_type, clients } = answers;
     let _ = writeln!(out, "  {}", paint.paint(Colour::Strong, &format!("{} {record_type}", readable_name(name))));
     for ClientAnswers { places, is_everywhere, before, after } in clients {
-        let places = if *is_everywhere { "all clients".to_owned() } else { few(places, MOST_PLACES) };
+        let places = if *is_everywhere { "all clients".to_owned() } else { first_of(places, MOST_PLACES) };
         let _ = writeln!(out, "    {places}: {} → {}", shares(name, before), shares(name, after));
     }
 }
@@ -119,7 +120,7 @@ fn shares(name: &str, shares: &[RecordShare]) -> String {
     let words = |share: &RecordShare| {
         let percent = match share.percent {
             _ if is_all(share) => String::new(),
-            few if few < 1.0 => format!(" {few} %"),
+            percent if percent < 1.0 => format!(" {percent} %"),
             percent => format!(" {percent:.0} %"),
         };
         format!("{}{percent}", record(name, share))
@@ -133,16 +134,8 @@ fn record(name: &str, share: &RecordShare) -> String {
     let Some(record_set) = record_set else { return "no records".to_owned() };
     let owner = record_set.split(' ').next().filter(|owner| *owner != name).map(readable_name);
     let words: Vec<Cow<'_, str>> = owner.into_iter().chain(set_identifier.as_deref().map(Cow::from)).collect();
-    let values = few(values, MOST_VALUES);
+    let values = first_of(values, MOST_VALUES);
     if words.is_empty() { values } else { format!("{} [{values}]", words.join(" ")) }
-}
-
-fn few(words: &[String], most: usize) -> String {
-    let shown = words[..words.len().min(most)].join(", ");
-    match words.len().saturating_sub(most) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 /// For example `2 record sets and members: 1 added, 1 changed`.

@@ -12,11 +12,13 @@ use crate::model::{
     Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
 };
 
-/// The values of Route 53 (Developer Guide, "NS and SOA records").
+/// The TTL of NS in Route 53 (Developer Guide, "NS and SOA records").
 const NS_TTL: Ttl = 172_800;
-const SOA_TTL: Ttl = 900;
-/// Serial, refresh, retry, expire, minimum; the serial does not change automatically.
-const SOA_TIMINGS: &str = "1 7200 900 1209600 86400";
+/// The TTL of SOA.
+pub const SOA_TTL: Ttl = 900;
+/// The numbers of SOA: serial, refresh, retry, expire, minimum. The serial does not change
+/// automatically.
+pub const SOA_TIMINGS: &str = "1 7200 900 1209600 86400";
 
 /// The SOA and NS sets that the zone does not have.
 pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<ResourceRecordSet>, NameError> {

@@ -33,7 +33,7 @@ use super::{Settings, SourceFile, document};
 use crate::model::{CidrCollection, DelegationSet, HealthCheck, HostedZone, TrafficPolicy};
 
 pub use default_records::{
-    default_addresses, default_record_sets, loopback_name_server, warn_of_loopback_name_servers,
+    SOA_TIMINGS, SOA_TTL, default_addresses, default_record_sets, loopback_name_server, warn_of_loopback_name_servers,
 };
 pub(super) use resolve_references::{Definitions, WrittenKeys, definitions, written_keys};
 pub use resolve_references::{

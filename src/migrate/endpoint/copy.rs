@@ -1,9 +1,10 @@
 //! Copies an account: lists, page by page.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::connection::{Connection, NoResponse};
-use crate::api::documents::{Element, bare};
+use crate::api::documents::{Element, bare, list_tags_request};
 use crate::migrate::account::{Account, Item, List};
 use crate::migrate::report::{MigrationReport, Place};
 
@@ -13,10 +14,10 @@ const MOST_TAGGED: usize = 10;
 const MOST_PAGES: usize = 100_000;
 
 /// A list of the API.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 struct Listing {
     operation: &'static str,
-    path: &'static str,
+    path: Cow<'static, str>,
     /// The list in the response.
     list: &'static str,
     /// Elements that say where the next page begins, and the parameters that ask for it.
@@ -25,37 +26,37 @@ struct Listing {
 
 const ZONES: Listing = Listing {
     operation: "ListHostedZones",
-    path: "/hostedzone",
+    path: Cow::Borrowed("/hostedzone"),
     list: "HostedZones",
     next: &[("NextMarker", "marker")],
 };
 const CHECKS: Listing = Listing {
     operation: "ListHealthChecks",
-    path: "/healthcheck",
+    path: Cow::Borrowed("/healthcheck"),
     list: "HealthChecks",
     next: &[("NextMarker", "marker")],
 };
 const DELEGATION_SETS: Listing = Listing {
     operation: "ListReusableDelegationSets",
-    path: "/delegationset",
+    path: Cow::Borrowed("/delegationset"),
     list: "DelegationSets",
     next: &[("NextMarker", "marker")],
 };
 const COLLECTIONS: Listing = Listing {
     operation: "ListCidrCollections",
-    path: "/cidrcollection",
+    path: Cow::Borrowed("/cidrcollection"),
     list: "CidrCollections",
     next: &[("NextToken", "nexttoken")],
 };
 const POLICIES: Listing = Listing {
     operation: "ListTrafficPolicies",
-    path: "/trafficpolicies",
+    path: Cow::Borrowed("/trafficpolicies"),
     list: "TrafficPolicySummaries",
     next: &[("TrafficPolicyIdMarker", "trafficpolicyid")],
 };
 const INSTANCES: Listing = Listing {
     operation: "ListTrafficPolicyInstances",
-    path: "/trafficpolicyinstances",
+    path: Cow::Borrowed("/trafficpolicyinstances"),
     list: "TrafficPolicyInstances",
     next: &[
         ("HostedZoneIdMarker", "hostedzoneid"),
@@ -65,72 +66,86 @@ const INSTANCES: Listing = Listing {
 };
 const QUERY_LOGGING: Listing = Listing {
     operation: "ListQueryLoggingConfigs",
-    path: "/queryloggingconfig",
+    path: Cow::Borrowed("/queryloggingconfig"),
     list: "QueryLoggingConfigs",
     next: &[("NextToken", "nexttoken")],
 };
-const RECORD_SETS: Listing = Listing {
-    operation: "ListResourceRecordSets",
-    path: "",
-    list: "ResourceRecordSets",
-    next: &[("NextRecordName", "name"), ("NextRecordType", "type"), ("NextRecordIdentifier", "identifier")],
-};
-const BLOCKS: Listing =
-    Listing { operation: "ListCidrBlocks", path: "", list: "CidrBlocks", next: &[("NextToken", "nexttoken")] };
-const VERSIONS: Listing = Listing {
-    operation: "ListTrafficPolicyVersions",
-    path: "",
-    list: "TrafficPolicies",
-    next: &[("TrafficPolicyVersionMarker", "trafficpolicyversion")],
-};
 
-/// Copies all that has a counterpart. `progress` is told what is done.
+fn record_sets_of(zone: &str) -> Listing {
+    Listing {
+        operation: "ListResourceRecordSets",
+        path: format!("/hostedzone/{zone}/rrset").into(),
+        list: "ResourceRecordSets",
+        next: &[("NextRecordName", "name"), ("NextRecordType", "type"), ("NextRecordIdentifier", "identifier")],
+    }
+}
+
+fn blocks_of(collection: &str) -> Listing {
+    Listing {
+        operation: "ListCidrBlocks",
+        path: format!("/cidrcollection/{collection}/cidrblocks").into(),
+        list: "CidrBlocks",
+        next: &[("NextToken", "nexttoken")],
+    }
+}
+
+fn versions_of(policy: &str) -> Listing {
+    Listing {
+        operation: "ListTrafficPolicyVersions",
+        path: format!("/trafficpolicies/{policy}/versions").into(),
+        list: "TrafficPolicies",
+        next: &[("TrafficPolicyVersionMarker", "trafficpolicyversion")],
+    }
+}
+
+/// Copies all objects that have a counterpart here, and calls `progress` with a line for each step.
 ///
 /// # Errors
 ///
-/// The first response that is missing, but for operations that the server does not have.
+/// The first request that fails. A list that the server does not have, or that the key must not
+/// read, is reported instead, if a zone can be copied without it.
 pub(crate) async fn copy(
     connection: &Connection,
     progress: &dyn Fn(&str),
     report: &mut MigrationReport,
 ) -> Result<Account, NoResponse> {
     let mut account = Account::default();
-    let zones = connection.items(&ZONES, ZONES.path).await?;
+    let zones = connection.items(&ZONES).await?;
     progress(&format!("hosted zones: {}", zones.len()));
-    account.health_checks = connection.items(&CHECKS, CHECKS.path).await?;
+    account.health_checks = connection.items(&CHECKS).await?;
     progress(&format!("health checks: {}", account.health_checks.len()));
-    account.delegation_sets = connection.optional(&DELEGATION_SETS, DELEGATION_SETS.path, report).await?;
-    account.collections = connection.optional(&COLLECTIONS, COLLECTIONS.path, report).await?;
+    account.delegation_sets = connection.optional(&DELEGATION_SETS, report).await?;
+    account.collections = connection.optional(&COLLECTIONS, report).await?;
     for collection in &account.collections {
-        let id = collection.element.text_of("Id").unwrap_or_default();
-        let path = format!("/cidrcollection/{id}/cidrblocks");
-        let items = connection.items(&BLOCKS, &path).await?;
-        account.blocks.push(List { owner: id.to_owned(), place: connection.place(&path), items });
+        let id = id_of(collection);
+        account.blocks.push(connection.list(id, &blocks_of(id)).await?);
     }
-    for policy in connection.optional(&POLICIES, POLICIES.path, report).await? {
-        let path = format!("/trafficpolicies/{}/versions", policy.element.text_of("Id").unwrap_or_default());
-        account.policy_versions.extend(connection.items(&VERSIONS, &path).await?);
+    for policy in connection.optional(&POLICIES, report).await? {
+        account.policy_versions.extend(connection.items(&versions_of(id_of(&policy))).await?);
     }
-    account.policy_instances = connection.optional(&INSTANCES, INSTANCES.path, report).await?;
-    account.query_logging = connection.optional(&QUERY_LOGGING, QUERY_LOGGING.path, report).await?;
-    for kind in ["hostedzone", "healthcheck"] {
-        let items = if kind == "hostedzone" { &zones } else { &account.health_checks };
-        let ids: Vec<&str> = items.iter().filter_map(|item| item.element.text_of("Id").map(bare)).collect();
+    account.policy_instances = connection.optional(&INSTANCES, report).await?;
+    account.query_logging = connection.optional(&QUERY_LOGGING, report).await?;
+    for (kind, items) in [("hostedzone", &zones), ("healthcheck", &account.health_checks)] {
+        let ids: Vec<&str> = items.iter().map(id_of).collect();
         account.tag_sets.extend(connection.tags(kind, &ids).await?);
     }
     for (at, zone) in zones.iter().enumerate() {
-        let id = bare(zone.element.text_of("Id").unwrap_or_default());
+        let id = id_of(zone);
         let path = format!("/hostedzone/{id}");
         let details = connection.get("GetHostedZone", &path, &[]).await?;
         account.zone_details.push(Item { element: details, place: connection.place(&path) });
-        let path = format!("{path}/rrset");
-        let items = connection.items(&RECORD_SETS, &path).await?;
+        let list = connection.list(id, &record_sets_of(id)).await?;
         let name = zone.element.text_of("Name").unwrap_or_default();
-        progress(&format!("{}/{} {name} record sets: {}", at + 1, zones.len(), items.len()));
-        account.record_sets.push(List { owner: id.to_owned(), place: connection.place(&path), items });
+        progress(&format!("{}/{} {name} record sets: {}", at + 1, zones.len(), list.items.len()));
+        account.record_sets.push(list);
     }
     account.hosted_zones = zones;
     Ok(account)
+}
+
+/// The id, without the kind that the ids of some objects begin with.
+fn id_of(item: &Item) -> &str {
+    bare(item.element.text_of("Id").unwrap_or_default())
 }
 
 impl Connection {
@@ -138,14 +153,20 @@ impl Connection {
         Place::whole(format!("{}{path}", self.endpoint()))
     }
 
+    /// The list that belongs to an object.
+    async fn list(&self, owner: &str, listing: &Listing) -> Result<List, NoResponse> {
+        let items = self.items(listing).await?;
+        Ok(List { owner: owner.to_owned(), place: self.place(&listing.path), items })
+    }
+
     /// All items of a list.
-    async fn items(&self, listing: &Listing, path: &str) -> Result<Vec<Item>, NoResponse> {
+    async fn items(&self, listing: &Listing) -> Result<Vec<Item>, NoResponse> {
         let (mut items, mut query): (Vec<Item>, Vec<(&str, String)>) = Default::default();
         let mut asked = HashSet::new();
         while asked.len() < MOST_PAGES && asked.insert(query.clone()) {
-            let page = self.get(listing.operation, path, &query).await?;
+            let page = self.get(listing.operation, &listing.path, &query).await?;
             let listed = page.child(listing.list).map(Element::children).unwrap_or_default();
-            let place = self.place(path);
+            let place = self.place(&listing.path);
             items.extend(listed.iter().map(|element| Item { element: element.clone(), place: place.clone() }));
             let is_last = page.text_of("IsTruncated").map(str::trim) == Some("false");
             let next = listing.next.iter().filter_map(|(element, parameter)| {
@@ -163,15 +184,10 @@ impl Connection {
     }
 
     /// The same for operations that a server may not have.
-    async fn optional(
-        &self,
-        listing: &Listing,
-        path: &str,
-        report: &mut MigrationReport,
-    ) -> Result<Vec<Item>, NoResponse> {
-        match self.items(listing, path).await {
+    async fn optional(&self, listing: &Listing, report: &mut MigrationReport) -> Result<Vec<Item>, NoResponse> {
+        match self.items(listing).await {
             Err(error) if error.is_of_operation() => {
-                report.add(&self.place(path), format!("nothing of this list is copied: {error}"));
+                report.add(&self.place(&listing.path), format!("nothing of this list is copied: {error}"));
                 Ok(Vec::new())
             }
             outcome => outcome,
@@ -183,12 +199,7 @@ impl Connection {
         let path = format!("/tags/{kind}");
         let mut items = Vec::new();
         for ids in ids.chunks(MOST_TAGGED) {
-            let ids: String = ids.iter().map(|id| format!("<ResourceId>{id}</ResourceId>")).collect();
-            let body = format!(
-                "<ListTagsForResourcesRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ResourceIds>{ids}\
-                 </ResourceIds></ListTagsForResourcesRequest>"
-            );
-            let response = self.post("ListTagsForResources", &path, body).await?;
+            let response = self.post("ListTagsForResources", &path, list_tags_request(ids)).await?;
             let sets = response.child("ResourceTagSets").map(Element::children).unwrap_or_default();
             items.extend(sets.iter().map(|set| Item { element: set.clone(), place: self.place(&path) }));
         }
