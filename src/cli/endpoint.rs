@@ -15,7 +15,7 @@ use crate::model::Secret;
 
 use super::print_error;
 
-/// The largest file of the `aws` command that is read.
+/// The largest file of the `aws` command that is read: thousands of profiles.
 const LARGEST_FILE: u64 = 1 << 20;
 /// Keys of a server that trusts its clients are not verified.
 const ANY_KEY: &str = "fiftythree";

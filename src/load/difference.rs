@@ -16,13 +16,13 @@ use super::sources::FileInput;
 use super::zone_files::{ZoneFiles, find};
 use super::{LoadedConfig, Sources};
 
-/// The most bytes of text of one change. Further parts are counted.
+/// The most bytes of text of one change; further parts are only counted. The history keeps 64 MiB,
+/// and one change must not replace all others.
 const MOST_BYTES: usize = 4 << 20;
-/// The most bytes of the texts that a load compares: an edit of many large files is not slowed down
-/// by telling what it changed.
+/// The most bytes of the texts that a load compares: comparing must not delay a large edit. Of what
+/// is beyond, the history has only the reload.
 const MOST_COMPARED: u64 = 8 << 20;
-
-/// The most objects whose changes a load tells one by one.
+/// The most objects whose changes a load records one by one, for the same reason.
 const MOST_OBJECTS: usize = 100;
 
 /// What the texts of objects depend on besides the objects.
@@ -99,7 +99,7 @@ pub(super) fn texts_of(object: &Object, references: &References<'_>) -> Vec<(Str
     texts
 }
 
-/// The text of an object that is no zone, or of the members of a zone.
+/// The text of an object other than a zone, or of the members of a zone.
 fn text_of(object: &Object, references: &References<'_>) -> String {
     match object {
         Object::HealthCheck(check) => config::health_check_text(check, references),

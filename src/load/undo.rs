@@ -172,12 +172,16 @@ impl LoadedConfig {
 
     /// What is wrong with a text of the history, in the words of `fiftythree check`.
     fn no_longer_valid(&self, source: SourceFile) -> NoInverse {
-        let Ok(mut sources) = self.defining_sources() else { return impossible("what it was is no longer valid") };
+        let Ok(mut sources) = self.defining_sources() else { return impossible("its former state is no longer valid") };
         sources.push(source);
         let diagnostics = config::read_zones(&sources, &self.settings).diagnostics;
         let mut messages: Vec<String> =
             diagnostics.iter().filter(|one| one.is_error()).take(LISTED).map(|one| one.message.to_string()).collect();
-        messages.insert(0, "what it was is no longer valid; if what it refers to is gone, undo that first:".to_owned());
+        messages.insert(
+            0,
+            "its former state is no longer valid; if something that it refers to was deleted, undo that first:"
+                .to_owned(),
+        );
         NoInverse::Impossible(messages.join("\n  "))
     }
 

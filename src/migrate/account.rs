@@ -14,7 +14,8 @@ use crate::model::{
     ZoneAttachments,
 };
 
-/// How much of its id a check gets into its name.
+/// How many characters of its id a check gets into its name if another check has that name: the
+/// first group of a UUID, which is different for nearly all checks and still short.
 const ID_DIGITS: usize = 8;
 
 /// An element, and where it is written.
@@ -318,7 +319,7 @@ impl Builder<'_> {
             zone.id = draft.source_id.clone();
         } else {
             zone.id = crate::config::derived_zone_id(&zone.name, &zone.vpcs);
-            self.report.add(place, format!("the hosted zone {} gets another id: {id} is none of Route 53", zone.name));
+            self.report.add(place, format!("the hosted zone {} gets another id: `{id}` is not a valid id in Route 53", zone.name));
         }
         let set = details.and_then(|details| details.child("DelegationSet")?.text_of("Id")).map(bare);
         let set = set.filter(|id| self.inventory.delegation_sets.iter().any(|set| set.id.0 == *id));

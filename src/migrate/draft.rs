@@ -39,7 +39,7 @@ impl ZoneDraft {
         report: &mut MigrationReport,
     ) -> HostedZone {
         self.leave_out_amazons_name_servers(report);
-        self.leave_out_strangers(collections, report);
+        self.leave_out_unusable(collections, report);
         loop {
             let own = self.sets.iter().map(|(set, _)| Arc::new(set.clone())).collect();
             let mut zone = self.zone.with_record_sets(own);
@@ -73,8 +73,8 @@ impl ZoneDraft {
         }
     }
 
-    /// NS and SOA that name Amazon's servers: those do not answer for this server, and resolvers
-    /// would follow them.
+    /// Leaves out NS and SOA that name Amazon's servers: resolvers would follow them, and not ask
+    /// this server.
     fn leave_out_amazons_name_servers(&mut self, report: &mut MigrationReport) {
         let apex = self.zone.name.clone();
         let is_apex = |set: &ResourceRecordSet, record_type| set.record_type == record_type && set.name == apex;
@@ -97,9 +97,9 @@ impl ZoneDraft {
         });
     }
 
-    /// Record sets of other zones, second ones with the same key, and those of CIDR collections
-    /// that are not here.
-    fn leave_out_strangers(&mut self, collections: &[CidrCollection], report: &mut MigrationReport) {
+    /// Leaves out record sets of other zones, duplicates, and those that refer to a CIDR collection
+    /// or a hosted zone that cannot be here.
+    fn leave_out_unusable(&mut self, collections: &[CidrCollection], report: &mut MigrationReport) {
         let mut keys: HashSet<RecordSetKey> = HashSet::new();
         let apex = &self.zone.name;
         self.sets.retain(|(set, place)| {
@@ -108,7 +108,9 @@ impl ZoneDraft {
                 RoutingPolicy::IpBased { collection, .. } if !collections.iter().any(|one| one.id == *collection) => {
                     format!("the CIDR collection {} is not imported", collection.0)
                 }
-                _ if has_strange_target(set) => "the hosted zone of its alias target has no id of Route 53".to_owned(),
+                _ if has_invalid_target_zone(set) => {
+                    "the hosted zone id of its alias target is not valid in Route 53".to_owned()
+                }
                 _ if !keys.insert(set.key()) => {
                     "there is another record set with its name, type and set identifier".into()
                 }
@@ -126,7 +128,7 @@ pub(super) fn of_set(set: &ResourceRecordSet) -> String {
     format!("the {} record set {}{identifier}", set.record_type, set.name.readable())
 }
 
-fn has_strange_target(set: &ResourceRecordSet) -> bool {
+fn has_invalid_target_zone(set: &ResourceRecordSet) -> bool {
     let Content::Alias(target) = &set.content else { return false };
     target.hosted_zone.as_ref().is_some_and(|id| !crate::config::is_zone_id(&id.0))
 }

@@ -7,7 +7,8 @@ use crate::config::{ClientPlace, Settings};
 use crate::model::{CidrCollection, LatencyClients, LocationNetwork};
 use crate::simulate::Population;
 
-/// The most places.
+/// The most places. With more, the queries that a running server spends on a plan would not be
+/// enough for ten names.
 const MOST_PLACES: usize = 500;
 /// Networks for documentation (RFC 5737): the first that is in no known place has the other
 /// clients.

@@ -3,7 +3,7 @@
 
 use super::entries::Token;
 
-/// The most lines of one directive.
+/// The most lines of one directive: one for each address of a /16 network.
 const MOST_LINES: usize = 65_536;
 /// The longest of these lines, in octets. A value of Route 53 has at most 4000 characters.
 const LONGEST_LINE: usize = 8192;

@@ -12,11 +12,14 @@ use crate::migrate::draft::ZoneDraft;
 use crate::migrate::report::{MigrationReport, Place};
 use crate::model::{Content, MAX_TTL, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl};
 
-/// The largest file that is read.
+/// The largest file that is read: about four million records of 60 bytes. The text, its records and
+/// the new zone file are in memory at the same time.
 const LARGEST_FILE: u64 = 256 << 20;
-/// How deeply files may include each other.
+/// How deeply files may include each other. Real zones need two or three levels, and each level
+/// needs space on the stack.
 const DEEPEST_INCLUDE: usize = 10;
-/// How many files may be included, each as often as it is.
+/// How many files may be included, each as often as it is. A file that includes the next one twice
+/// doubles their number with each level.
 const MOST_INCLUDES: usize = 1000;
 
 /// Master files of one zone.

@@ -36,7 +36,7 @@ pub(super) fn read_data(record_type: RecordType, text: &str, origin: Option<&Nam
     let mut wire = Vec::new();
     record.data().compose_rdata(&mut wire).map_err(|_| BadData::Syntax("the data are too long".to_owned()))?;
     if is_generic(text) && !is_well_formed(record_type, &wire) {
-        return Err(BadData::Syntax(format!("these octets are no {record_type} data")));
+        return Err(BadData::Syntax(format!("these octets are not valid {record_type} data")));
     }
     // Printed without escapes that Route 53 does not know.
     let printed = RecordData::from_wire(record_type, wire).to_text();
@@ -53,7 +53,7 @@ fn scan(owner: &str, record: &str, origin: Option<&Name>) -> Result<ScannedRecor
     file.set_default_class(Class::IN);
     match file.next_entry() {
         Ok(Some(Entry::Record(record))) => Ok(record),
-        Ok(_) => Err("this is no record".to_owned()),
+        Ok(_) => Err("this is not a record".to_owned()),
         Err(error) => Err(explained(&error.to_string())),
     }
 }
@@ -202,8 +202,8 @@ mod tests {
         };
         assert_eq!(error(RecordType::Mx, "10"), "something is missing at the end");
         assert_eq!(error(RecordType::A, "192.0.2.1 x"), "there is too much at the end");
-        assert!(error(RecordType::A, "\\# 3 C00002").contains("no A data"));
-        assert!(error(RecordType::Mx, "\\# 2 0001").contains("no MX data"));
+        assert!(error(RecordType::A, "\\# 3 C00002").contains("not valid A data"));
+        assert!(error(RecordType::Mx, "\\# 2 0001").contains("not valid MX data"));
         assert!(
             error(RecordType::Https, "0 . port=1").contains("parameter"),
             "{}",

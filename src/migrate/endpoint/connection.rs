@@ -12,16 +12,19 @@ use crate::health::Timestamp;
 
 /// Route 53 (AWS General Reference, "Amazon Route 53 endpoints and quotas").
 pub(crate) const AMAZON: &str = "https://route53.amazonaws.com";
-/// How long a response may take.
+/// How long a response may take: as long as the `aws` command waits (AWS CLI User Guide,
+/// `--cli-read-timeout`).
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a request is sent, if Route 53 refuses it because its bucket of tokens is empty
 /// (Developer Guide, "Throttling API requests"). All waits together take about 50 s.
 const TRIES: u32 = 8;
 /// The first wait; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(400);
-/// The most elements of a response: 300 record sets of 400 values.
+/// The most elements of a response. The largest page of Route 53 has 300 record sets of 400 values,
+/// with two elements for each value.
 const MOST_ELEMENTS: usize = 1 << 20;
-/// The most bytes of a response.
+/// The most bytes of a response: 500 for each of these values. A server that sends without end must
+/// not fill the memory.
 const MOST_BYTES: usize = 64 << 20;
 
 /// A server.
