@@ -14,7 +14,7 @@
 //!  GET    /v1/explain?name=…&type=…   why a query gets its answer; also from, subnet, resolver,
 //!                                     as_if, seed
 //!  POST   /v1/changes?zone=…          makes the changes of a batch
-//!  POST   /v1/plan?zone=…             what a batch would do
+//!  POST   /v1/plan?zone=…&from=…      what a batch would do
 //!  POST   /v1/undo?id=…&plan=true     undoes a change, or says what that would do
 //!  GET    /v1/transitions             status changes of all checks
 //!  GET    /v1/history?zone=…&limit=…  the last events, also of before a restart; changes in full

@@ -8,12 +8,13 @@ use serde::Deserialize;
 
 use crate::control::rfc3339;
 use crate::history::{EventKind, EventRecord, ObjectChange, new_change_id};
-use crate::model::readable_name;
 use crate::load::{Inverse, LoadedConfig, NoInverse, UndoConflict, with_files};
+use crate::model::readable_name;
 use crate::objects::{Author, Commit, CommitError, ObjectStore as _, Submission};
 
 use super::changes::{Refused, author_of, refused};
 use super::concurrency_limit::ConcurrencyLimits;
+use super::plan::PlanClients;
 use super::shapes::UndoneShape;
 use super::{AdminState, json};
 
@@ -36,6 +37,9 @@ pub(super) struct UndoQuery {
     /// Only say what it would do.
     #[serde(default)]
     plan: bool,
+    /// To which clients.
+    #[serde(default)]
+    from: PlanClients,
 }
 
 pub(super) async fn undo(
@@ -50,7 +54,7 @@ pub(super) async fn undo(
             Err(response) => return *response,
         };
         let base = admin.health.load().base.clone();
-        let plan = move || match admin.inverse(&base, &query).and_then(|commit| admin.plan(&commit)) {
+        let plan = move || match admin.inverse(&base, &query).and_then(|commit| admin.plan(&commit, query.from)) {
             Ok(plan) => json(StatusCode::OK, &plan),
             Err(error) => refused(error),
         };

@@ -8,6 +8,7 @@ use crate::plan::Plan;
 use super::admin_client::{AdminClient, ServerArguments};
 use super::login_name::login_name;
 use super::plan::print_plan;
+use super::simulate::GEOIP;
 use super::{Form, print, print_json};
 
 const EXAMPLES: &str = "\
@@ -32,6 +33,9 @@ pub(super) struct UndoArguments {
     /// Only show what would change
     #[arg(long, visible_alias = "dry-run")]
     plan: bool,
+    /// With --plan: clients from everywhere that the geo databases know
+    #[arg(long, value_name = GEOIP, value_parser = [GEOIP], requires = "plan")]
+    from: Option<String>,
     /// Undo the change even if that removes more record sets than `[api] largest_removal` allows
     #[arg(long)]
     force: bool,
@@ -44,10 +48,11 @@ pub(super) struct UndoArguments {
 
 /// Undoes the change, or shows what that would do.
 pub(super) fn run(arguments: &UndoArguments) -> anyhow::Result<ExitCode> {
-    let UndoArguments { id, plan, force, server, json } = arguments;
+    let UndoArguments { id, plan, from, force, server, json } = arguments;
     let author = login_name();
     let (plan, force) = (plan.to_string(), force.to_string());
-    let parameters = [("id", id.as_str()), ("author", &author), ("force", &force), ("plan", &plan)];
+    let mut parameters = vec![("id", id.as_str()), ("author", &author), ("force", &force), ("plan", &plan)];
+    parameters.extend(from.as_deref().map(|from| ("from", from)));
     let client = AdminClient::find(server)?;
     if arguments.plan {
         let plan: Plan = client.post_with("/v1/undo", &parameters, String::new())?;

@@ -75,7 +75,7 @@ fn read_all(sources: &dyn Sources, paths: &[PathBuf]) -> (Vec<Database>, Vec<Dia
 }
 
 /// Reads a whole geo database. The error is a diagnostic for the user.
-pub(crate) fn read_database(sources: &dyn Sources, path: &Path) -> Result<Database, Box<Diagnostic>> {
+fn read_database(sources: &dyn Sources, path: &Path) -> Result<Database, Box<Diagnostic>> {
     let unusable = |problem: String| Box::new(Diagnostic::error(path, problem));
     let bytes = sources.bytes(path, LARGEST_DATABASE).map_err(unusable)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();

@@ -65,7 +65,6 @@ pub(crate) use commit::{CommitOutcome, CommitRequest, CommittedConfig};
 pub(crate) use deferred::Deferred;
 pub(crate) use diagnostics::LoadDiagnostics;
 pub(crate) use difference::differences;
-pub(crate) use geo_databases::read_database;
 pub(crate) use in_memory::InMemorySources;
 pub(crate) use loaded_config::{LoadedConfig, NoModel, ZoneOutline};
 pub(crate) use offline::{Scope, load_offline};

@@ -1,9 +1,10 @@
-//! The clients whose places are known: networks, VPCs and CIDR locations; and one network of
-//! others.
+//! The simulated clients: those whose places are known (networks, VPCs and CIDR locations) and one
+//! network of others, or those of the geo databases.
 
 use ipnet::IpNet;
 
 use crate::config::{ClientPlace, Settings};
+use crate::load::LoadedConfig;
 use crate::model::{CidrCollection, LatencyClients, LocationNetwork};
 use crate::simulate::Population;
 
@@ -13,6 +14,15 @@ const MOST_PLACES: usize = 500;
 /// Networks for documentation (RFC 5737): the first that is in no known place has the other
 /// clients.
 const OTHERS: [&str; 3] = ["203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24"];
+
+/// The most networks of a geo database that clients are in: about 11 MB. A running server must not
+/// need the memory of its databases twice.
+const MOST_RANGES: usize = 1 << 18;
+
+/// The clients of the geo databases in force, by country; `None` without a database.
+pub(crate) fn clients_of_databases(config: &LoadedConfig) -> Option<Population> {
+    Population::of_databases(config.geo_lookup.databases(), MOST_RANGES).ok()
+}
 
 /// The places of clients that a configuration knows. Each has as many clients as any other.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,7 +12,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use clients::KnownClients;
+pub(crate) use clients::{KnownClients, clients_of_databases};
 
 use crate::history::{ObjectChange, Part};
 use crate::load::LoadedConfig;

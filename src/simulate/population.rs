@@ -47,18 +47,23 @@ impl Population {
     }
 
     /// All addresses whose location a database knows, by country: each IPv4 address counts as one
-    /// client, and so does each /56 of IPv6, which is what a household has (RFC 6177).
-    pub(crate) fn of_databases(databases: &[Database]) -> Result<Population, EmptyPopulation> {
-        let mut countries: BTreeMap<String, Vec<(IpAddr, IpAddr)>> = BTreeMap::new();
-        for (first, last, place) in databases.iter().flat_map(Database::ranges) {
+    /// client, and so does each /56 of IPv6, which is what a household has (RFC 6177). Of more than
+    /// about `most_ranges` networks, clients are in every n-th, and in at least one of each
+    /// country.
+    pub(crate) fn of_databases(databases: &[Database], most_ranges: usize) -> Result<Population, EmptyPopulation> {
+        let step = databases.iter().map(Database::intervals).sum::<usize>().div_ceil(most_ranges).max(1);
+        let mut countries: BTreeMap<String, (u64, Vec<(IpAddr, IpAddr)>)> = BTreeMap::new();
+        for (number, (first, last, place)) in databases.iter().flat_map(Database::ranges).enumerate() {
             let country = place.country.map_or_else(|| "no country".to_owned(), |country| country.to_string());
-            countries.entry(country).or_default().push((first, last));
+            let (weight, ranges) = countries.entry(country).or_default();
+            *weight = weight.saturating_add(AddressRange { first, last }.size());
+            if ranges.is_empty() || number.is_multiple_of(step) {
+                ranges.push((first, last));
+            }
         }
-        let places = countries.into_iter().map(|(country, ranges)| {
-            let addresses = PlaceAddresses::of(ranges.into_iter());
-            let weight = addresses.size();
-            (country, weight, addresses)
-        });
+        let places = countries.into_iter();
+        let places =
+            places.map(|(country, (weight, ranges))| (country, weight, PlaceAddresses::of(ranges.into_iter())));
         Population::of(places.collect())
     }
 

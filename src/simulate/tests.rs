@@ -29,6 +29,37 @@ fn clients_come_by_weight_and_from_their_networks() {
     assert_eq!(Population::of_places(&[]).unwrap_err(), EmptyPopulation);
 }
 
+/// The shares of countries do not depend on how many networks are kept.
+#[test]
+fn clients_of_a_database_come_by_country_also_from_few_of_its_networks() {
+    let mut writer = mmdb_writer::Writer::new("Test-Country");
+    let mut insert = |network: String, country: &str| {
+        let value = mmdb_writer::Value::map([("country_code", mmdb_writer::Value::from(country))]);
+        writer.insert_value(network.parse::<ipnet::IpNet>().unwrap(), value).unwrap();
+    };
+    // Every second network, so that they are not joined: 64 000 addresses in France, 256 in Japan.
+    (0..250).for_each(|at| insert(format!("20.{}.{}.0/24", at / 100, at % 100 * 2), "FR"));
+    insert("20.9.1.0/24".to_owned(), "JP");
+    let database = crate::geo::Database::from_bytes("test.mmdb", writer.to_bytes().unwrap()).unwrap();
+    for most_ranges in [usize::MAX, 8] {
+        let population = Population::of_databases(std::slice::from_ref(&database), most_ranges).unwrap();
+        assert_eq!(population.places(), ["FR", "JP"]);
+        let mut networks = [HashSet::new(), HashSet::new()];
+        let mut counts = [0; 2];
+        for client in 0..50_000 {
+            let (place, address) = population.client(client, 53);
+            counts[place] += 1;
+            let IpAddr::V4(address) = address else { panic!("{address}") };
+            networks[place].insert(address.octets()[..3].to_vec());
+        }
+        let [in_france, in_japan] = networks.map(|networks| networks.len());
+        assert_eq!(in_japan, 1);
+        assert!(if most_ranges == 8 { in_france <= 8 } else { in_france == 250 }, "{in_france}");
+        // Five standard deviations of 199 are 70.
+        assert!((129..269).contains(&counts[1]), "{counts:?}");
+    }
+}
+
 #[test]
 fn what_clients_get_is_counted_by_place() {
     let zone = lab([

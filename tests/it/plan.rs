@@ -4,6 +4,8 @@
 
 use std::fs;
 
+use mmdb_writer::{Value, Writer};
+
 use crate::server::{Lab, Running, text};
 
 const ZONE: &str = "name = \"lab.test\"
@@ -156,5 +158,47 @@ fn a_running_server_plans_with_its_zones_and_its_health() {
     running.wait_for_answer("app.lab.test.", &["192.0.2.3"]);
     let (code, error) = plan_with(&lab, &running, &["zones", "--server"]);
     assert!(code == 1 && error.contains("--server takes a change batch"), "{error}");
+    let (code, error) = plan_with(&lab, &running, &["batch.json", "--server", "--from", "geoip"]);
+    assert!(code == 1 && error.contains("the settings name no geo database"), "{error}");
+    let (code, error) = plan_with(&lab, &running, &["batch.json", "--server", "--from", "places.toml"]);
+    assert!(code == 1 && error.contains("with --server the clients are those of its settings"), "{error}");
+    assert!(running.stop().success());
+}
+
+/// A plan of a running server has the clients of its geo databases, as one from the files has.
+#[test]
+fn clients_of_the_geo_databases_are_simulated_by_country() {
+    let member = |identifier: &str, country: &str, address: &str| {
+        format!(
+            "[[record]]\nname = 'geo'\ntype = 'A'\nset_identifier = '{identifier}'\ngeolocation = {{ country = '{country}' }}\n\
+             ttl = 5\nvalues = ['{address}']\n"
+        )
+    };
+    let zone = format!("{ZONE}\n{}{}", member("france", "FR", "192.0.2.10"), member("rest", "*", "192.0.2.11"));
+    let lab = lab();
+    lab.write("zones/lab.test.toml", &zone);
+    let mut database = Writer::new("Test-Country");
+    for (network, country) in [("20.1.0.0/24", "DE"), ("20.2.0.0/24", "FR")] {
+        let record = Value::map([("country_code", Value::from(country))]);
+        database.insert_value(network.parse::<ipnet::IpNet>().unwrap(), record).unwrap();
+    }
+    fs::write(lab.path("geo.mmdb"), database.to_bytes().unwrap()).unwrap();
+    lab.write("fiftythree.toml", &SETTINGS.replace("[[location", "[location]\ngeoip = ['geo.mmdb']\n[[location"));
+    lab.write(
+        "batch.json",
+        "{\"Changes\": [{\"Action\": \"UPSERT\", \"ResourceRecordSet\": {\"Name\": \"geo.lab.test\", \"Type\": \"A\", \"TTL\": 5, \
+         \"SetIdentifier\": \"france\", \"GeoLocation\": {\"CountryCode\": \"FR\"}, \
+         \"ResourceRecords\": [{\"Value\": \"192.0.2.9\"}]}}]}",
+    );
+    let running = lab.serve();
+    for server in [&["batch.json", "--server", "--from", "geoip"][..], &["batch.json", "--from", "geoip"]] {
+        let (code, printed) = plan_with(&lab, &running, server);
+        assert_eq!(code, 2, "{printed}");
+        assert!(printed.contains("    FR: france [192.0.2.10] → france [192.0.2.9]\n"), "{printed}");
+        assert!(!printed.contains("DE"), "{printed}");
+    }
+    // Without them, no known client is in France.
+    let (_, printed) = plan_with(&lab, &running, &["batch.json", "--server"]);
+    assert!(printed.contains("the same records as before\n"), "{printed}");
     assert!(running.stop().success());
 }

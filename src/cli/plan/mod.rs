@@ -19,6 +19,7 @@ use super::explain::unknown_check;
 use super::login_name::login_name;
 use super::offline::OfflineServer;
 use super::paint::Paint;
+use super::simulate::GEOIP;
 use super::{Form, print, print_json, settings, simulate};
 
 pub(super) use render::changes;
@@ -55,13 +56,13 @@ pub(super) struct PlanArguments {
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
     /// Let the running server plan a change batch, with the zones that it serves
-    #[arg(long, conflicts_with = "from")]
+    #[arg(long)]
     server: bool,
     /// Plan a change batch even if it removes more record sets than `[api] largest_removal` allows
     #[arg(long)]
     force: bool,
-    /// The places of the clients: a file as `fiftythree simulate` takes it, or `geoip` [default:
-    /// the places that settings and zones know]
+    /// The places of the clients: a file as `fiftythree simulate` takes it, or `geoip`; with
+    /// --server only `geoip` [default: the places that settings and zones know]
     #[arg(long, value_name = "FILE|geoip")]
     from: Option<PathBuf>,
     #[command(flatten)]
@@ -156,7 +157,12 @@ fn population(arguments: &PlanArguments, before: &OfflineServer, after: &Offline
 }
 
 fn on_server(arguments: &PlanArguments, text: Vec<u8>) -> anyhow::Result<(Plan, String)> {
-    let parameters: Vec<(&str, &str)> = arguments.zone.as_deref().map(|zone| ("zone", zone)).into_iter().collect();
+    let mut parameters: Vec<(&str, &str)> = arguments.zone.as_deref().map(|zone| ("zone", zone)).into_iter().collect();
+    match arguments.from.as_deref() {
+        None => {}
+        Some(from) if from == Path::new(GEOIP) => parameters.push(("from", GEOIP)),
+        Some(_) => bail!("with --server the clients are those of its settings, or those of `--from {GEOIP}`"),
+    }
     let client = AdminClient::find(&arguments.admin)?;
     let text = String::from_utf8(text).context("the change batch is not UTF-8")?;
     let plan = client.post_with("/v1/plan", &parameters, text)?;

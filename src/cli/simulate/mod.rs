@@ -15,7 +15,6 @@ use crate::config::{self, SourceFile, Style};
 use crate::control::HypotheticalHealth;
 use crate::files;
 use crate::health::Status;
-use crate::load::{FileSources, read_database};
 use crate::model::{Name, RecordType};
 use crate::simulate::{ClientCounts, Population, Subject, names_with_policies};
 use crate::store::disclosure_of;
@@ -29,6 +28,8 @@ use super::{Form, explain, print, print_error, print_json};
 
 /// The most names that are queried if none is given: more take minutes and make no readable table.
 const MOST_NAMES: usize = 200;
+/// The word for the clients of the geo databases, in the place of a file.
+pub(super) const GEOIP: &str = "geoip";
 /// The largest file of places.
 const LARGEST_PLACES: u64 = 256 << 20;
 
@@ -196,17 +197,14 @@ fn subjects(
 
 /// The clients of a file of places, or of the geo databases.
 pub(super) fn population(from: &Path, now: &OfflineServer) -> anyhow::Result<Population> {
-    if from == Path::new("geoip") {
-        let paths = &now.settings.location.geoip;
-        if paths.is_empty() {
+    if from == Path::new(GEOIP) {
+        let databases = now.config().geo_lookup.databases();
+        if databases.is_empty() {
             bail!(
                 "the settings name no geo database\n  hint: `[location] geoip = [\"GeoLite2-City.mmdb\"]`, or `--from places.toml`"
             );
         }
-        let databases =
-            paths.iter().map(|path| read_database(&FileSources::default(), path)).collect::<Result<Vec<_>, _>>();
-        let databases = databases.map_err(|diagnostic| anyhow!(config::render(&[*diagnostic], &[], Style::Plain)))?;
-        return Population::of_databases(&databases).context("the geo databases know no country");
+        return Population::of_databases(databases, usize::MAX).context("the geo databases know no country");
     }
     let path = from;
     let unreadable = || format!("cannot read the places in {}", path.display());
