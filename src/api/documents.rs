@@ -11,6 +11,7 @@ use crate::model::{
     Tags,
 };
 
+pub(crate) use super::health_check::free_name;
 pub(crate) use super::ids::bare;
 pub(crate) use super::xml::Element;
 

@@ -6,17 +6,13 @@ use std::sync::Arc;
 use super::draft::{ZoneDraft, of_set};
 use super::inventory::Inventory;
 use super::report::{MigrationReport, Place};
-use crate::api::documents::{Element, bare, read_health_check, read_record_set};
+use crate::api::documents::{Element, bare, free_name, read_health_check, read_record_set};
 use crate::config::DnsSettings;
 use crate::model::{
     CidrCollection, CidrCollectionId, DelegationSet, DelegationSetId, HealthCheck, HostedZone, HostedZoneId, Name,
     PolicyVersion, QueryLoggingConfig, Region, Tags, TrafficPolicy, TrafficPolicyId, TrafficPolicyInstance, VpcId,
     ZoneAttachments,
 };
-
-/// How many characters of its id a check gets into its name if another check has that name: the
-/// first group of a UUID, which is different for nearly all checks and still short.
-const ID_DIGITS: usize = 8;
 
 /// An element, and where it is written.
 #[derive(Clone, Debug)]
@@ -116,7 +112,9 @@ impl Builder<'_> {
                 continue;
             }
             let tags = self.tags_of("healthcheck", id);
-            let name = self.free_name(&tags, element.text_of("CallerReference").unwrap_or_default(), id);
+            // The console shows the tag `Name` as the name of a check.
+            let wanted = tags.get("Name").map(String::as_str).or(element.text_of("CallerReference"));
+            let name = free_name(wanted.unwrap_or_default(), id, &self.inventory.health_checks);
             let read = match read_health_check(element, &name, &self.inventory.health_checks) {
                 Ok(read) => read,
                 Err(error) => {
@@ -145,20 +143,6 @@ impl Builder<'_> {
             }
             self.inventory.health_checks.push(HealthCheck { tags, ..read.check });
         }
-    }
-
-    /// The name of a check: its tag `Name`, as the console shows it, else what its creator called
-    /// it; with digits of the id if another check has that name.
-    fn free_name(&self, tags: &Tags, reference: &str, id: &str) -> String {
-        let digits: String = id.chars().take(ID_DIGITS).collect();
-        let wanted = tags.get("Name").map_or(reference, String::as_str);
-        let is_usable =
-            !wanted.is_empty() && wanted != id && wanted.trim() == wanted && !wanted.chars().any(char::is_control);
-        if !is_usable {
-            return format!("check-{digits}");
-        }
-        let is_free = self.inventory.health_checks.iter().all(|check| check.name != wanted && check.id.0 != wanted);
-        if is_free { wanted.to_owned() } else { format!("{wanted}-{digits}") }
     }
 
     fn collection(&mut self, item: &Item) {
@@ -319,7 +303,10 @@ impl Builder<'_> {
             zone.id = draft.source_id.clone();
         } else {
             zone.id = crate::config::derived_zone_id(&zone.name, &zone.vpcs);
-            self.report.add(place, format!("the hosted zone {} gets another id: `{id}` is not a valid id in Route 53", zone.name));
+            self.report.add(
+                place,
+                format!("the hosted zone {} gets another id: `{id}` is not a valid id in Route 53", zone.name),
+            );
         }
         let set = details.and_then(|details| details.child("DelegationSet")?.text_of("Id")).map(bare);
         let set = set.filter(|id| self.inventory.delegation_sets.iter().any(|set| set.id.0 == *id));

@@ -4,10 +4,12 @@
 //! - `rules`: which members a type of check must and must not have.
 //! - `convert`: a check of the model from a shape, and the nearest shape of any check.
 //! - `update`: the members of UpdateHealthCheck.
+//! - `name`: the name of a check in its file.
 //! - `strict`: what only strict mode refuses.
 
 mod config;
 mod convert;
+mod name;
 mod rules;
 mod strict;
 #[cfg(test)]
@@ -15,6 +17,7 @@ mod tests;
 mod update;
 
 pub(super) use config::HealthCheckConfig;
+pub(crate) use name::free_name;
 pub(super) use update::Update;
 
 use crate::api::xml::Writer;

@@ -2,7 +2,7 @@
 
 use super::limits::Quota;
 use super::{ApiError, Code, Context};
-use crate::api::health_check::{self, HealthCheckConfig, Update};
+use crate::api::health_check::{self, HealthCheckConfig, Update, free_name};
 use crate::api::ids;
 use crate::api::request::{Outcome, Request};
 use crate::api::xml::Members;
@@ -14,8 +14,6 @@ const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
 /// API HealthCheckNonce.
 const MAX_CALLER_REFERENCE_CHARACTERS: usize = 64;
-/// How much of its id a check gets into its name.
-const ID_DIGITS: usize = 8;
 
 /// The same request again gives the same check.
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
@@ -62,7 +60,8 @@ async fn commit_new(
     context.check_quota(Quota::HealthChecks, checks.len() + 1)?;
     let id = HealthCheckId(ids::uuid()?);
     let check = HealthCheck {
-        name: free_name(reference, &id, &checks),
+        // The caller reference is what people choose.
+        name: free_name(reference, &id.0, &checks),
         id: id.clone(),
         caller_reference: Some(reference.to_owned()),
         version: 1,
@@ -75,18 +74,6 @@ async fn commit_new(
     let change = Change::Create(Object::HealthCheck(check.clone().into()));
     context.commit(request, ObjectId::HealthCheck(id), change).await?;
     Ok(check)
-}
-
-/// The name of a new check in its file: the caller reference, which people choose, or with digits
-/// of the id if another check has that name.
-fn free_name(reference: &str, id: &HealthCheckId, checks: &[HealthCheck]) -> String {
-    let is_free = checks.iter().all(|check| check.name != reference && check.id.0 != reference);
-    let is_plain = !reference.chars().any(char::is_control) && reference.trim() == reference;
-    match (is_free, is_plain) {
-        (true, true) => reference.to_owned(),
-        (false, true) => format!("{reference}-{}", &id.0[..ID_DIGITS]),
-        (_, false) => format!("check-{}", &id.0[..ID_DIGITS]),
-    }
 }
 
 pub(super) fn get(context: &Context, request: &Request) -> Outcome {
@@ -138,31 +125,4 @@ pub(super) async fn delete(context: &Context, request: &Request) -> Outcome {
 /// at an endpoint, so it lists none.
 pub(super) fn checker_ip_ranges(request: &Request) -> Outcome {
     Ok(request.response(|xml| xml.parent("CheckerIpRanges", |_| ())))
-}
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{HealthCheckKind, ManualCheck, RoutingControlState};
-
-    #[test]
-    fn a_name_is_the_caller_reference_if_that_is_free() {
-        let kind = HealthCheckKind::Manual(ManualCheck { state: RoutingControlState::On, routing_control_arn: None });
-        let taken = HealthCheck {
-            id: HealthCheckId("id-of-blue".to_owned()),
-            name: "blue".to_owned(),
-            caller_reference: None,
-            version: 1,
-            tags: Tags::new(),
-            inverted: false,
-            disabled: false,
-            agreement: None,
-            kind,
-        };
-        let id = HealthCheckId("0123abcd-0000-4000-8000-000000000000".to_owned());
-        let name = |reference: &str| free_name(reference, &id, std::slice::from_ref(&taken));
-        assert_eq!(name("green"), "green");
-        assert_eq!(name("blue"), "blue-0123abcd");
-        assert_eq!(name("id-of-blue"), "id-of-blue-0123abcd");
-        assert_eq!(name("a\nb"), "check-0123abcd");
-    }
 }
