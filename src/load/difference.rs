@@ -233,7 +233,8 @@ impl LoadedConfig {
         known.or_else(read).map(Object::HostedZone)
     }
 
-    fn checks_and_collections(&self) -> HashMap<ObjectId, Object> {
+    /// All objects that are not zones.
+    fn definitions(&self) -> BTreeMap<ObjectId, Object> {
         let checks = self.checks.iter().map(|check| Object::HealthCheck(Arc::new(check.clone())));
         let collections = self.cidr_collections().iter();
         let collections = collections.map(|collection| Object::CidrCollection(Arc::new(collection.clone())));
@@ -262,7 +263,7 @@ pub(super) fn of_load(
         let new = file.and_then(|file| after.zone_of(&after.source_of(file).ok()?));
         pairs.push((Some(old), new));
     }
-    pairs.extend(before.definitions_beside(after));
+    pairs.extend(definition_pairs(before, after));
     let changes = changes(before, after, pairs, |id| authors.get(id).cloned());
     // So that it can be undone.
     let with_id = |change| Arc::new(ObjectChange { submission: new_submission(), ..change });
@@ -278,33 +279,27 @@ pub(crate) fn differences(before: &LoadedConfig, after: &LoadedConfig) -> Vec<Ob
     let (old, mut new) = (zones(before), zones(after));
     let mut pairs: Vec<_> = old.into_iter().map(|(id, old)| (Some(old), new.remove(&id))).collect();
     pairs.extend(new.into_values().map(|zone| (None, Some(zone))));
-    pairs.extend(before.definitions_beside(after));
+    pairs.extend(definition_pairs(before, after));
     changes(before, after, pairs, |_| None)
 }
 
 /// An object before and after.
 type Pair = (Option<Object>, Option<Object>);
 
-impl LoadedConfig {
-    /// The health checks, CIDR collections and delegation sets of two configurations, if any of
-    /// them differs.
-    fn definitions_beside(&self, after: &LoadedConfig) -> Vec<Pair> {
-        let before = self;
-        let mut pairs = Vec::new();
-        if before.checks != after.checks
-            || before.cidr_collections() != after.cidr_collections()
-            || before.delegation_sets() != after.delegation_sets()
-            || before.traffic_policies() != after.traffic_policies()
-        {
-            let (old, mut new) = (before.checks_and_collections(), after.checks_and_collections());
-            for (id, object) in old {
-                let new = new.remove(&id);
-                pairs.push((Some(object), new));
-            }
-            pairs.extend(new.into_values().map(|object| (None, Some(object))));
-        }
-        pairs
+/// The health checks, CIDR collections, delegation sets and traffic policies of two configurations,
+/// if any of them differs.
+fn definition_pairs(before: &LoadedConfig, after: &LoadedConfig) -> Vec<Pair> {
+    if before.checks == after.checks
+        && before.cidr_collections() == after.cidr_collections()
+        && before.delegation_sets() == after.delegation_sets()
+        && before.traffic_policies() == after.traffic_policies()
+    {
+        return Vec::new();
     }
+    let (old, mut new) = (before.definitions(), after.definitions());
+    let mut pairs: Vec<Pair> = old.into_iter().map(|(id, object)| (Some(object), new.remove(&id))).collect();
+    pairs.extend(new.into_values().map(|object| (None, Some(object))));
+    pairs
 }
 
 /// What differs in these objects.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::draft::{ZoneDraft, of_set};
+use super::draft::{ZoneDraft, set_in_words};
 use super::inventory::Inventory;
 use super::report::{MigrationReport, Place};
 use crate::api::documents::{Element, bare, free_name, read_health_check, read_record_set};
@@ -439,7 +439,7 @@ impl Builder<'_> {
             let Some(id) = &set.health_check else { continue };
             if !self.inventory.health_checks.iter().any(|check| check.id == *id) {
                 let message =
-                    format!("the health check {} of {} is not imported; it counts as healthy", id.0, of_set(set));
+                    format!("the health check {} of {} is not imported; it counts as healthy", id.0, set_in_words(set));
                 self.report.add(place, message);
             }
         }

@@ -1,5 +1,5 @@
-//! A zone on its way in: record sets with the places where they are written. What Route 53 refuses
-//! is left out and reported.
+//! A zone that is being imported: record sets with the places where they are written. What Route 53
+//! refuses is left out and reported.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl ZoneDraft {
                 let (set, place) = &self.sets[violation.record_set];
                 // A set that two rules refuse is left out once.
                 if left_out.insert(violation.record_set) {
-                    let message = format!("{} is left out: {}", of_set(set), violation.message);
+                    let message = format!("{} is left out: {}", set_in_words(set), violation.message);
                     let diagnostic = report.add(place, message);
                     if let (Some(hint), false) = (violation.hint, violation.field == Field::Name) {
                         diagnostic.hint(hint);
@@ -116,14 +116,14 @@ impl ZoneDraft {
                 }
                 _ => return true,
             };
-            report.add(place, format!("{} is left out: {why}", of_set(set)));
+            report.add(place, format!("{} is left out: {why}", set_in_words(set)));
             false
         });
     }
 }
 
 /// `the A record set www.lab.test.`, with its set identifier.
-pub(super) fn of_set(set: &ResourceRecordSet) -> String {
+pub(super) fn set_in_words(set: &ResourceRecordSet) -> String {
     let identifier = set.set_identifier.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
     format!("the {} record set {}{identifier}", set.record_type, set.name.readable())
 }

@@ -2,15 +2,16 @@
 //! another server or account with the Route 53 API.
 //!
 //! ```text
-//!  BIND files ── bind ────────┐                                ┌── toml_files
-//!  JSON files ── json ──┐     ├── draft ──── Inventory ────────┼── bind
-//!  an endpoint ─ copy ──┴─ account                             └── json
+//!  BIND files ────── bind ────────────────┐                      ┌─ toml_files ── zone files
+//!  JSON files ────── json ─────┬─ account ┴─ draft ── Inventory ─┼─ bind ──────── BIND files
+//!  another server ── endpoint ─┘                                 └─ json_files ── JSON files
 //! ```
 //!
 //! - [`Inventory`]: what moves, in the terms of the model.
 //! - [`MigrationReport`]: what has no counterpart, each with its file, line and column.
+//! - `inputs`: which format each file has.
 //! - `account`: the objects of an account, from the elements of the API.
-//! - `draft`: a zone on its way in; record sets that Route 53 refuses are left out.
+//! - `draft`: a zone that is being imported; record sets that Route 53 refuses are left out.
 
 mod account;
 mod bind;

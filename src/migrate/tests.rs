@@ -1,4 +1,4 @@
-//! What is moved stays what it is.
+//! What is imported, and round trips: what is exported and imported again stays the same.
 
 use std::fs;
 use std::path::Path;

@@ -49,7 +49,7 @@ pub(crate) enum NoResponse {
     Refused { operation: String, code: String, message: String },
     /// It answers with something else.
     #[error("{operation}: {endpoint} did not send a response of the Route 53 API ({status})")]
-    Strange { operation: String, endpoint: String, status: u16 },
+    Unexpected { operation: String, endpoint: String, status: u16 },
     /// Its list does not end.
     #[error("{operation}: the list of {endpoint} does not end")]
     Endless { operation: String, endpoint: String },
@@ -57,10 +57,10 @@ pub(crate) enum NoResponse {
 
 impl NoResponse {
     /// Whether the server does not have the operation, or the key must not call it.
-    pub(super) fn is_of_operation(&self) -> bool {
+    pub(super) fn lacks_operation(&self) -> bool {
         match self {
-            NoResponse::Refused { .. } => !self.may_pass(),
-            NoResponse::Strange { status, .. } => matches!(status, 404 | 405 | 500 | 501),
+            NoResponse::Refused { .. } => !self.is_temporary(),
+            NoResponse::Unexpected { status, .. } => matches!(status, 404 | 405 | 500 | 501),
             _ => false,
         }
     }
@@ -103,7 +103,7 @@ impl Connection {
         let mut wait = FIRST_WAIT;
         for _ in 1..TRIES {
             match self.exchange(operation, call).await {
-                Err(error) if error.may_pass() => {}
+                Err(error) if error.is_temporary() => {}
                 outcome => return outcome,
             }
             // Random waits, so that several copies do not send at the same moment.
@@ -135,7 +135,7 @@ impl Connection {
         match root {
             Ok(root) if status.is_success() => Ok(root),
             Ok(root) => Err(refusal(operation, status, &root)),
-            Err(_) => Err(NoResponse::Strange {
+            Err(_) => Err(NoResponse::Unexpected {
                 operation: operation.to_owned(),
                 endpoint: self.endpoint.clone(),
                 status: status.as_u16(),
@@ -146,7 +146,7 @@ impl Connection {
 
 impl NoResponse {
     /// Whether the same request may succeed later.
-    fn may_pass(&self) -> bool {
+    fn is_temporary(&self) -> bool {
         match self {
             NoResponse::Refused { code, .. } => [
                 "Throttling",
@@ -156,7 +156,7 @@ impl NoResponse {
                 "InternalFailure",
             ]
             .contains(&code.as_str()),
-            NoResponse::Strange { status, .. } => matches!(status, 429 | 502..=504),
+            NoResponse::Unexpected { status, .. } => matches!(status, 429 | 502..=504),
             NoResponse::Unreachable { .. } | NoResponse::Client(_) | NoResponse::Endless { .. } => false,
         }
     }

@@ -186,7 +186,7 @@ impl Connection {
     /// The same for operations that a server may not have.
     async fn optional(&self, listing: &Listing, report: &mut MigrationReport) -> Result<Vec<Item>, NoResponse> {
         match self.items(listing).await {
-            Err(error) if error.is_of_operation() => {
+            Err(error) if error.lacks_operation() => {
                 report.add(&self.place(&listing.path), format!("nothing of this list is copied: {error}"));
                 Ok(Vec::new())
             }
