@@ -8,7 +8,7 @@ use crate::answer::{GroupStatus, MemberIndex, group_status};
 use crate::health::Status;
 use crate::model::geography::{continent_name, country_name, subdivision_name};
 use crate::model::{
-    Content, FailoverRole, GeoLocation, HealthCheckId, HostedZone, Name, RecordType, ResourceRecordSet, RoutingPolicy,
+    Content, FailoverRole, GeoLocation, GroupKey, HealthCheckId, HostedZone, ResourceRecordSet, RoutingPolicy,
     WhenAllUnhealthy,
 };
 use crate::world::World;
@@ -20,16 +20,12 @@ use super::shapes::{AliasShape, GroupShape, GroupStateShape, MemberCheckShape, M
 /// Most values that a member shows; it can have 400.
 const VALUES: usize = 20;
 
-/// Name and type of a group.
-pub(super) type Owner = (Name, RecordType);
-
 /// The source of a zone, with the health that the tree shows.
 pub(super) struct PolicyTrees<'f> {
     pub(super) zone: &'f HostedZone,
-    /// The record sets by name and type, in the order of the zone, with those of traffic policies.
-    groups: HashMap<Owner, Vec<&'f ResourceRecordSet>>,
-    /// The record sets of the resources that aliases target, by the DNS name in the alias.
-    resources: HashMap<Owner, Vec<&'f ResourceRecordSet>>,
+    /// The record sets, in the order of the zone, with those of traffic policies; and those outside
+    /// the zone that aliases lead to.
+    groups: HashMap<GroupKey, Vec<&'f ResourceRecordSet>>,
     pub(super) world: &'f World,
     pub(super) checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
 }
@@ -40,102 +36,94 @@ impl<'f> PolicyTrees<'f> {
         world: &'f World,
         checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
     ) -> PolicyTrees<'f> {
-        let mut groups: HashMap<Owner, Vec<&ResourceRecordSet>> = HashMap::new();
-        let mut resources = HashMap::new();
+        let mut groups: HashMap<GroupKey, Vec<&ResourceRecordSet>> = HashMap::new();
+        let mut outside = Vec::new();
         for set in zone.record_sets.iter().map(|set| &**set).chain(zone.policy_sets.iter().map(|one| &one.set)) {
-            groups.entry((set.name.clone(), set.record_type)).or_default().push(set);
+            let key = GroupKey::in_zone(set.name.clone(), set.record_type);
             if let Content::Alias(target) = &set.content
-                && let Some(resource) = zone.resource_of(target)
+                && target.hosted_zone.is_some()
             {
-                let sets: Vec<&ResourceRecordSet> = resource.record_set(set.record_type).into_iter().collect();
-                let mut rest = sets.clone();
-                resources.insert((target.name.clone(), set.record_type), sets);
-                // Those of another zone whose addresses it has.
-                while let Some(next) = rest.pop() {
-                    let Content::Alias(target) = &next.content else { continue };
-                    if let Entry::Vacant(entry) = resources.entry((target.name.clone(), set.record_type)) {
-                        let sets = zone.outside_sets(&target.name, set.record_type);
-                        rest.extend(&sets);
-                        entry.insert(sets);
-                    }
-                }
+                outside.push(zone.target_of(&key, target));
+            }
+            groups.entry(key).or_default().push(set);
+        }
+        while let Some(key) = outside.pop() {
+            if let Entry::Vacant(entry) = groups.entry(key) {
+                outside.extend(zone.targets_of(entry.key()).filter(|target| !target.is_in_zone()));
+                let sets = zone.sets_of(entry.key());
+                entry.insert(sets);
             }
         }
-        PolicyTrees { zone, groups, resources, world, checks }
+        PolicyTrees { zone, groups, world, checks }
     }
 
     /// All groups but those of the further rules of traffic policies, which are branches of others.
-    pub(super) fn owners(&self) -> impl Iterator<Item = &Owner> {
+    pub(super) fn roots(&self) -> impl Iterator<Item = &GroupKey> {
         let instances = &self.zone.attachments.policy_instances;
-        let is_root = |owner: &&Owner| {
-            self.origin(owner).is_none()
-                || instances.iter().any(|one| one.name == owner.0 && one.record_type == owner.1)
+        let is_root = |key: &&GroupKey| {
+            let is_instance = || instances.iter().any(|one| one.name == key.name && one.record_type == key.record_type);
+            key.is_in_zone() && (self.zone.traffic_policy_of(key).is_none() || is_instance())
         };
         self.groups.keys().filter(is_root)
     }
 
-    /// The traffic policy that the record sets of a group come from, with its version and rule.
-    fn origin(&self, owner: &Owner) -> Option<&str> {
-        let is_of = |set: &ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
-        self.zone.policy_sets.iter().find(|policy| is_of(&policy.set)).map(|policy| policy.origin.as_str())
-    }
-
     /// The record sets of a group.
-    pub(super) fn sets(&self, owner: &Owner) -> &[&'f ResourceRecordSet] {
-        self.groups.get(owner).or_else(|| self.resources.get(owner)).map_or(&[], Vec::as_slice)
+    pub(super) fn sets(&self, key: &GroupKey) -> &[&'f ResourceRecordSet] {
+        self.groups.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// True if a record set of this group has a health check or an alias target whose health
     /// counts.
-    pub(super) fn has_health(&self, owner: &Owner) -> bool {
+    pub(super) fn has_health(&self, key: &GroupKey) -> bool {
         let has_health = |set: &&ResourceRecordSet| match &set.content {
             Content::Alias(target) => target.evaluate_target_health || set.health_check.is_some(),
             Content::Records { .. } => set.health_check.is_some(),
         };
-        self.sets(owner).iter().any(has_health)
+        self.sets(key).iter().any(has_health)
     }
 
     /// The health of a group.
-    pub(super) fn state(&self, owner: &Owner) -> GroupStateShape {
-        if !self.has_health(owner) {
+    pub(super) fn state(&self, key: &GroupKey) -> GroupStateShape {
+        if !self.has_health(key) {
             return GroupStateShape::Unchecked;
         }
-        match self.group_status(owner) {
+        match self.group_status(key) {
             Some(group_status) => state_of(&group_status),
             None => GroupStateShape::Unchecked,
         }
     }
 
-    fn group_status(&self, owner: &Owner) -> Option<GroupStatus> {
-        group_status(self.world, &self.zone.id, &owner.0, owner.1)
+    fn group_status(&self, key: &GroupKey) -> Option<GroupStatus> {
+        let GroupKey { name, record_type, .. } = key;
+        key.is_in_zone().then(|| group_status(self.world, &self.zone.id, name, *record_type)).flatten()
     }
 
     /// The tree of a group, with at most `room` members in it.
-    pub(super) fn tree(&self, owner: &Owner, room: &mut usize) -> GroupShape {
-        self.grow(owner, room, &mut vec![owner.clone()])
+    pub(super) fn tree(&self, key: &GroupKey, room: &mut usize) -> GroupShape {
+        self.grow(key, room, &mut vec![key.clone()])
     }
 
     /// `way` has the groups from the root to here, to stop at alias loops.
-    fn grow(&self, owner: &Owner, room: &mut usize, way: &mut Vec<Owner>) -> GroupShape {
-        let sets = self.sets(owner);
-        let group_status = self.group_status(owner).filter(|group_status| group_status.usable.len() == sets.len());
-        let has_health = self.has_health(owner);
+    fn grow(&self, key: &GroupKey, room: &mut usize, way: &mut Vec<GroupKey>) -> GroupShape {
+        let sets = self.sets(key);
+        let group_status = self.group_status(key).filter(|group_status| group_status.usable.len() == sets.len());
+        let has_health = self.has_health(key);
         let state = match &group_status {
             Some(group_status) if has_health => state_of(group_status),
-            // Policies do not choose between the records of a resource; its check says how it is.
-            None if has_health && self.resources.contains_key(owner) => state_of_check(sets, self.checks),
+            // The status of a group outside the zone is not known; the checks of its records are.
+            None if has_health && !key.is_in_zone() => state_of_checks(sets, self.checks),
             _ => GroupStateShape::Unchecked,
         };
         let shown = sets.len().min(*room);
         *room -= shown;
         let members = MemberIndex::number(&sets[..shown])
-            .map(|(number, set)| self.member(number, set, group_status.as_ref(), room, way));
+            .map(|(number, set)| self.member(number, (key, set), group_status.as_ref(), room, way));
         GroupShape {
-            name: owner.0.to_string(),
-            record_type: owner.1.to_string(),
+            name: key.name.to_string(),
+            record_type: key.record_type.to_string(),
             policy: sets.first().map_or("simple", |set| set.routing_policy.name()).to_owned(),
-            traffic_policy: self.origin(owner).map(str::to_owned),
-            when_all_unhealthy: self.when_all_unhealthy(owner),
+            traffic_policy: self.zone.traffic_policy_of(key).map(str::to_owned),
+            when_all_unhealthy: self.when_all_unhealthy(key),
             state,
             members: members.collect(),
             not_shown: sets.len() - shown,
@@ -145,22 +133,22 @@ impl<'f> PolicyTrees<'f> {
     fn member(
         &self,
         number: MemberIndex,
-        set: &ResourceRecordSet,
+        (key, set): (&GroupKey, &ResourceRecordSet),
         group_status: Option<&GroupStatus>,
         room: &mut usize,
-        way: &mut Vec<Owner>,
+        way: &mut Vec<GroupKey>,
     ) -> MemberShape {
         let (ttl, values, value_count, alias) = match &set.content {
             Content::Records { ttl, values } => {
                 (Some(*ttl), values.iter().take(VALUES).map(ToString::to_string).collect(), values.len(), None)
             }
             Content::Alias(target) => {
-                let owner = (target.name.clone(), set.record_type);
-                let group = if self.sets(&owner).is_empty() || *room == 0 || way.contains(&owner) {
+                let next = self.zone.target_of(key, target);
+                let group = if self.sets(&next).is_empty() || *room == 0 || way.contains(&next) {
                     None
                 } else {
-                    way.push(owner.clone());
-                    let group = self.grow(&owner, room, way);
+                    way.push(next.clone());
+                    let group = self.grow(&next, room, way);
                     way.pop();
                     Some(Box::new(group))
                 };
@@ -169,7 +157,7 @@ impl<'f> PolicyTrees<'f> {
                     alias_target: self.zone.resource_of(target).map(|resource| resource.name.clone()),
                     is_outside: target.hosted_zone.is_some(),
                     evaluate_target_health: target.evaluate_target_health,
-                    exists: !self.sets(&owner).is_empty(),
+                    exists: !self.sets(&next).is_empty(),
                     group,
                 };
                 (None, Vec::new(), 0, Some(shape))
@@ -206,10 +194,9 @@ impl<'f> PolicyTrees<'f> {
         }
     }
 
-    fn when_all_unhealthy(&self, (name, record_type): &Owner) -> String {
-        let mut groups = self.zone.record_groups.iter();
-        let known = groups.find(|group| group.name == *name && group.record_type == *record_type);
-        match known.map_or(WhenAllUnhealthy::All, |group| group.when_all_unhealthy) {
+    fn when_all_unhealthy(&self, key: &GroupKey) -> String {
+        let settings = self.zone.settings_of(key);
+        match settings.map_or(WhenAllUnhealthy::All, |settings| settings.when_all_unhealthy) {
             WhenAllUnhealthy::All => "all",
             WhenAllUnhealthy::None => "none",
             WhenAllUnhealthy::LastHealthy => "last_healthy",
@@ -218,11 +205,14 @@ impl<'f> PolicyTrees<'f> {
     }
 }
 
-fn state_of_check(sets: &[&ResourceRecordSet], checks: &HashMap<HealthCheckId, MemberCheckShape>) -> GroupStateShape {
-    match sets.first().and_then(|set| checks.get(set.health_check.as_ref()?)) {
-        Some(check) if check.status == StatusShape::Unhealthy => GroupStateShape::Unhealthy,
-        Some(_) => GroupStateShape::Healthy,
-        None => GroupStateShape::Unchecked,
+fn state_of_checks(sets: &[&ResourceRecordSet], checks: &HashMap<HealthCheckId, MemberCheckShape>) -> GroupStateShape {
+    let known = sets.iter().filter_map(|set| checks.get(set.health_check.as_ref()?));
+    let known: Vec<bool> = known.map(|check| check.status == StatusShape::Healthy).collect();
+    match known.iter().filter(|is_healthy| !**is_healthy).count() {
+        _ if known.is_empty() => GroupStateShape::Unchecked,
+        0 => GroupStateShape::Healthy,
+        down if down == sets.len() => GroupStateShape::Unhealthy,
+        _ => GroupStateShape::Degraded,
     }
 }
 
@@ -296,4 +286,32 @@ pub(super) fn checks(report: &Report) -> HashMap<HealthCheckId, MemberCheckShape
             (view.identity.id.clone(), shape)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::fixture::{lab_with_resource, name, world};
+    use crate::model::{Name, RecordType};
+
+    #[test]
+    fn a_resource_is_not_the_records_of_the_same_name_in_another_zone() {
+        let (zone, checks) = (lab_with_resource(), HashMap::new());
+        let world = world(std::slice::from_ref(&zone), &[]);
+        let trees = PolicyTrees::new(&zone, &world, &checks);
+        let root = GroupKey::in_zone(name("www"), RecordType::A);
+        assert!(trees.roots().any(|key| *key == root));
+        assert!(!trees.roots().any(|key| key.name == Name::parse("www.other.test").unwrap()));
+        let target = |group: &GroupShape| {
+            let alias = group.members[0].alias.as_ref().unwrap();
+            assert_eq!((alias.target.as_str(), alias.exists), ("www.other.test.", true));
+            (alias.alias_target.clone(), (**alias.group.as_ref().unwrap()).clone())
+        };
+        let (resource, group) = target(&trees.tree(&root, &mut 100));
+        assert_eq!((resource.as_deref(), group.policy.as_str()), (Some("balancer"), "simple"));
+        let (resource, group) = target(&group);
+        assert_eq!((resource, group.policy.as_str(), group.when_all_unhealthy.as_str()), (None, "weighted", "none"));
+        let values: Vec<_> = group.members.iter().map(|member| member.values.join(" ")).collect();
+        assert_eq!(values, ["192.0.2.1", "192.0.2.2"]);
+    }
 }

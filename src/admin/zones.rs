@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::control::CheckReport;
 use crate::health::{CheckSlot, Status};
 use crate::load::{LoadedConfig, NoModel, ZoneOutline};
-use crate::model::{Content, HostedZone, HostedZoneId};
+use crate::model::{Content, GroupKey, HostedZone, HostedZoneId};
 
 use super::concurrency_limit::ConcurrencyLimits;
 use super::reports::{LARGEST_PAGE, Report, in_words};
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
-use super::tree::{self, Owner, PolicyTrees};
+use super::tree::{self, PolicyTrees};
 use super::{AdminState, json, refusal};
 
 /// Default number of zones or groups in a response.
@@ -123,12 +123,12 @@ pub(super) async fn records(
 
 fn found(trees: &PolicyTrees<'_>, query: &RecordsQuery) -> RecordsShape {
     let part = query.q.to_lowercase();
-    let mut owners: Vec<&Owner> = trees.owners().filter(|owner| query.fits(trees, owner, &part)).collect();
-    owners.sort_by_cached_key(|(name, record_type)| (order_of(name.wire()), *record_type));
+    let mut roots: Vec<&GroupKey> = trees.roots().filter(|key| query.fits(trees, key, &part)).collect();
+    roots.sort_by_cached_key(|key| (order_of(key.name.wire()), key.record_type));
     let limit = query.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
     let mut room = MEMBERS;
-    let shown = owners.iter().skip(query.offset).take(limit);
-    let groups = shown.map(|owner| trees.tree(owner, &mut room)).collect();
+    let shown = roots.iter().skip(query.offset).take(limit);
+    let groups = shown.map(|key| trees.tree(key, &mut room)).collect();
     let HostedZone { id, name, comment, vpcs, record_sets, .. } = trees.zone;
     RecordsShape {
         id: id.0.clone(),
@@ -136,7 +136,7 @@ fn found(trees: &PolicyTrees<'_>, query: &RecordsQuery) -> RecordsShape {
         comment: comment.clone(),
         vpcs: vpcs.iter().map(|vpc| vpc.0.clone()).collect(),
         record_sets: record_sets.len(),
-        matching: owners.len(),
+        matching: roots.len(),
         groups,
     }
 }
@@ -155,16 +155,16 @@ fn order_of(wire: &[u8]) -> Vec<Vec<u8>> {
 }
 
 impl RecordsQuery {
-    fn fits(&self, trees: &PolicyTrees<'_>, owner: &Owner, part: &str) -> bool {
-        let (name, record_type) = owner;
+    fn fits(&self, trees: &PolicyTrees<'_>, key: &GroupKey, part: &str) -> bool {
+        let GroupKey { name, record_type, .. } = key;
         let is = |query: &Option<String>, is: &str| query.as_ref().is_none_or(|query| query.eq_ignore_ascii_case(is));
-        let policy = trees.sets(owner).first().map_or("", |set| set.routing_policy.name());
+        let policy = trees.sets(key).first().map_or("", |set| set.routing_policy.name());
         is(&self.record_type, record_type.as_str())
             && is(&self.policy, policy)
             && self.name.as_ref().is_none_or(|query| is_name(query, &name.to_string()))
-            && (part.is_empty() || holds(trees, owner, part))
+            && (part.is_empty() || holds(trees, key, part))
             // Last: this asks the world.
-            && self.state.is_none_or(|query| trees.state(owner) == query)
+            && self.state.is_none_or(|query| trees.state(key) == query)
     }
 }
 
@@ -173,12 +173,12 @@ fn is_name(query: &str, name: &str) -> bool {
     query.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
 }
 
-fn holds(trees: &PolicyTrees<'_>, owner: &Owner, part: &str) -> bool {
+fn holds(trees: &PolicyTrees<'_>, key: &GroupKey, part: &str) -> bool {
     let holds = |text: &str| text.to_lowercase().contains(part);
-    if holds(&owner.0.to_string()) {
+    if holds(&key.name.to_string()) {
         return true;
     }
-    trees.sets(owner).iter().any(|set| {
+    trees.sets(key).iter().any(|set| {
         set.set_identifier.as_deref().is_some_and(holds)
             || match &set.content {
                 Content::Records { values, .. } => values.iter().any(|value| holds(&value.to_string())),

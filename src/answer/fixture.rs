@@ -8,7 +8,9 @@ use crate::model::{HostedZone, Region, Vpc, VpcId, ZoneIdentity};
 use crate::policy::CidrTables;
 use crate::world::{Catalog, ServedZone, World};
 use crate::zonetree::Zone;
-pub(crate) use crate::zonetree::fixture::{lab, member, name, primary, record_group, secondary, set, slot_of};
+pub(crate) use crate::zonetree::fixture::{
+    lab, lab_with_resource, member, name, primary, record_group, secondary, set, slot_of,
+};
 
 /// The world of these zones with these checks unhealthy. No client has a known location;
 /// 10.53.0.0/16 is `vpc-lab1`.

@@ -9,7 +9,7 @@ use super::json::{
     QuestionShape, RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
 };
 use super::message::messages;
-use super::names::{Names, Owner};
+use super::names::Names;
 use super::recorder::{PolicySteps, RecordedStep, Recorder};
 use super::shares::shares;
 use super::{ClientFacts, ExplainContext, Question};
@@ -18,7 +18,7 @@ use crate::answer::{
     resolve_traced,
 };
 use crate::geo::{Location, LocationSource};
-use crate::model::{HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
+use crate::model::{GroupHolder, GroupKey, HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
 use crate::policy::MemberIndex;
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, Zone};
@@ -126,12 +126,12 @@ struct ExplanationBuilder<'s> {
     client: Option<ClientShape>,
     /// The last name that was looked up: the QNAME or the target of a CNAME.
     sought: Name,
-    /// The name of the next group.
-    current: Name,
+    /// What has the next group, and its name.
+    current: (GroupHolder, Name),
     /// The group whose policy is choosing, and its steps.
-    open: Option<(GroupIndex, Owner, PolicySteps)>,
+    open: Option<(GroupIndex, GroupKey, PolicySteps)>,
     /// The first group that answered; the shares start there.
-    first: Option<(GroupIndex, Owner)>,
+    first: Option<(GroupIndex, GroupKey)>,
     steps: Vec<StepShape>,
     /// True once only additional addresses follow, which are not explained.
     is_over: bool,
@@ -152,7 +152,7 @@ impl<'s> ExplanationBuilder<'s> {
             facts: ClientFacts { address: question.resolver, is_located: false },
             client: None,
             sought: question.name.clone(),
-            current: question.name.clone(),
+            current: (GroupHolder::Zone, question.name.clone()),
             open: None,
             first: None,
             steps: Vec::new(),
@@ -183,8 +183,7 @@ impl<'s> ExplanationBuilder<'s> {
             AnswerStep::Client { address, prefix, location } => self.set_client(*address, *prefix, location),
             AnswerStep::Name { owner, found } => self.add_lookup(owner, *found),
             AnswerStep::Group(group) => {
-                let owner = (self.current.clone(), self.zone_view.zone.record_type(*group));
-                self.open = Some((*group, owner, PolicySteps::default()));
+                self.open = Some((*group, self.current_key(*group), PolicySteps::default()));
             }
             AnswerStep::Alias { group, member, target } => self.follow_alias(*group, *member, *target),
             AnswerStep::NegativeAnswer { rcode, .. } => self.add_negative_answer(*rcode),
@@ -194,16 +193,21 @@ impl<'s> ExplanationBuilder<'s> {
 
     /// Turns the steps of the current group's policy into a step.
     fn close_group(&mut self) {
-        let Some((group, owner, steps)) = self.open.take() else { return };
+        let Some((group, key, steps)) = self.open.take() else { return };
         // A resource without records of the type has nothing to choose from.
-        if self.names.sets(&owner).is_empty() {
+        if self.names.sets(&key).is_empty() {
             return;
         }
-        let shape = GroupExplainer::new(self.context, &self.names, &owner, &steps, &self.facts).group();
+        let shape = GroupExplainer::new(self.context, &self.names, &key, &steps, &self.facts).group();
         if self.first.is_none() && !steps.choice().members.is_empty() {
-            self.first = Some((group, owner));
+            self.first = Some((group, key));
         }
         self.steps.push(StepShape::Group(shape));
+    }
+
+    fn current_key(&self, group: GroupIndex) -> GroupKey {
+        let (holder, name) = self.current.clone();
+        GroupKey { holder, name, record_type: self.zone_view.zone.record_type(group) }
     }
 
     fn set_client(&mut self, address: IpAddr, prefix: PrefixLength, location: &Location) {
@@ -261,7 +265,7 @@ impl<'s> ExplanationBuilder<'s> {
         let groups = node.into_iter().flat_map(|node| zone.groups_at(node));
         let types: Vec<String> = groups.map(|group| zone.record_type(group).to_string()).collect();
         if let Some(at) = &at {
-            self.current = at.clone();
+            self.current = (GroupHolder::Zone, at.clone());
         }
         let node = at.map(|at| at.to_string());
         let why = found_in_words(found, node.as_deref().unwrap_or_default(), &types);
@@ -270,17 +274,16 @@ impl<'s> ExplanationBuilder<'s> {
     }
 
     fn follow_alias(&mut self, group: GroupIndex, member: MemberIndex, target: Option<GroupIndex>) {
-        let record_type = self.zone_view.zone.record_type(group);
-        let owner = (self.current.clone(), record_type);
-        let Some((name, _)) = self.names.alias_target(&owner, member) else { return };
-        let why = match (target, self.names.resource(&name)) {
+        let Some(next) = self.names.alias_target(&self.current_key(group), member) else { return };
+        let GroupKey { holder, name, record_type } = next.clone();
+        let why = match (target, self.names.0.resource_of_group(&next)) {
             (Some(_), Some(resource)) => format!("the alias target `{}` answers for this name", resource.name),
             (Some(_), None) => "an alias answers as its target would, under its own name".to_owned(),
             (None, _) => format!("there are no {record_type} records to answer with"),
         };
         let (target, record_type) = (name.to_string(), record_type.to_string());
         self.steps.push(StepShape::Alias(AliasStepShape { target, record_type, why }));
-        self.current = name;
+        self.current = (holder, name);
     }
 
     fn add_negative_answer(&mut self, rcode: Rcode) {
@@ -301,12 +304,15 @@ impl<'s> ExplanationBuilder<'s> {
     /// Why the target of an alias answers nothing.
     fn without_records(&self, alias: &AliasStepShape) -> String {
         let AliasStepShape { target, record_type, .. } = alias;
-        if self.current.is_within(self.zone_view.zone.name()) {
-            return format!("The target of the alias, {target}, does not exist.");
-        }
-        match self.names.resource(&self.current) {
-            Some(resource) => format!("The alias target `{}` has no {record_type} records.", resource.name),
-            None => format!("No `[[alias_target]]` matches the target of the alias, {target}."),
+        match &self.current {
+            (GroupHolder::Zone, _) => format!("The target of the alias, {target}, does not exist."),
+            (GroupHolder::OtherZone(_), _) => {
+                format!("The target of the alias, {target}, has no {record_type} records.")
+            }
+            (GroupHolder::Resource(id), name) => match self.names.0.alias_resources.find(id, name) {
+                Some(resource) => format!("The alias target `{}` has no {record_type} records.", resource.name),
+                None => format!("No `[[alias_target]]` matches the target of the alias, {target}."),
+            },
         }
     }
 
@@ -314,10 +320,10 @@ impl<'s> ExplanationBuilder<'s> {
         let Some(first) = &self.first else { return (Vec::new(), true) };
         let client = answer::client_of(query, &self.zone_view);
         let found = shares(&self.zone_view, &client, &self.names, self.question.query_type, first);
-        let share = |((owner, member), share): (&(Owner, MemberIndex), &f64)| {
-            let set = *self.names.sets(owner).get(usize::from(*member))?;
+        let share = |((group, member), share): (&(GroupKey, MemberIndex), &f64)| {
+            let set = *self.names.sets(group).get(usize::from(*member))?;
             let values = set.content.values().iter().map(ToString::to_string).collect();
-            let (name, record_type) = (owner.0.to_string(), owner.1.to_string());
+            let (name, record_type) = (group.name.to_string(), group.record_type.to_string());
             Some(ShareShape { name, record_type, set_identifier: set.set_identifier.clone(), values, share: *share })
         };
         let mut shapes: Vec<ShareShape> = found.leaves.iter().filter_map(share).collect();

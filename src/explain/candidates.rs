@@ -2,18 +2,18 @@
 //! Guide puts it.
 
 use super::json::{AliasShape, CandidateOutcome, CandidateShape, CheckShape, GroupShape};
-use super::names::{Names, Owner};
+use super::names::Names;
 use super::recorder::PolicySteps;
 use super::{ClientFacts, ExplainContext};
 use crate::geo::TripBasis;
-use crate::model::{Content, FailoverRole, GeoLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy};
+use crate::model::{Content, FailoverRole, GeoLocation, GroupKey, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy};
 use crate::policy::{Choice, DrawBy, MemberIndex, PolicyStep};
 
 /// How one group chose for one client.
 pub(super) struct GroupExplainer<'t> {
     context: &'t ExplainContext<'t>,
     names: &'t Names<'t>,
-    owner: &'t Owner,
+    key: &'t GroupKey,
     sets: Vec<&'t ResourceRecordSet>,
     steps: &'t PolicySteps,
     client: &'t ClientFacts,
@@ -30,7 +30,7 @@ impl<'t> GroupExplainer<'t> {
     pub(super) fn new(
         context: &'t ExplainContext<'t>,
         names: &'t Names<'t>,
-        owner: &'t Owner,
+        key: &'t GroupKey,
         steps: &'t PolicySteps,
         client: &'t ClientFacts,
     ) -> GroupExplainer<'t> {
@@ -41,11 +41,11 @@ impl<'t> GroupExplainer<'t> {
             _ => None,
         };
         let (usable, reserve, weight_shares, fails_open) = steps.0.iter().find_map(candidates).unwrap_or_default();
-        let (sets, choice, order) = (names.sets(owner), steps.choice(), order(steps, &usable));
+        let (sets, choice, order) = (names.sets(key), steps.choice(), order(steps, &usable));
         GroupExplainer {
             context,
             names,
-            owner,
+            key,
             sets,
             steps,
             client,
@@ -63,11 +63,11 @@ impl<'t> GroupExplainer<'t> {
         let rest = all.filter(|member| !self.order.contains(member));
         let candidates = self.order.iter().copied().chain(rest).filter_map(|member| self.candidate(member)).collect();
         GroupShape {
-            name: self.owner.0.to_string(),
-            record_type: self.owner.1.to_string(),
+            name: self.key.name.to_string(),
+            record_type: self.key.record_type.to_string(),
             policy: self.policy().name().to_owned(),
             rule: rule(self.policy()).to_owned(),
-            traffic_policy: self.names.origin(self.owner).map(str::to_owned),
+            traffic_policy: self.names.0.traffic_policy_of(self.key).map(str::to_owned),
             candidates,
             why: self.why(),
             draw: self.draw(),
@@ -227,8 +227,8 @@ impl<'t> GroupExplainer<'t> {
                 Some(resource) => format!("unhealthy: so is the health check of its alias target `{}`", resource.name),
                 None => format!("unhealthy: no `[[alias_target]]` matches its target {}", target.name),
             },
-            Content::Alias(target) if self.names.sets(&(target.name.clone(), self.owner.1)).is_empty() => {
-                format!("unhealthy: its target {} has no {} records", target.name, self.owner.1)
+            Content::Alias(target) if self.names.sets(&self.names.0.target_of(self.key, target)).is_empty() => {
+                format!("unhealthy: its target {} has no {} records", target.name, self.key.record_type)
             }
             Content::Alias(target) if target.evaluate_target_health => {
                 format!("unhealthy: no record of its target {} is healthy", target.name)
@@ -294,9 +294,7 @@ impl<'t> GroupExplainer<'t> {
     /// Members that answer though a check says otherwise: the group keeps answering as when
     /// something was healthy.
     fn keeps_last_healthy(&self) -> &'static str {
-        let group =
-            |group: &&crate::model::RecordGroup| (&group.name, group.record_type) == (&self.owner.0, self.owner.1);
-        let rule = self.names.0.record_groups.iter().find(group).map(|group| group.when_all_unhealthy);
+        let rule = self.names.0.settings_of(self.key).map(|settings| settings.when_all_unhealthy);
         let is_down = |set: &ResourceRecordSet| {
             let check = set.health_check.as_ref().and_then(self.context.checks);
             check.is_some_and(|check| !check.healthy)

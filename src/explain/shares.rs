@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::names::{Names, Owner};
+use super::names::Names;
 use super::recorder::PolicySteps;
 use crate::answer::MAX_CHAIN;
 use crate::geo::Client;
-use crate::model::{QueryType, RecordType};
+use crate::model::{GroupKey, QueryType, RecordType};
 use crate::policy::{MemberIndex, SeededRng};
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
@@ -16,8 +16,8 @@ use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
 /// Most groups that are followed, which limits the work.
 const MOST_GROUPS: usize = 500;
 
-/// The share of each record set, by owner and member.
-type Leaves = BTreeMap<(Owner, MemberIndex), f64>;
+/// The share of each record set, by group and member.
+type Leaves = BTreeMap<(GroupKey, MemberIndex), f64>;
 
 /// The shares in the answers to a query.
 pub(super) struct Shares {
@@ -34,7 +34,7 @@ pub(super) fn shares(
     client: &Client<'_>,
     names: &Names<'_>,
     query_type: QueryType,
-    group: &(GroupIndex, Owner),
+    group: &(GroupIndex, GroupKey),
 ) -> Shares {
     let mut walk = Walk { zone_view, client, names, query_type, known: Vec::new(), complete: true };
     let leaves = walk.follow(group.0, &group.1, 0);
@@ -53,7 +53,7 @@ struct Walk<'s, 'w> {
 }
 
 impl Walk<'_, '_> {
-    fn follow(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Rc<Leaves> {
+    fn follow(&mut self, group: GroupIndex, key: &GroupKey, depth: usize) -> Rc<Leaves> {
         if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == group) {
             return Rc::clone(known);
         }
@@ -68,26 +68,26 @@ impl Walk<'_, '_> {
         // A walk that leads back here is a CNAME loop; an answer has each record once.
         self.known.push((group, Rc::default()));
         let index = self.known.len() - 1;
-        let leaves = Rc::new(self.leaves_of(group, owner, depth));
+        let leaves = Rc::new(self.leaves_of(group, key, depth));
         self.known[index].1 = Rc::clone(&leaves);
         leaves
     }
 
-    fn leaves_of(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Leaves {
+    fn leaves_of(&mut self, group: GroupIndex, key: &GroupKey, depth: usize) -> Leaves {
         let zone = self.zone_view.zone;
         let mut steps = PolicySteps::default();
         zone.choose(group, self.zone_view.usable, self.client, &mut SeededRng::new(0), &mut steps);
         let mut leaves = Leaves::new();
         for (member, share) in steps.shares().into_iter().filter(|(_, share)| *share > 0.0) {
             let next = match zone.content(group, member) {
-                MemberContent::Alias(target) => target.zip(self.names.alias_target(owner, member)),
+                MemberContent::Alias(target) => target.zip(self.names.alias_target(key, member)),
                 MemberContent::Records(..) => {
-                    *leaves.entry((owner.clone(), member)).or_default() += share;
+                    *leaves.entry((key.clone(), member)).or_default() += share;
                     self.cname_target(group, member)
                 }
             };
-            let Some((next, owner)) = next else { continue };
-            for (leaf, part) in &*self.follow(next, &owner, depth + 1) {
+            let Some((next, key)) = next else { continue };
+            for (leaf, part) in &*self.follow(next, &key, depth + 1) {
                 *leaves.entry(leaf.clone()).or_default() += share * part;
             }
         }
@@ -101,7 +101,7 @@ impl Walk<'_, '_> {
     }
 
     /// The group that a CNAME points to, if it is in this zone.
-    fn cname_target(&self, group: GroupIndex, member: MemberIndex) -> Option<(GroupIndex, Owner)> {
+    fn cname_target(&self, group: GroupIndex, member: MemberIndex) -> Option<(GroupIndex, GroupKey)> {
         let zone = self.zone_view.zone;
         let is_asked = [RecordType::Cname.into(), QueryType::ANY].contains(&self.query_type);
         if zone.record_type(group) != RecordType::Cname || is_asked {
@@ -119,6 +119,6 @@ impl Walk<'_, '_> {
         };
         let asked = RecordType::from_code(self.query_type.0).and_then(|asked| zone.group(node, asked));
         let group = asked.or_else(|| zone.group(node, RecordType::Cname))?;
-        Some((group, (self.names.of_node(zone, node), zone.record_type(group))))
+        Some((group, GroupKey::in_zone(self.names.of_node(zone, node), zone.record_type(group))))
     }
 }

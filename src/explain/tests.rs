@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::json::{CandidateOutcome, GroupShape, LookupResult, MessageShape, RecordShape, StepShape};
 use super::*;
-use crate::answer::fixture::{lab, member, name, primary, record_group, secondary, set, with_unavailable, world};
+use crate::answer::fixture::{
+    lab, lab_with_resource, member, name, primary, record_group, secondary, set, with_unavailable, world,
+};
 use crate::model::{PolicySet, RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy, ZoneIdentity};
 
 /// The explanation in a world of this zone, where these checks are unhealthy.
@@ -167,6 +169,41 @@ fn aliases_are_followed_and_their_targets_health_is_told() {
     let down = at(tree(), &[1, 2], "top");
     assert_eq!(outcomes(groups(&down)[0]), [("near", CandidateOutcome::Unhealthy), ("far", CandidateOutcome::Chosen)]);
     assert_eq!(groups(&down)[0].candidates[0].why, "unhealthy: no record of its target inner.lab.test. is healthy");
+}
+
+#[test]
+fn a_resource_is_not_the_records_of_the_same_name_in_another_zone() {
+    let zone = lab_with_resource();
+    let told = |down: &[u32], asked: &str| {
+        let explanation = explained(&zone, down, asked, "192.0.2.7");
+        let told: Vec<(String, String)> =
+            groups(&explanation).iter().map(|group| (group.name.clone(), group.policy.clone())).collect();
+        let mut shares: Vec<_> = explanation.shares.iter().map(|one| (one.values.join(" "), one.share)).collect();
+        shares.sort_by(|one, other| one.0.cmp(&other.0));
+        (told, shares, explanation)
+    };
+    let steps = |steps: &[(&str, &str)]| -> Vec<(String, String)> {
+        steps.iter().map(|(name, policy)| (format!("{name}.test."), (*policy).to_owned())).collect()
+    };
+    let (groups_told, shares, well) = told(&[], "www");
+    assert_eq!(groups_told, steps(&[("www.lab", "simple"), ("www.other", "simple"), ("www.other", "weighted")]));
+    assert_eq!(shares, [("192.0.2.1".to_owned(), 0.5), ("192.0.2.2".to_owned(), 0.5)]);
+    let whys = well.steps.iter().filter_map(|step| match step {
+        StepShape::Alias(alias) => Some(alias.why.as_str()),
+        _ => None,
+    });
+    let answers = [
+        "the alias target `balancer` answers for this name",
+        "an alias answers as its target would, under its own name",
+    ];
+    assert_eq!(whys.collect::<Vec<_>>(), answers);
+    let (groups_told, _, down) = told(&[1, 2], "www");
+    assert_eq!(groups_told.len(), 3, "{down:?}");
+    assert!(groups(&down)[2].why.contains("when_all_unhealthy = \"none\""), "{:?}", groups(&down)[2].why);
+    // The same DNS name in another hosted zone.
+    let (groups_told, shares, _) = told(&[], "two");
+    assert_eq!(groups_told, steps(&[("two.lab", "simple"), ("www.other", "simple")]));
+    assert_eq!(shares, [("192.0.2.3".to_owned(), 1.0)]);
 }
 
 #[test]

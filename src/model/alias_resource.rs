@@ -162,8 +162,12 @@ impl AliasResources {
 
     /// The other zone that has the records of such a name.
     pub fn zone_of(&self, name: &Name) -> Option<&ZoneAddresses> {
-        let zones = self.zones.iter().flatten().filter(|zone| name.is_within(&zone.zone));
-        zones.max_by_key(|zone| zone.zone.label_count())
+        self.zones().filter(|zone| name.is_within(&zone.zone)).max_by_key(|zone| zone.zone.label_count())
+    }
+
+    /// The zones whose addresses resources have, as far as they are known.
+    pub(super) fn zones(&self) -> impl Iterator<Item = &ZoneAddresses> {
+        self.zones.iter().flatten()
     }
 
     /// Whether the zones whose addresses resources have are known.

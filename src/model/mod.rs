@@ -10,6 +10,7 @@ mod attachments;
 mod change;
 mod data;
 pub mod geography;
+mod group_key;
 mod health_check;
 mod location;
 mod name;
@@ -37,6 +38,7 @@ pub use change::{
     RecordSetKey,
 };
 pub use data::DataError;
+pub use group_key::{GroupHolder, GroupKey};
 pub use health_check::{
     AddressFamily, AlarmIdentifier, CHECKER_REGIONS, CalculatedCheck, ComparisonOperator, EndpointCheck,
     EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    AliasResource, AliasResources, AliasTarget, Content, HostedZoneId, Name, PolicySet, RecordData, RecordGroup,
-    RecordType, Region, ResourceRecordSet, Tags, TargetHealth, VpcId, ZoneAddresses, ZoneAttachments,
+    AliasResource, AliasResources, AliasTarget, HostedZoneId, Name, PolicySet, RecordData, RecordGroup, RecordType,
+    Region, ResourceRecordSet, Tags, TargetHealth, VpcId, ZoneAddresses, ZoneAttachments,
 };
 
 /// A hosted zone with all its record sets, SOA and apex NS included.
@@ -229,20 +229,6 @@ impl HostedZone {
         let other = self.alias_resources.zone_of(name)?;
         let is_own = name.is_within(&self.name) && self.name.label_count() >= other.zone.label_count();
         (!is_own).then_some(other)
-    }
-
-    /// The record sets of a name and type outside the zone that its aliases lead to, in the order
-    /// of their group.
-    pub fn outside_sets(&self, name: &Name, record_type: RecordType) -> Vec<&ResourceRecordSet> {
-        let resource = |set: &'_ ResourceRecordSet| match &set.content {
-            Content::Alias(target) if target.name == *name => self.resource_of(target),
-            _ => None,
-        };
-        if let Some(resource) = self.answered_sets().find_map(resource) {
-            return resource.record_set(record_type).into_iter().collect();
-        }
-        let others = self.other_zone_of(name).into_iter().flat_map(|zone| &zone.record_sets);
-        others.map(|set| &**set).filter(|set| set.record_type == record_type && set.name == *name).collect()
     }
 
     /// Whether an alias has the health of its target. For some services that has no effect (API

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Seen, Subject, owner_of};
+use super::{Seen, Subject, group_of};
 use crate::explain::names::Names;
 use crate::model::{HostedZone, HostedZoneId};
 use crate::zonetree::{GroupIndex, Zone};
@@ -81,7 +81,7 @@ impl Leaves {
                 None => model(zone_view.zone.id())?,
             };
             let names = Names(&hosted);
-            let sets = owner_of(seen, subject, &names, zone_view).map(|owner| names.sets(&owner)).unwrap_or_default();
+            let sets = group_of(seen, subject, &names, zone_view).map(|group| names.sets(&group)).unwrap_or_default();
             let outcomes = sets.into_iter().map(|set| {
                 let values = set.content.values().iter().map(ToString::to_string).collect();
                 let (name, record_type) = (set.name.to_string(), set.record_type.to_string());

@@ -17,8 +17,8 @@ pub(crate) use client_counts::{ClientCounts, Outcome};
 pub(crate) use population::Population;
 
 use crate::answer::{self, AnswerStep, Owner, Query, QueryName, Requestor, SeededRng, resolve_traced};
-use crate::explain::names::{self, Names};
-use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
+use crate::explain::names::Names;
+use crate::model::{Content, GroupKey, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
 use crate::policy::{self, Choice, PolicyStep};
 use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex};
@@ -140,22 +140,22 @@ fn names_with_policies_in(zone: &HostedZone) -> Vec<Subject> {
     new.map(|(name, record_type)| Subject { name: name.clone(), record_type }).collect()
 }
 
-/// Name and type of the last group of the way.
-fn owner_of(seen: &Seen<'_>, subject: &Subject, names: &Names<'_>, zone_view: &ZoneView<'_>) -> Option<names::Owner> {
+/// The last group of the way.
+fn group_of(seen: &Seen<'_>, subject: &Subject, names: &Names<'_>, zone_view: &ZoneView<'_>) -> Option<GroupKey> {
     let (owner, found) = seen.found?;
     let at = match (found, owner) {
         (Found::Name(node) | Found::Wildcard(node) | Found::Delegation(node), _) => names.of_node(zone_view.zone, node),
         (Found::Nothing, _) => subject.name.clone(),
     };
     let (first, way) = seen.path.split_first()?;
-    let mut owner = (at, zone_view.zone.record_type(first.0));
+    let mut group = GroupKey::in_zone(at, zone_view.zone.record_type(first.0));
     let mut before = first;
     for step in way {
         // Of several groups at a name, for ANY, only the last counts.
-        if let Some(target) = before.1.members.first().and_then(|&member| names.alias_target(&owner, member)) {
-            owner = target;
+        if let Some(target) = before.1.members.first().and_then(|&member| names.alias_target(&group, member)) {
+            group = target;
         }
         before = step;
     }
-    Some(owner)
+    Some(group)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::health::CheckSlot;
 use crate::model::{
-    AliasTarget, Content, FailoverRole, HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordGroup,
-    RecordType, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
+    AliasResource, AliasResources, AliasTarget, Content, FailoverRole, HealthCheckId, HostedZone, HostedZoneId, Name,
+    NamePattern, RecordData, RecordGroup, RecordType, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
 };
 
 /// A public zone `lab.test` with SOA and NS, and these record sets.
@@ -16,6 +16,48 @@ pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> H
         record_sets: apex.into_iter().map(set).chain(record_sets).map(Arc::new).collect(),
         ..HostedZone::new(HostedZoneId("ZLAB".to_owned()), name("@"))
     }
+}
+
+/// `lab.test`, where `www` is an alias to the resource `balancer`: `www.other.test` in the hosted
+/// zone `ZONE1`. It has the addresses of `www.other.test` in the zone `other.test`: two weighted
+/// records, which do not answer if both are unhealthy. In the hosted zone `ZONE2`, the target of
+/// `two`, the same name is another resource.
+pub(crate) fn lab_with_resource() -> HostedZone {
+    let www = Name::parse("www.other.test").unwrap();
+    let alias = |owner: &str, id: Option<&str>| ResourceRecordSet {
+        content: Content::Alias(AliasTarget {
+            name: www.clone(),
+            hosted_zone: id.map(|id| HostedZoneId(id.to_owned())),
+            evaluate_target_health: true,
+        }),
+        ..set(&format!("{owner} 60 A 192.0.2.9"))
+    };
+    let resource = |name: &str, id: &str, record_set| AliasResource {
+        name: name.to_owned(),
+        hosted_zone_id: Some(HostedZoneId(id.to_owned())),
+        service: None,
+        target: NamePattern::parse("www.other.test").unwrap(),
+        record_sets: vec![record_set],
+        health_check: None,
+    };
+    let weighted = |id: u32| ResourceRecordSet {
+        name: www.clone(),
+        ..member(&id.to_string(), RoutingPolicy::Weighted { weight: 1 }, Some(id), &format!("www 60 A 192.0.2.{id}"))
+    };
+    let settings =
+        RecordGroup { name: www.clone(), when_all_unhealthy: WhenAllUnhealthy::None, ..record_group("www", 0, 0) };
+    let other = HostedZone {
+        name: Name::parse("other.test").unwrap(),
+        record_sets: [1, 2].map(weighted).map(Arc::new).into(),
+        record_groups: vec![settings],
+        ..lab([])
+    };
+    let resources = AliasResources::new(vec![
+        resource("balancer", "ZONE1", alias("www", None)),
+        resource("fixed", "ZONE2", set("www 60 A 192.0.2.3")),
+    ]);
+    let zone = lab([alias("www", Some("ZONE1")), alias("two", Some("ZONE2"))]);
+    HostedZone { alias_resources: resources.with_zones(&[&zone, &other]).into(), ..zone }
 }
 
 /// A name relative to `lab.test`.
