@@ -44,3 +44,52 @@ fn addresses_of(zone: &HostedZone, names: &[&Name]) -> ZoneAddresses {
     let record_groups = zone.record_groups.iter().filter(|group| known.contains(&group.name)).cloned().collect();
     ZoneAddresses { zone: zone.name.clone(), record_sets, record_groups }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AliasResource, AliasTarget, HostedZoneId, NamePattern, VpcId};
+    use crate::zonetree::fixture::{lab, set};
+
+    /// A zone with A records of these names.
+    fn zone(name: &str, owners: &[&str]) -> HostedZone {
+        let set = |owner: &&str| ResourceRecordSet { name: Name::parse(owner).unwrap(), ..set("www 60 A 192.0.2.1") };
+        let record_sets = owners.iter().map(set).map(Arc::new).collect();
+        HostedZone { id: HostedZoneId(name.to_owned()), name: Name::parse(name).unwrap(), record_sets, ..lab([]) }
+    }
+
+    /// A resource with the addresses of a name.
+    fn resource(name: &str) -> AliasResource {
+        let alias = set("www ALIAS A target");
+        let Content::Alias(target) = alias.content else { panic!("an alias") };
+        let content = Content::Alias(AliasTarget { name: Name::parse(name).unwrap(), ..target });
+        AliasResource {
+            name: name.to_owned(),
+            hosted_zone_id: None,
+            service: None,
+            target: NamePattern::parse(name).unwrap(),
+            record_sets: vec![ResourceRecordSet { content, ..set("www 60 A 192.0.2.1") }],
+            health_check: None,
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_zones_makes_no_difference() {
+        let parent = zone("other.test", &["www.other.test", "www.child.other.test"]);
+        let child = zone("child.other.test", &["www.child.other.test", "api.child.other.test"]);
+        let private = HostedZone { vpcs: vec![VpcId("vpc-1".to_owned())], ..zone("api.child.other.test", &[]) };
+        let unrelated = zone("else.test", &["www.else.test"]);
+        let names = ["www.child.other.test", "www.other.test", "api.child.other.test"];
+        let resources = AliasResources::new(names.map(resource).into());
+        let found = resources.with_zones(&[&parent, &child, &private, &unrelated]);
+        for zones in [
+            [&child, &parent, &unrelated, &private],
+            [&private, &unrelated, &child, &parent],
+            [&unrelated, &private, &parent, &child],
+        ] {
+            assert_eq!(resources.with_zones(&zones), found);
+        }
+        let holder = |name: &str| found.zone_of(&Name::parse(name).unwrap()).map(|zone| zone.record_sets.len());
+        assert_eq!([holder("www.child.other.test"), holder("www.other.test")], [Some(2), Some(1)]);
+    }
+}
