@@ -15,8 +15,8 @@ use crate::model::{
     ResourceRecordSet, VpcId,
 };
 use crate::objects::{
-    Author, Change, Commit, CommitError, ErrorCode, FORCE_BY_COMMAND, Object, ObjectId, ObjectStore as _, Revision,
-    Submission,
+    Author, Change, Commit, CommitError, ErrorCode, FORCE_BY_COMMAND, Object, ObjectId, ObjectStore as _, Quotas,
+    Revision, Submission,
 };
 
 use super::shapes::{ChangedZoneShape, NewZoneShape};
@@ -179,7 +179,7 @@ fn commit_of(id: HostedZoneId, expected: Option<Revision>, change: Change, autho
     let author = Author { name: author_of(author), operation: operation.to_owned() };
     // So that it can be undone.
     let submission = Some(Submission { id: new_change_id(), comment: None });
-    Commit { id: ObjectId::HostedZone(id), expected, change, author, submission }
+    Commit { id: ObjectId::HostedZone(id), expected, change, author, submission, quotas: Quotas::Unlimited }
 }
 
 /// Who makes a change.

@@ -10,7 +10,7 @@ use crate::control::rfc3339;
 use crate::history::{EventKind, EventRecord, ObjectChange, new_change_id};
 use crate::load::{Inverse, LoadedConfig, NoInverse, UndoConflict, with_files};
 use crate::model::readable_name;
-use crate::objects::{Author, Commit, CommitError, ObjectStore as _, Submission};
+use crate::objects::{Author, Commit, CommitError, ObjectStore as _, Quotas, Submission};
 
 use super::changes::{Refused, author_of, refused};
 use super::concurrency_limit::ConcurrencyLimits;
@@ -102,7 +102,14 @@ impl AdminState {
         let author = Author { name: author_of(author), operation: "Undo".to_owned() };
         let comment = Some(format!("undoes {id}"));
         let submission = Some(Submission { id: new_change_id(), comment });
-        Ok(Commit { id: change.object.clone(), expected, change: inverse, author, submission })
+        Ok(Commit {
+            id: change.object.clone(),
+            expected,
+            change: inverse,
+            author,
+            submission,
+            quotas: Quotas::Unlimited,
+        })
     }
 }
 

@@ -7,7 +7,8 @@ use crate::model::{
     Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
 };
 use crate::objects::{
-    Author, Change, CommitError, Committed, ErrorCode, Object, ObjectEventKind, ObjectId, ObjectWatcher, Revision,
+    Author, Change, CommitError, Committed, ErrorCode, Object, ObjectEventKind, ObjectId, ObjectWatcher, Quotas,
+    Revision,
 };
 
 type Outcome = Result<Committed, CommitError>;
@@ -32,7 +33,10 @@ impl TestControl {
     fn ask_for(&mut self, id: ObjectId, expected: Option<Revision>, change: Change) -> oneshot::Receiver<Outcome> {
         let author = Author { name: "a test".to_owned(), operation: "ATest".to_owned() };
         let (answer, outcome) = oneshot::channel();
-        self.handle(Event::Commit(Box::new(Commit { id, expected, change, author, submission: None }), answer));
+        self.handle(Event::Commit(
+            Box::new(Commit { id, expected, change, author, submission: None, quotas: Quotas::Unlimited }),
+            answer,
+        ));
         outcome
     }
 

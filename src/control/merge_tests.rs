@@ -10,7 +10,7 @@ use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, Content, HostedZone, Name, RecordData, RecordType,
     ResourceRecordSet, RoutingPolicy,
 };
-use crate::objects::{Author, Change, CommitError, Committed, Object, ObjectId, ObjectStore as _, Revision};
+use crate::objects::{Author, Change, CommitError, Committed, Object, ObjectId, ObjectStore as _, Quotas, Revision};
 
 /// How long sequences are tried, in seconds; each has its own seed, from 0 on.
 const SECONDS: &str = "FIFTYTHREE_TEST_SECONDS";
@@ -176,7 +176,17 @@ impl Sequence {
         change: Change,
     ) -> Result<Committed, CommitError> {
         let author = Author { name: "a test".to_owned(), operation: "ATest".to_owned() };
-        engine.objects.commit(Commit { id: self.id.clone(), expected, change, author, submission: None }).await
+        engine
+            .objects
+            .commit(Commit {
+                id: self.id.clone(),
+                expected,
+                change,
+                author,
+                submission: None,
+                quotas: Quotas::Unlimited,
+            })
+            .await
     }
 
     fn record_set(&self, name: &str, (ttl, octet): (u32, u32)) -> ResourceRecordSet {

@@ -185,6 +185,7 @@ fn commit_once(
         return Err(CommitError::Conflict.into());
     }
     let prepared = base.prepare(&commit.id, &commit.change)?;
+    commit.check_quotas(base, &prepared.transition)?;
     if prepared.before.is_none()
         && let Some(directory) = base.missing_directory(&prepared.file, sources)
     {

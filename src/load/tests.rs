@@ -14,7 +14,7 @@ use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, Content, HostedZoneId, Name, RecordData, RecordType,
     ResourceRecordSet, RoutingPolicy,
 };
-use crate::objects::{Author, Change, Commit, CommitError, ObjectId};
+use crate::objects::{Author, Change, Commit, CommitError, ObjectId, Quotas};
 use crate::store::{Contents, WriteState};
 use crate::test_log::TestLog;
 
@@ -283,7 +283,14 @@ impl Server {
         let batch = ChangeBatch { comment: None, changes: vec![RecordChange { action, record_set }] };
         let author = Author { name: "a test".to_owned(), operation: "ATest".to_owned() };
         let id = ObjectId::HostedZone(HostedZoneId("ZONE".to_owned()));
-        let commit = Commit { id, expected: None, change: Change::RecordSets(batch), author, submission: None };
+        let commit = Commit {
+            id,
+            expected: None,
+            change: Change::RecordSets(batch),
+            author,
+            submission: None,
+            quotas: Quotas::Unlimited,
+        };
         let request = CommitRequest { generation: 1, base: self.base.clone(), slots: Slots::default(), commit };
         let outcome = super::commit(&self.settings, &self.sources, &self.sources, request);
         for loaded in outcome.loaded {

@@ -74,8 +74,9 @@ impl ObjectStore for MemoryObjects {
         if !commit.may_follow(state.revisions.get(&commit.id).copied()) {
             return Err(CommitError::Conflict);
         }
-        let Commit { id, change, .. } = commit;
-        let Transition { before, after: object } = decide(&*state, &id, &change)?;
+        let transition = decide(&*state, &commit.id, &commit.change)?;
+        commit.check_quotas(&*state, &transition)?;
+        let (Commit { id, change, .. }, Transition { before, after: object }) = (commit, transition);
         if let (Some(reference), None) = (before.and_then(|before| before.caller_reference().cloned()), &object) {
             state.references.insert((discriminant(&id), reference));
         }

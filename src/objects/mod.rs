@@ -13,6 +13,7 @@ mod decide;
 mod delegation_sets;
 #[cfg(test)]
 mod memory;
+mod quota;
 mod refusal;
 mod removal;
 mod snapshot;
@@ -26,6 +27,7 @@ pub(crate) use change::{Change, Object, ObjectId, Revision, ZoneSummary};
 pub(crate) use decide::{Transition, current, decide};
 #[cfg(test)]
 pub(crate) use memory::MemoryObjects;
+pub(crate) use quota::{Quota, Quotas};
 pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
 pub(crate) use removal::{FORCE_BY_API, FORCE_BY_COMMAND, FORCED_REMOVAL, removal_problem};
 pub(crate) use snapshot::Snapshot;

@@ -5,7 +5,10 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use super::{Change, CommitError, Object, ObjectId, ObjectWatcher, Position, Revision, ZoneSummary};
+use super::{
+    Change, CommitError, Object, ObjectId, ObjectWatcher, Position, Quotas, Revision, Snapshot, Transition,
+    ZoneSummary, quota,
+};
 use crate::model::{CidrCollection, DelegationSet, HealthCheck, TrafficPolicy};
 
 /// Keeps objects and changes them. A change that is acknowledged is durable, and is in the answers
@@ -58,6 +61,8 @@ pub(crate) struct Commit {
     pub(crate) author: Author,
     /// How GetChange reports it; `None` if it does not.
     pub(crate) submission: Option<Submission>,
+    /// The quotas that the change has to keep.
+    pub(crate) quotas: Quotas,
 }
 
 impl Commit {
@@ -68,6 +73,14 @@ impl Commit {
             // It states the whole object: what was changed after it was computed would be lost.
             (Change::Revert(_), expected) => current == expected,
             (_, expected) => expected.is_none() || current == expected,
+        }
+    }
+
+    /// The error if the change exceeds a quota. `objects` are those before it.
+    pub(crate) fn check_quotas(&self, objects: &dyn Snapshot, transition: &Transition) -> Result<(), CommitError> {
+        match self.quotas {
+            Quotas::Default => quota::check(objects, transition),
+            Quotas::Unlimited => Ok(()),
         }
     }
 }

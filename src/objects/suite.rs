@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Author, Change, Commit, CommitError, Committed, ErrorCode, Object, ObjectEventKind, ObjectId, ObjectStore,
-    ObjectWatcher, Revision,
+    ObjectWatcher, Quotas, Revision,
 };
 use crate::model::{
     Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId,
@@ -33,6 +33,7 @@ macro_rules! test_engine {
             watchers_see_every_change_in_order,
             a_watcher_continues_where_another_stopped,
             changes_at_the_same_time_are_made_one_after_the_other,
+            changes_at_the_same_time_keep_a_quota,
         }
     };
     ($engine:ident, $start:path: $($test:ident,)*) => {
@@ -118,8 +119,18 @@ fn upsert(line: &str) -> Change {
 }
 
 async fn commit(objects: &dyn ObjectStore, id: &ObjectId, expected: Option<Revision>, change: Change) -> Outcome {
+    commit_within(objects, Quotas::Unlimited, id, expected, change).await
+}
+
+async fn commit_within(
+    objects: &dyn ObjectStore,
+    quotas: Quotas,
+    id: &ObjectId,
+    expected: Option<Revision>,
+    change: Change,
+) -> Outcome {
     let author = Author { name: "a test".to_owned(), operation: "ATest".to_owned() };
-    objects.commit(Commit { id: id.clone(), expected, change, author, submission: None }).await
+    objects.commit(Commit { id: id.clone(), expected, change, author, submission: None, quotas }).await
 }
 
 async fn change(objects: &dyn ObjectStore, id: &ObjectId, change: Change) -> Outcome {
@@ -444,4 +455,24 @@ pub(crate) async fn changes_at_the_same_time_are_made_one_after_the_other(object
 
 fn counting(count: usize) -> ResourceRecordSet {
     set(&format!("count 60 TXT \"{count}\""))
+}
+
+pub(crate) async fn changes_at_the_same_time_keep_a_quota(objects: &dyn ObjectStore) {
+    let create = async |digit: u8, quotas: Quotas| {
+        let object = Object::from(collection(digit, &format!("c{digit}"), &[]));
+        commit_within(objects, quotas, &object.id(), None, Change::Create(object.clone())).await
+    };
+    let within = |digit| create(digit, Quotas::Default);
+    create(1, Quotas::Default).await.unwrap();
+    let (two, three, four, five, six, seven, eight) =
+        tokio::join!(within(2), within(3), within(4), within(5), within(6), within(7), within(8));
+    let outcomes = [two, three, four, five, six, seven, eight];
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 4, "{outcomes:?}");
+    let refused: Vec<ErrorCode> = outcomes.into_iter().filter(Outcome::is_err).map(code).collect();
+    assert_eq!(refused, [ErrorCode::LimitsExceeded; 3]);
+    create(9, Quotas::Unlimited).await.unwrap();
+    // More than the quota may exist, and change.
+    let id = ObjectId::CidrCollection(CidrCollectionId(uuid(9)));
+    let filled = Change::Update(collection(9, "c9", &["10.53.1.0/24"]).into());
+    commit_within(objects, Quotas::Default, &id, None, filled).await.unwrap();
 }

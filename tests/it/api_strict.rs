@@ -1,6 +1,8 @@
 //! Strict mode of the Route 53 API: each rule is kept when its switch is on, and only then.
 #![cfg(unix)]
 
+use std::thread;
+
 use crate::aws::{Client, Reply};
 use crate::server::{Lab, Running, wait_for};
 
@@ -185,6 +187,24 @@ fn an_account_has_quotas() {
         assert_eq!(outcome(&sixth), if is_kept { Err(("LimitsExceeded", message)) } else { Ok(()) });
         assert_eq!(outcome(&create_collection(client, "c4")), Ok(()), "the same request again creates nothing");
     });
+}
+
+#[test]
+fn requests_at_the_same_time_cannot_exceed_a_quota_together() {
+    let (_lab, _running, client) = server("['quotas']");
+    // A busy machine may be late. The same request again creates nothing twice.
+    let is_final = |reply: &Reply| reply.code() != "ServiceUnavailable";
+    let create = &|at: usize| {
+        let replies = std::iter::repeat_with(|| create_collection(&client, &format!("c{at}")));
+        replies.take(100).find(is_final).unwrap()
+    };
+    let replies: Vec<Reply> = thread::scope(|scope| {
+        let requests: Vec<_> = (0..8).map(|at| scope.spawn(move || create(at))).collect();
+        requests.into_iter().map(|request| request.join().unwrap()).collect()
+    });
+    let refused: Vec<_> = replies.iter().filter_map(|reply| outcome(reply).err()).collect();
+    assert_eq!(refused, [("LimitsExceeded", "Limits Exceeded: Cannot create more CIDR collections."); 3]);
+    assert_eq!(client.get("/cidrcollection").body.matches("<Id>").count(), 5);
 }
 
 #[test]

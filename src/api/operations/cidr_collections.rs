@@ -2,7 +2,6 @@
 
 use ipnet::IpNet;
 
-use super::limits::Quota;
 use super::{ApiError, Code, Context};
 use crate::api::request::{Outcome, Request};
 use crate::api::xml::{Element, Members, Writer, text_of};
@@ -39,10 +38,6 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
         version: 1,
         locations: Vec::new(),
     };
-    let collections = context.objects.cidr_collections();
-    if collections.iter().all(|other| other.name != new.name) {
-        context.check_quota(Quota::CidrCollections, collections.len() + 1)?;
-    }
     let (id, change) = (object_id(&new.id.0), Change::Create(Object::CidrCollection(new.clone().into())));
     let collection = match context.commit(request, id, change).await {
         Err(error) if error.code() == Code::CidrCollectionAlreadyExistsException => {
@@ -68,16 +63,7 @@ pub(super) async fn change(context: &Context, request: &Request) -> Outcome {
     }
     let id = object_id(request.id("CidrCollectionId"));
     let update = |object| match object {
-        Object::CidrCollection(collection) => {
-            let count = |one: &CidrCollection| one.locations.iter().map(|(_, blocks)| blocks.len()).sum::<usize>();
-            let before = count(&collection);
-            let collection = changed((*collection).clone(), version, &changes)?;
-            // What exists stays, and may become smaller.
-            if count(&collection) > before {
-                context.check_quota(Quota::BlocksOfCidrCollection, count(&collection))?;
-            }
-            Ok(collection)
-        }
+        Object::CidrCollection(collection) => changed((*collection).clone(), version, &changes),
         _ => Err(no_such_collection(request.id("CidrCollectionId"))),
     };
     let submission = context.change_log.begin(request, None)?;

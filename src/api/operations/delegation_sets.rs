@@ -1,6 +1,5 @@
 //! Reusable delegation sets: create, read, list, delete.
 
-use super::limits::Quota;
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::xml::{Members, Writer};
 use crate::api::{constraints, ids};
@@ -17,7 +16,6 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
     let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
     let zone = constraints::resource_id(members, "HostedZoneId")?;
-    context.check_quota(Quota::DelegationSets, context.objects.delegation_sets().len() + 1)?;
     let set = DelegationSet {
         id: DelegationSetId(ids::delegation_set()?),
         caller_reference: Some(reference.to_owned()),

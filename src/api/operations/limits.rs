@@ -1,91 +1,11 @@
 //! GetAccountLimit, GetHostedZoneLimit and GetReusableDelegationSetLimit: Route 53's default
-//! quotas, and how much of them is used. In strict mode they are kept.
+//! quotas, and how much of them is used. They are kept in strict mode only.
 
 use super::{ApiError, Code, Context, Outcome, Request};
-use crate::model::{MAX_RECORD_SETS, StrictRule};
-
-/// A default quota of Route 53 (Developer Guide, "Quotas") that only strict mode keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quota {
-    /// Of the account.
-    HealthChecks,
-    HostedZones,
-    PolicyInstances,
-    DelegationSets,
-    TrafficPolicies,
-    CidrCollections,
-    VpcsOfZone,
-    ZonesOfDelegationSet,
-    BlocksOfCidrCollection,
-}
-
-/// What there is to know of a quota.
-struct Row {
-    /// The type of limit in the API, if it has one.
-    limit: Option<&'static str>,
-    most: usize,
-    /// The error of the operation that creates such a resource.
-    code: Code,
-    resources: &'static str,
-}
-
-impl Quota {
-    /// Those of the account that GetAccountLimit has.
-    const OF_ACCOUNT: [Quota; 5] = [
-        Quota::HealthChecks,
-        Quota::HostedZones,
-        Quota::PolicyInstances,
-        Quota::DelegationSets,
-        Quota::TrafficPolicies,
-    ];
-
-    fn row(self) -> Row {
-        let row = |limit, most, code, resources| Row { limit, most, code, resources };
-        let exceeded = Code::LimitsExceeded;
-        match self {
-            Quota::HealthChecks => {
-                row(Some("MAX_HEALTH_CHECKS_BY_OWNER"), 200, Code::TooManyHealthChecks, "health checks")
-            }
-            Quota::HostedZones => row(Some("MAX_HOSTED_ZONES_BY_OWNER"), 500, Code::TooManyHostedZones, "hosted zones"),
-            Quota::PolicyInstances => row(
-                Some("MAX_TRAFFIC_POLICY_INSTANCES_BY_OWNER"),
-                5,
-                Code::TooManyTrafficPolicyInstances,
-                "traffic policy instances",
-            ),
-            Quota::DelegationSets => {
-                row(Some("MAX_REUSABLE_DELEGATION_SETS_BY_OWNER"), 100, exceeded, "reusable delegation sets")
-            }
-            Quota::TrafficPolicies => {
-                row(Some("MAX_TRAFFIC_POLICIES_BY_OWNER"), 50, Code::TooManyTrafficPolicies, "traffic policies")
-            }
-            Quota::CidrCollections => row(None, 5, exceeded, "CIDR collections"),
-            Quota::VpcsOfZone => row(Some("MAX_VPCS_ASSOCIATED_BY_ZONE"), 300, exceeded, "VPC associations"),
-            Quota::ZonesOfDelegationSet => {
-                row(Some("MAX_ZONES_BY_REUSABLE_DELEGATION_SET"), 100, Code::TooManyHostedZones, "hosted zones")
-            }
-            Quota::BlocksOfCidrCollection => row(None, 1000, exceeded, "CIDR blocks"),
-        }
-    }
-
-    /// Whether a request names this type of limit.
-    fn is(self, kind: &str) -> bool {
-        self.row().limit == Some(kind)
-    }
-}
+use crate::model::MAX_RECORD_SETS;
+use crate::objects::Quota;
 
 impl Context {
-    /// The error if strict mode allows no `count` of these. Requests that are made at the same time
-    /// can exceed a quota together.
-    pub(super) fn check_quota(&self, quota: Quota, count: usize) -> Result<(), ApiError> {
-        let Row { limit, most, code, resources } = quota.row();
-        if count <= most || !self.keeps(StrictRule::Quotas) {
-            return Ok(());
-        }
-        let limit = limit.map(|limit| format!("{limit} - ")).unwrap_or_default();
-        Err(ApiError::new(code, format!("Limits Exceeded: {limit}Cannot create more {resources}.")))
-    }
-
     fn used_of_account(&self, request: &Request, quota: Quota) -> usize {
         match quota {
             Quota::HealthChecks => self.objects.health_checks().len(),
@@ -100,7 +20,7 @@ impl Context {
 pub(super) fn of_account(context: &Context, request: &Request) -> Outcome {
     let kind = request.id("Type");
     let quota = Quota::OF_ACCOUNT.into_iter().find(|quota| quota.is(kind)).ok_or_else(|| unknown(kind))?;
-    Ok(response(request, kind, quota.row().most, context.used_of_account(request, quota)))
+    Ok(response(request, kind, quota.most(), context.used_of_account(request, quota)))
 }
 
 pub(super) fn of_zone(context: &Context, request: &Request) -> Outcome {
@@ -111,7 +31,7 @@ pub(super) fn of_zone(context: &Context, request: &Request) -> Outcome {
         _ if zone.vpcs.is_empty() => {
             return Err(ApiError::new(Code::HostedZoneNotPrivate, "The specified hosted zone is not private."));
         }
-        _ => (Quota::VpcsOfZone.row().most, zone.vpcs.len()),
+        _ => (Quota::VpcsOfZone.most(), zone.vpcs.len()),
     };
     Ok(response(request, kind, limit, count))
 }
@@ -122,7 +42,7 @@ pub(super) fn of_delegation_set(context: &Context, request: &Request) -> Outcome
     if !quota.is(kind) {
         return Err(unknown(kind));
     }
-    Ok(response(request, kind, quota.row().most, context.zones_of_set(&set)))
+    Ok(response(request, kind, quota.most(), context.zones_of_set(&set)))
 }
 
 fn response(request: &Request, kind: &str, limit: usize, count: usize) -> super::Response {
@@ -145,7 +65,7 @@ mod tests {
     use crate::api::operation::Operation;
     use crate::api::operations::fixture::TestApi;
     use crate::api::operations::traffic_policies::tests::document;
-    use crate::model::StrictRules;
+    use crate::model::{StrictRule, StrictRules};
 
     fn limit(api: &TestApi, operation: Operation, ids: &[&str]) -> (usize, usize) {
         let limit = api.call(operation, ids, "", "").unwrap();

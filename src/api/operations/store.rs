@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::{ApiError, Code, Context, Request};
-use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId};
+use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, StrictRule};
 use crate::objects::{
-    Author, Change, Commit, CommitError, Committed, ErrorCode, FORCE_BY_API, Object, ObjectId, Refusal, Revision,
-    ZoneSummary,
+    Author, Change, Commit, CommitError, Committed, ErrorCode, FORCE_BY_API, Object, ObjectId, Quotas, Refusal,
+    Revision, ZoneSummary,
 };
 
 /// How often a change is made again because somebody else changed the object at the same time.
@@ -100,7 +100,7 @@ impl Context {
         for _ in 0..TRIES {
             let (revision, object) = self.read(id).await?;
             let changed = change(object)?;
-            let commit = commit(request, id.clone(), Some(revision), Change::Update(changed));
+            let commit = self.commit_of(request, id.clone(), Some(revision), Change::Update(changed));
             match self.objects.commit(commit).await {
                 Err(CommitError::Conflict) => {}
                 Ok(Committed { object: Some(object), .. }) => return Ok(object),
@@ -113,7 +113,14 @@ impl Context {
 
     /// Makes a change to an object of any revision.
     pub(super) async fn commit(&self, request: &Request, id: ObjectId, change: Change) -> Result<Committed, ApiError> {
-        Ok(self.objects.commit(commit(request, id, None, change)).await?)
+        Ok(self.objects.commit(self.commit_of(request, id, None, change)).await?)
+    }
+
+    fn commit_of(&self, request: &Request, id: ObjectId, expected: Option<Revision>, change: Change) -> Commit {
+        let name = format!("key {}", request.caller.access_key_id);
+        let author = Author { name, operation: request.operation.name().to_owned() };
+        let quotas = if self.keeps(StrictRule::Quotas) { Quotas::Default } else { Quotas::Unlimited };
+        Commit { id, expected, change, author, submission: request.submission.get().cloned(), quotas }
     }
 }
 
@@ -123,12 +130,6 @@ pub(super) fn zone_id(id: &str) -> ObjectId {
 
 pub(super) fn no_such_zone(id: &str) -> ApiError {
     ApiError::new(Code::NoSuchHostedZone, format!("No hosted zone found with ID: {id}"))
-}
-
-fn commit(request: &Request, id: ObjectId, expected: Option<Revision>, change: Change) -> Commit {
-    let name = format!("key {}", request.caller.access_key_id);
-    let author = Author { name, operation: request.operation.name().to_owned() };
-    Commit { id, expected, change, author, submission: request.submission.get().cloned() }
 }
 
 /// Clients try again after the errors of a server that cannot make a change now. The reasons name
@@ -179,12 +180,17 @@ fn code_of(code: ErrorCode) -> Code {
         ErrorCode::InvalidDomainName => Code::InvalidDomainName,
         ErrorCode::InvalidInput => Code::InvalidInput,
         ErrorCode::LastVPCAssociation => Code::LastVPCAssociation,
+        ErrorCode::LimitsExceeded => Code::LimitsExceeded,
         ErrorCode::NoSuchCidrCollectionException => Code::NoSuchCidrCollectionException,
         ErrorCode::NoSuchDelegationSet => Code::NoSuchDelegationSet,
         ErrorCode::NoSuchHealthCheck => Code::NoSuchHealthCheck,
         ErrorCode::NoSuchHostedZone => Code::NoSuchHostedZone,
         ErrorCode::NoSuchTrafficPolicy => Code::NoSuchTrafficPolicy,
         ErrorCode::PublicZoneVPCAssociation => Code::PublicZoneVPCAssociation,
+        ErrorCode::TooManyHealthChecks => Code::TooManyHealthChecks,
+        ErrorCode::TooManyHostedZones => Code::TooManyHostedZones,
+        ErrorCode::TooManyTrafficPolicies => Code::TooManyTrafficPolicies,
+        ErrorCode::TooManyTrafficPolicyInstances => Code::TooManyTrafficPolicyInstances,
         ErrorCode::TrafficPolicyAlreadyExists => Code::TrafficPolicyAlreadyExists,
         ErrorCode::TrafficPolicyInUse => Code::TrafficPolicyInUse,
     }

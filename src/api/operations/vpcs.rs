@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::limits::Quota;
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::caller::ACCOUNT;
 use crate::api::xml::{Element, Members, Writer, not_in_enumeration};
@@ -25,7 +24,6 @@ pub(super) async fn associate(context: &Context, request: &Request) -> Outcome {
     let update = |mut zone: HostedZone| {
         if !zone.vpcs.contains(&vpc) {
             zone.vpcs.push(vpc.clone());
-            context.check_quota(Quota::VpcsOfZone, zone.vpcs.len())?;
         }
         zone.vpc_regions.retain(|(other, _)| *other != vpc);
         zone.vpc_regions.extend(region.map(|region| (vpc.clone(), region)));

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::limits::Quota;
 use super::store::zone_id;
 use super::{ApiError, Code, Context, Outcome, Request, delegation_sets, vpcs};
 use crate::api::listing::reversed;
@@ -32,7 +31,6 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
         let message = format!("{} is reserved by AWS!", name.strip_suffix('.').unwrap_or(&name));
         return Err(ApiError::new(Code::InvalidDomainName, message));
     }
-    check_quotas(context, &zone)?;
     let id = zone_id(&zone.id.0);
     let submission = context.change_log.begin(request, None)?;
     let committed = context.commit(request, id, Change::Create(Object::HostedZone(zone.into()))).await?;
@@ -93,14 +91,6 @@ fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
 fn is_reserved(name: &Name) -> bool {
     let example = Name::parse("example.com").expect("a name");
     name.label_count() == 1 || name.is_within(&example)
-}
-
-/// One more zone, and one more of its delegation set.
-fn check_quotas(context: &Context, zone: &HostedZone) -> Result<(), ApiError> {
-    context.check_quota(Quota::HostedZones, context.objects.zones().len() + 1)?;
-    // The commit refuses a set that does not exist.
-    let set = zone.attachments.delegation_set.as_ref().and_then(|id| context.delegation_set(&id.0).ok());
-    set.map_or(Ok(()), |set| context.check_quota(Quota::ZonesOfDelegationSet, context.zones_of_set(&set) + 1))
 }
 
 /// Developer Guide, "DNS domain name format": no `*` as the leftmost label. The root is not served.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use crate::load::differences;
 use crate::model::{ChangeBatch, Name};
-use crate::objects::{Author, Change, Commit, FORCE_BY_COMMAND, ObjectId};
+use crate::objects::{Author, Change, Commit, FORCE_BY_COMMAND, ObjectId, Quotas};
 use crate::plan::{KnownClients, Plan, Side};
 use crate::simulate::Population;
 
@@ -145,7 +145,7 @@ fn commit(server: &OfflineServer, batch: ChangeBatch, zone: Option<&str>) -> any
     let id = ObjectId::HostedZone(config.zone_meant(zone, &names)?);
     let change = Change::RecordSets(config.with_ids(batch)?);
     let author = Author { name: login_name(), operation: "ChangeResourceRecordSets".to_owned() };
-    Ok(Commit { id, expected: None, change, author, submission: None })
+    Ok(Commit { id, expected: None, change, author, submission: None, quotas: Quotas::Unlimited })
 }
 
 fn population(arguments: &PlanArguments, before: &OfflineServer, after: &OfflineServer) -> anyhow::Result<Population> {
