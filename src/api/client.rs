@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, Method, Request, Uri, header, request::Parts};
 
-use super::router::VERSION;
+use super::router::Version;
 use super::signature::{self, Scope};
 use super::uri;
 use crate::health::Timestamp;
@@ -43,7 +43,7 @@ impl Call<'_> {
         now: Timestamp,
     ) -> Result<Request<String>, BadRequest> {
         let bad = |what: &str| BadRequest(format!("{what} cannot be sent in a request"));
-        let mut url = format!("{}{VERSION}{}", endpoint.trim_end_matches('/'), self.path);
+        let mut url = format!("{}{}{}", endpoint.trim_end_matches('/'), Version::Current.path(), self.path);
         for (at, (name, value)) in self.query.iter().enumerate() {
             url.push(if at == 0 { '?' } else { '&' });
             url += &format!("{name}=");

@@ -179,7 +179,7 @@ impl Api {
             query: router::query(head.uri.query().unwrap_or_default()),
             body,
             caller,
-            base_url: format!("{}://{host}", scheme.0),
+            base_url: format!("{}://{host}{}", scheme.0, route.version.path()),
         })
     }
 }

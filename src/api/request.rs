@@ -19,7 +19,8 @@ pub(crate) struct Request {
     /// The element `<Operation>Request`.
     pub(super) body: Option<Element>,
     pub(crate) caller: Caller,
-    /// `http://127.0.0.1:4566`, as the client sees this server.
+    /// `http://127.0.0.1:4566/2013-04-01`: this server as the client sees it, and the version of
+    /// the API that the request uses.
     pub(super) base_url: String,
     /// The change that GetChange reports, once the operation begins one.
     pub(super) submission: OnceLock<Submission>,
@@ -76,7 +77,7 @@ impl Request {
 
     /// The URL of something, for the `Location` header: `hostedzone/Z1`.
     pub(crate) fn url_of(&self, path: &str) -> String {
-        format!("{}{}/{path}", self.base_url, super::router::VERSION)
+        format!("{}/{path}", self.base_url)
     }
 }
 
@@ -112,7 +113,7 @@ impl Request {
             body: (!body.is_empty()).then(|| Element::read(body.as_bytes()).unwrap()),
             caller: Caller::everybody(),
             submission: OnceLock::new(),
-            base_url: "http://127.0.0.1:4566".to_owned(),
+            base_url: format!("http://127.0.0.1:4566{}", super::router::Version::Current.path()),
         }
     }
 }

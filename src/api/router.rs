@@ -7,16 +7,44 @@ use super::operation::Operation;
 use super::uri;
 use super::xml::NAMESPACE;
 
-/// The version of the API, with which every path begins.
-pub(super) const VERSION: &str = "/2013-04-01";
-/// The version that Apache Libcloud still uses. Its operations are a part of those of today, with
-/// the same elements in another namespace.
-const OLD_VERSION: &str = "/2012-02-29";
-const OLD_NAMESPACE: &str = "https://route53.amazonaws.com/doc/2012-02-29/";
+/// A version of the API. Every path begins with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// 2013-04-01.
+    Current,
+    /// 2012-02-29, which Apache Libcloud still uses. Its operations are a part of those of today,
+    /// with the same elements in another namespace.
+    Old,
+}
+
+impl Version {
+    /// The version of a path, and the rest of it.
+    fn of(path: &str) -> Option<(Version, &str)> {
+        let rest = |version: Version| path.strip_prefix(version.path()).filter(|rest| rest.starts_with('/'));
+        [Version::Current, Version::Old].into_iter().find_map(|version| Some((version, rest(version)?)))
+    }
+
+    /// With what a path of this version begins.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Version::Current => "/2013-04-01",
+            Version::Old => "/2012-02-29",
+        }
+    }
+
+    /// The namespace of its elements.
+    pub(super) fn namespace(self) -> &'static str {
+        match self {
+            Version::Current => NAMESPACE,
+            Version::Old => "https://route53.amazonaws.com/doc/2012-02-29/",
+        }
+    }
+}
 
 /// The operation, and the parameters of its path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Route {
+    pub(super) version: Version,
     pub(super) operation: Operation,
     pub(super) ids: Vec<(&'static str, String)>,
     /// The path after the version, decoded and without what clients add to it.
@@ -30,20 +58,19 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, ApiError> {
         let message = format!("{method} {path} is not an operation of the Route 53 API 2013-04-01");
         ApiError::new(Code::UnknownOperationException, message)
     };
-    let rest = path.strip_prefix(VERSION).or_else(|| path.strip_prefix(OLD_VERSION));
-    let rest = rest.filter(|rest| rest.starts_with('/')).ok_or_else(unknown)?;
+    let (version, rest) = Version::of(path).ok_or_else(unknown)?;
     let segments = segments(rest);
     let found =
         Operation::ALL.iter().find(|operation| operation.method() == *method && fits(operation.path(), &segments));
     let operation = *found.ok_or_else(unknown)?;
     let pattern = operation.path().split('/').skip(1);
     let ids = pattern.zip(&segments).filter_map(|(part, segment)| Some((parameter(part)?, segment.clone()))).collect();
-    Ok(Route { operation, ids, path: format!("/{}", segments.join("/")) })
+    Ok(Route { version, operation, ids, path: format!("/{}", segments.join("/")) })
 }
 
 /// The namespace of the responses to a request for this path.
 pub(super) fn namespace(path: &str) -> &'static str {
-    if path.starts_with(OLD_VERSION) { OLD_NAMESPACE } else { NAMESPACE }
+    Version::of(path).map_or(NAMESPACE, |(version, _)| version.namespace())
 }
 
 /// The parameters of a query, decoded.
@@ -104,7 +131,7 @@ mod tests {
     #[test]
     fn every_operation_is_found_by_its_own_path() {
         for operation in Operation::ALL {
-            let path = format!("{VERSION}{}", operation.path().replace(['{', '}'], ""));
+            let path = format!("{}{}", Version::Current.path(), operation.path().replace(['{', '}'], ""));
             let route = route(&operation.method(), &path).unwrap();
             assert_eq!(route.operation, *operation, "{path}");
             assert!(route.ids.iter().all(|(name, id)| name == id), "{route:?}");

@@ -165,12 +165,13 @@ fn without_keys_programs_on_loopback_are_trusted_and_web_pages_are_not() {
 /// Apache Libcloud sends such requests.
 #[test]
 fn the_version_of_2012_and_its_signature_of_the_date_are_for_trusted_clients() {
-    let read = |running: &Running, path: &str| {
+    let send = |running: &Running, method: &str, path: &str, body: &str| {
         let address = Client::of(running, "", "").address().to_owned();
         let signature = "AWS3-HTTPS AWSAccessKeyId=test,Signature=eA==,Algorithm=HmacSHA1";
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nX-Amzn-Authorization: {signature}\r\n\r\n");
-        exchange(&address, head.as_bytes())
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nX-Amzn-Authorization: {signature}\r\n");
+        exchange(&address, format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
     };
+    let read = |running: &Running, path: &str| send(running, "GET", path, "");
     let (_lab, trusting) = server("", &[]);
     for (path, status, root) in [
         ("/2012-02-29/hostedzone", 200, "ListHostedZonesResponse"),
@@ -181,6 +182,18 @@ fn the_version_of_2012_and_its_signature_of_the_date_are_for_trusted_clients() {
         assert!(reply.status == status && reply.body.contains(&start), "{reply:?}");
     }
     assert_eq!(read(&trusting, "/2013-04-01/hostedzone").status, 200);
+    for version in ["2012-02-29", "2013-04-01"] {
+        let name = format!("of-{version}.test");
+        let body = format!(
+            "<CreateHostedZoneRequest xmlns=\"https://route53.amazonaws.com/doc/{version}/\"><Name>{name}</Name>\
+             <CallerReference>{name}</CallerReference></CreateHostedZoneRequest>"
+        );
+        let made = send(&trusting, "POST", &format!("/{version}/hostedzone"), &body);
+        let id = made.element("Id").to_lowercase();
+        let location = format!("location: http://{}/{version}{id}\r\n", Client::of(&trusting, "", "").address());
+        assert!(made.status == 201 && id.starts_with("/hostedzone/z"), "{made:?}");
+        assert!(made.headers.contains(&location), "{made:?}");
+    }
     let (_lab, keyed) = server("", &KEY);
     assert_eq!(outcome(&read(&keyed, "/2012-02-29/hostedzone")), (403, "SignatureDoesNotMatch"));
 }
