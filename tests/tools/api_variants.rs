@@ -9,11 +9,13 @@ use hickory_proto::op::ResponseCode;
 
 use crate::aws;
 use crate::needs;
-use crate::server::{Lab, Transport};
+use crate::server::{Lab, Running, Transport};
 
 const OPERATIONS: usize = 74;
+/// Those whose requests have a body.
+const WITH_BODY: usize = 24;
 
-/// Delegation sets need name servers.
+/// Delegation sets need name servers. The table `[api]` is the last one.
 const SETTINGS: &str = "
 [dns]
 listen = ['127.0.0.1:0']
@@ -49,17 +51,8 @@ values = ['192.0.2.1']
 type Results = BTreeMap<String, BTreeMap<String, u64>>;
 
 pub(crate) fn every_variant_of_a_request_gets_what_the_model_says() {
-    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
-    lab.write("fiftythree.toml", SETTINGS);
-    let server = lab.serve();
-    let endpoint = format!("http://{}", aws::Client::of(&server, "test", "test").address());
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/variants");
-    let mut command = Command::new(needs::client("python"));
-    command.arg("-B").arg(directory.join("run.py")).args(["--strict", "--results"]).arg(lab.path("results.json"));
-    let output = command.arg(endpoint).current_dir(lab.path("")).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    println!("{}", String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default());
-    assert!(output.status.success(), "{text}\n{}", server.log());
+    let (lab, server) = server("");
+    run(&lab, &server, &["run.py", "--strict", "--results", "results.json"]);
 
     let results: Results = serde_json::from_slice(&std::fs::read(lab.path("results.json")).unwrap()).unwrap();
     let total: u64 = results.values().flat_map(BTreeMap::values).sum();
@@ -72,6 +65,36 @@ pub(crate) fn every_variant_of_a_request_gets_what_the_model_says() {
     let check = lab.run(&["check"]);
     let text = String::from_utf8_lossy(&check.stdout) + String::from_utf8_lossy(&check.stderr);
     assert!(check.status.success(), "{text}");
+}
+
+/// `strict = ["element_order"]`: the model's order is accepted, and any two members that have
+/// changed places are refused.
+pub(crate) fn strict_mode_wants_the_order_of_the_model_in_every_structure() {
+    let (lab, server) = server("strict = ['element_order']\n");
+    let summary = run(&lab, &server, &["element_order.py"]);
+    assert!(summary.contains(&format!(" requests to {WITH_BODY} operations, ")), "{summary}");
+}
+
+fn server(strict: &str) -> (Lab, Running) {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    lab.write("fiftythree.toml", &format!("{SETTINGS}{strict}"));
+    let server = lab.serve();
+    (lab, server)
+}
+
+/// Runs a program of `tests/clients/variants` against the API, and returns the last line that it
+/// prints.
+fn run(lab: &Lab, server: &Running, program: &[&str]) -> String {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/variants");
+    let endpoint = format!("http://{}", aws::Client::of(server, "test", "test").address());
+    let mut command = Command::new(needs::client("python"));
+    command.arg("-B").arg(directory.join(program[0])).args(&program[1..]);
+    let output = command.arg(endpoint).current_dir(lab.path("")).output().unwrap();
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let summary = text.lines().last().unwrap_or_default().to_owned();
+    println!("{summary}");
+    assert!(output.status.success(), "{text}{errors}\n{}", server.log());
+    summary
 }
 
 /// The table of docs/api.md has these numbers.

@@ -116,6 +116,7 @@ const TESTS: &[Test] = &[
     test!(api_clients::lego_gets_a_certificate, LEGO, PEBBLE, OPENSSL, NAMESPACES, DIG),
     test!(api_clients::the_example_for_pytest, BOTO3, DIG),
     test!(api_variants::every_variant_of_a_request_gets_what_the_model_says, BOTO3),
+    test!(api_variants::strict_mode_wants_the_order_of_the_model_in_every_structure, BOTO3),
     test!(browser::a_page_of_another_origin_cannot_use_the_route_53_api, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),
     test!(edns_options::dig_and_kdig_take_each_other_s_cookies, DIG, KDIG),

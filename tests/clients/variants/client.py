@@ -46,7 +46,9 @@ class Client:
 
     def call(self, name, params, form=""):
         operation = MODEL.operation_model(name)
-        method, path, query, body = request(operation, params, form)
+        return self.send(operation, *request(operation, params, form))
+
+    def send(self, operation, method, path, query, body):
         url = f"http://{self.host}{path}{'?' + query if query else ''}"
         signed = AWSRequest(method=method, url=url, data=body, headers={"Content-Type": "application/xml"} if body else {})
         self.signer.add_auth(signed)
