@@ -9,8 +9,8 @@ use ipnet::IpNet;
 
 use super::document::Diagnostics;
 use super::table::{At, Table};
-use super::words;
-use crate::model::{Coordinates, Country, Region, Subdivision, geography};
+use super::{id, words};
+use crate::model::{Coordinates, Country, HostedZoneId, Region, Subdivision, geography};
 
 /// A worker searches these lists for every query.
 const MAX_LIST_ENTRIES: usize = 100;
@@ -35,6 +35,21 @@ pub(super) fn network(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> 
         return None;
     }
     Some(network)
+}
+
+/// The id of a hosted zone.
+pub(super) fn hosted_zone_id(
+    table: &Table<'_>,
+    key: &str,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<At<HostedZoneId>> {
+    let written = table.string(key, diagnostics)?;
+    if !id::is_zone_id(written.value) {
+        let message = format!("`{}` is not a valid hosted zone id", written.value);
+        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capital letters and digits");
+        return None;
+    }
+    Some(written.map(|id| HostedZoneId(id.to_owned())))
 }
 
 /// An IP address.

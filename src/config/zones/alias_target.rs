@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
-use super::super::{id, value};
+use super::super::value;
 use super::definition::Defined;
 use super::name::bad_name;
 use crate::model::{
@@ -70,17 +70,11 @@ fn read_zone_id(
     service: Option<AliasService>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<HostedZoneId> {
-    let written = table.string("hosted_zone_id", diagnostics)?;
-    if !id::is_zone_id(written.value) {
-        let message = format!("`{}` is not a valid hosted zone id", written.value);
-        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capital letters and digits");
-        return None;
-    }
-    let zone = HostedZoneId(written.value.to_owned());
+    let At { value: zone, span } = value::hosted_zone_id(table, "hosted_zone_id", diagnostics)?;
     let other = AliasService::of_zone(&zone).filter(|_| service.is_some_and(|service| !service.has_zone(&zone)));
     if let Some(other) = other {
         let message = format!("`{}` is a hosted zone of `{}`", zone.0, other.word());
-        let diagnostic = diagnostics.error(written.span, message);
+        let diagnostic = diagnostics.error(span, message);
         diagnostic.label("of another service").hint("leave out `service`: it follows from the id");
     }
     Some(zone)

@@ -5,16 +5,15 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::super::document::Diagnostics;
-use super::super::id;
 use super::super::table::{At, Table};
+use super::super::{id, value};
 use super::definition::{
     Defined, MAX_CALLER_REFERENCE_CHARACTERS, MAX_COMMENT_CHARACTERS, read_caller_reference, read_uuid,
 };
 use super::vpc::read_vpc;
 use super::{record, traffic_policy};
 use crate::model::{
-    DelegationSet, DelegationSetId, HostedZoneId, Name, QueryLoggingConfig, RecordSetProtection, Region, VpcId,
-    ZoneAttachments,
+    DelegationSet, DelegationSetId, Name, QueryLoggingConfig, RecordSetProtection, Region, VpcId, ZoneAttachments,
 };
 
 /// What is attached to a zone, with positions.
@@ -109,11 +108,7 @@ pub(super) fn read_delegation_set(
     table.require("name_servers", "such as name_servers = [\"ns1.lab.test\"]", diagnostics);
     let id = read_delegation_set_id(table, "id", diagnostics);
     let caller_reference = read_caller_reference(table, MAX_CALLER_REFERENCE_CHARACTERS, diagnostics);
-    let hosted_zone = table.string("hosted_zone", diagnostics);
-    if let Some(zone) = hosted_zone.as_ref().filter(|zone| !id::is_zone_id(zone.value)) {
-        let message = format!("`{}` is not a valid hosted zone id", zone.value);
-        diagnostics.error(zone.span.clone(), message).label("expected `Z` and up to 31 capital letters and digits");
-    }
+    let hosted_zone = value::hosted_zone_id(table, "hosted_zone", diagnostics).map(|id| id.value);
     let mut name_servers = Vec::new();
     for written in table.strings("name_servers", diagnostics).unwrap_or_default() {
         match Name::parse(written.value) {
@@ -126,7 +121,7 @@ pub(super) fn read_delegation_set(
     let set = DelegationSet {
         id: DelegationSetId(id.value.clone()),
         caller_reference: caller_reference.map(|reference| reference.value),
-        hosted_zone: hosted_zone.map(|zone| HostedZoneId(zone.value.to_owned())),
+        hosted_zone,
         name_servers,
     };
     Some(Defined { name: id.clone(), id, value: (!is_faulty).then_some(set) })

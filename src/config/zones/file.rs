@@ -12,8 +12,8 @@ use super::{ReferenceKind, alias_target, attachments, collection, group, health_
 use crate::background;
 use crate::model::{CidrCollection, DelegationSet, Name, Tags, TrafficPolicy};
 
-use super::super::id;
 use super::super::tree::Entries;
+use super::super::value;
 
 /// What only a file with a zone can have, besides records.
 const NEEDS_ZONE: [&str; 12] = [
@@ -149,7 +149,7 @@ fn read_zone(
     let caller_reference = read_caller_reference(root, MAX_CALLER_REFERENCE_CHARACTERS, diagnostics);
     Some(ZoneDraft {
         name,
-        id: read_id(root, diagnostics),
+        id: value::hosted_zone_id(root, "id", diagnostics).map(|id| id.map(|id| id.0)),
         comment: read_comment(root, diagnostics),
         vpcs: read_vpcs(root, diagnostics),
         caller_reference: caller_reference.map(|reference| reference.value),
@@ -175,16 +175,6 @@ fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], diagnostics
             .label("the file has no `name`")
             .hint(hint);
     }
-}
-
-fn read_id(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
-    let written = root.string("id", diagnostics)?;
-    if !id::is_zone_id(written.value) {
-        let message = format!("`{}` is not a valid hosted zone id", written.value);
-        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capital letters and digits");
-        return None;
-    }
-    Some(written.map(str::to_owned))
 }
 
 fn read_comment(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {

@@ -5,12 +5,10 @@ use std::ops::Range;
 
 use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
-use super::super::{id, words};
+use super::super::{value, words};
 use super::{ReferenceKind, name, policy};
 use crate::model::Field;
-use crate::model::{
-    AliasService, AliasTarget, Content, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet, Ttl,
-};
+use crate::model::{AliasService, AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
 
 /// The keys of the content: `ttl` and `values`, or `alias`.
 const CONTENT: [&str; 3] = ["ttl", "values", "alias"];
@@ -206,7 +204,7 @@ fn read_alias(
     let hint = "true: unhealthy while the target is unhealthy; false: always healthy";
     table.require("evaluate_target_health", hint, diagnostics);
     let evaluate = table.boolean("evaluate_target_health", diagnostics);
-    let hosted_zone = read_hosted_zone(table, diagnostics);
+    let hosted_zone = value::hosted_zone_id(table, "hosted_zone_id", diagnostics).map(|id| id.value);
     let target = table.string("target", diagnostics)?;
     let name = match (&hosted_zone, Name::parse(target.value)) {
         (None, _) => name::in_zone(&target, zone, diagnostics)?,
@@ -221,16 +219,6 @@ fn read_alias(
     // A missing boolean is already an error.
     let evaluate_target_health = evaluate.is_some_and(|evaluate| evaluate.value);
     Some((Content::Alias(AliasTarget { name, hosted_zone, evaluate_target_health }), relative_target))
-}
-
-fn read_hosted_zone(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<HostedZoneId> {
-    let written = table.string("hosted_zone_id", diagnostics)?;
-    if !id::is_zone_id(written.value) {
-        let message = format!("`{}` is not a valid hosted zone id", written.value);
-        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capital letters and digits");
-        return None;
-    }
-    Some(HostedZoneId(written.value.to_owned()))
 }
 
 fn read_values(
