@@ -5,16 +5,14 @@
 
 use serde::Deserialize;
 
-use super::value_problem;
 use super::xml::not_in_enumeration;
+use super::{lengths, value_problem};
 use crate::model::{
     AliasService, AliasTarget, Change, ChangeAction, ChangeBatch, CidrCollectionId, Content, Continent, Coordinates,
     Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZoneId, Name, RecordData,
     RecordType, Region, ResourceRecordSet, RoutingPolicy, Subdivision, Ttl, geography,
 };
 
-/// The longest comment (API ResourceDescription).
-pub(super) const MAX_COMMENT_CHARACTERS: usize = 256;
 /// The most decimal places of a coordinate (API Latitude, Longitude).
 const MAX_DECIMAL_PLACES: usize = 2;
 
@@ -149,8 +147,9 @@ impl BatchShape {
     /// is applied.
     pub(super) fn read(self, zone: Option<&HostedZoneId>) -> Result<ChangeBatch, BadChanges> {
         let mut errors = BadChanges::default();
-        if self.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARACTERS) {
-            errors.input.push(format!("a comment must have at most {MAX_COMMENT_CHARACTERS} characters"));
+        let most = *lengths::RESOURCE_DESCRIPTION.end();
+        if self.comment.as_ref().is_some_and(|comment| comment.chars().count() > most) {
+            errors.input.push(format!("a comment must have at most {most} characters"));
         }
         let changes: Vec<Change> =
             self.changes.into_iter().filter_map(|change| change.read(zone, &mut errors)).collect();

@@ -7,25 +7,16 @@
 use std::ops::RangeInclusive;
 
 use super::errors::ApiError;
-use super::ids;
 use super::operation::Operation;
 use super::request::Request;
 use super::xml::{Members, not_of_pattern};
+use super::{ids, lengths};
 use crate::model::RecordType;
 
-/// The longest id of a hosted zone or a delegation set (API ResourceId).
-const MAX_RESOURCE_ID_CHARACTERS: usize = 32;
-/// The longest name with escapes (API DNSName).
-const MAX_NAME_CHARACTERS: usize = 1024;
-/// API TrafficPolicyId, TrafficPolicyInstanceId, QueryLoggingConfigId.
-pub(super) const UUID_CHARACTERS: RangeInclusive<usize> = 1..=36;
-/// API CidrLocationNameDefaultNotAllowed, CidrLocationNameDefaultAllowed.
-pub(super) const LOCATION_CHARACTERS: RangeInclusive<usize> = 1..=16;
-
 /// What a text has to look like.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Constraint {
-    characters: (usize, usize),
+    characters: RangeInclusive<usize>,
     pattern: Option<Pattern>,
 }
 
@@ -89,17 +80,17 @@ fn sentence(value: &str, member: &str, rule: &str) -> String {
 }
 
 impl Constraint {
-    const fn length(least: usize, most: usize) -> Constraint {
-        Constraint { characters: (least, most), pattern: None }
+    fn length(characters: RangeInclusive<usize>) -> Constraint {
+        Constraint { characters, pattern: None }
     }
 
     /// The rule that a text breaks.
-    fn violated(self, text: &str) -> Option<String> {
-        let ((least, most), length) = (self.characters, text.chars().count());
-        if length > most {
+    fn violated(&self, text: &str) -> Option<String> {
+        let (least, most, length) = (self.characters.start(), self.characters.end(), text.chars().count());
+        if length > *most {
             return Some(format!("Member must have length less than or equal to {most}"));
         }
-        if length < least {
+        if length < *least {
             return Some(format!("Member must have length greater than or equal to {least}"));
         }
         let pattern = self.pattern.filter(|pattern| !(pattern.fits)(text))?;
@@ -110,17 +101,16 @@ impl Constraint {
 /// Parameters of the path of an operation about `kind`, the first part of the path.
 fn of_path(kind: &str, name: &str) -> Option<Constraint> {
     Some(match (kind, name) {
-        (_, "HostedZoneId") => Constraint::length(0, MAX_RESOURCE_ID_CHARACTERS),
+        (_, "HostedZoneId") => Constraint::length(lengths::RESOURCE_ID),
         ("hostedzone" | "hostedzonelimit" | "delegationset" | "reusabledelegationsetlimit", "Id") => {
-            Constraint::length(0, MAX_RESOURCE_ID_CHARACTERS)
+            Constraint::length(lengths::RESOURCE_ID)
         }
         // API ChangeId.
-        ("change", "Id") => Constraint::length(1, 6500),
-        (_, "Id") => Constraint::length(*UUID_CHARACTERS.start(), *UUID_CHARACTERS.end()),
-        (_, "HealthCheckId") => Constraint::length(0, 64),
-        (_, "CidrCollectionId") => Constraint { characters: (1, 36), pattern: Some(UUID) },
-        // API SigningKeyName.
-        (_, "Name") => Constraint::length(3, 128),
+        ("change", "Id") => Constraint::length(1..=6500),
+        (_, "Id") => Constraint::length(lengths::UUID),
+        (_, "HealthCheckId") => Constraint::length(lengths::HEALTH_CHECK_ID),
+        (_, "CidrCollectionId") => Constraint { characters: lengths::UUID, pattern: Some(UUID) },
+        (_, "Name") => Constraint::length(lengths::SIGNING_KEY_NAME),
         _ => return None,
     })
 }
@@ -128,22 +118,24 @@ fn of_path(kind: &str, name: &str) -> Option<Constraint> {
 /// Parameters of the query. One name has the same constraint in all operations, but for `id`.
 fn of_query(operation: Operation, name: &str) -> Option<Constraint> {
     Some(match name {
-        "marker" => Constraint::length(0, 64),
-        "id" if operation != Operation::ListTrafficPolicyInstancesByPolicy => {
-            Constraint::length(0, MAX_RESOURCE_ID_CHARACTERS)
-        }
-        "id" | "trafficpolicyid" => Constraint::length(*UUID_CHARACTERS.start(), *UUID_CHARACTERS.end()),
-        "delegationsetid" | "hostedzoneid" => Constraint::length(0, MAX_RESOURCE_ID_CHARACTERS),
-        "dnsname" | "name" | "recordname" | "trafficpolicyinstancename" => Constraint::length(0, MAX_NAME_CHARACTERS),
-        "nexttoken" | "vpcid" => Constraint::length(0, 1024),
-        "identifier" => Constraint::length(1, 128),
-        "location" => Constraint { characters: (1, *LOCATION_CHARACTERS.end()), pattern: Some(LOCATION) },
-        "trafficpolicyversion" => Constraint::length(0, 4),
-        "resolverip" | "edns0clientsubnetip" => Constraint::length(0, 45),
-        "edns0clientsubnetmask" => Constraint::length(0, 3),
-        "continentcode" | "startcontinentcode" => Constraint::length(2, 2),
-        "countrycode" | "startcountrycode" => Constraint::length(1, 2),
-        "subdivisioncode" | "startsubdivisioncode" => Constraint::length(1, 3),
+        // API PageMarker.
+        "marker" => Constraint::length(0..=64),
+        "id" if operation != Operation::ListTrafficPolicyInstancesByPolicy => Constraint::length(lengths::RESOURCE_ID),
+        "id" | "trafficpolicyid" => Constraint::length(lengths::UUID),
+        "delegationsetid" | "hostedzoneid" => Constraint::length(lengths::RESOURCE_ID),
+        "dnsname" | "name" | "recordname" | "trafficpolicyinstancename" => Constraint::length(lengths::DNS_NAME),
+        // API PaginationToken, VPCId.
+        "nexttoken" | "vpcid" => Constraint::length(0..=1024),
+        "identifier" => Constraint::length(lengths::SET_IDENTIFIER),
+        "location" => Constraint { characters: lengths::LOCATION_NAME, pattern: Some(LOCATION) },
+        // API TrafficPolicyVersionMarker.
+        "trafficpolicyversion" => Constraint::length(0..=4),
+        // API IPAddress, SubnetMask.
+        "resolverip" | "edns0clientsubnetip" => Constraint::length(0..=45),
+        "edns0clientsubnetmask" => Constraint::length(0..=3),
+        "continentcode" | "startcontinentcode" => Constraint::length(lengths::CONTINENT_CODE),
+        "countrycode" | "startcountrycode" => Constraint::length(lengths::COUNTRY_CODE),
+        "subdivisioncode" | "startsubdivisioncode" => Constraint::length(lengths::SUBDIVISION_CODE),
         _ => return None,
     })
 }
@@ -151,9 +143,9 @@ fn of_query(operation: Operation, name: &str) -> Option<Constraint> {
 /// The id of a hosted zone or a delegation set in a body, without its prefix.
 pub(super) fn resource_id<'e>(members: Members<'e>, name: &str) -> Result<Option<&'e str>, ApiError> {
     let id = members.text(name)?.map(ids::bare);
-    if id.is_some_and(|id| id.chars().count() > MAX_RESOURCE_ID_CHARACTERS) {
+    if id.is_some_and(|id| !lengths::RESOURCE_ID.contains(&id.chars().count())) {
         // With its prefix it is too long as well: this has the sentence about it.
-        return members.sized_text(name, 0..=MAX_RESOURCE_ID_CHARACTERS);
+        return members.sized_text(name, lengths::RESOURCE_ID);
     }
     Ok(id)
 }

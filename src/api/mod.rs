@@ -21,6 +21,7 @@ mod errors;
 mod health_check;
 pub(crate) mod ids;
 mod keys;
+mod lengths;
 mod listing;
 mod operation;
 mod operations;

@@ -4,9 +4,9 @@ use super::batch_shape::{
     ActionShape, AliasShape, BatchShape, ChangeShape, CidrShape, CoordinatesShape, FailoverShape, GeoLocationShape,
     GeoproximityShape, RecordSetShape, RecordShape,
 };
-use super::constraints;
 use super::errors::ApiError;
 use super::xml::{Element, Members, Writer};
+use super::{constraints, lengths};
 use crate::model::{
     Content, FailoverRole, GeoLocation, GeoproximityLocation, HostedZoneId, MAX_TTL, RecordType, ResourceRecordSet,
     RoutingPolicy,
@@ -30,19 +30,12 @@ const RECORD_SET: &[&str] = &[
     "CidrRoutingConfig",
     "GeoProximityLocation",
 ];
-/// The longest name with escapes (API DNSName).
-const MAX_NAME_CHARACTERS: usize = 1024;
-/// The longest set identifier (API ResourceRecordSetIdentifier).
-const MAX_IDENTIFIER_CHARACTERS: usize = 128;
-
-/// The longest id of a health check (API HealthCheckId).
-const MAX_CHECK_ID_CHARACTERS: usize = 64;
 
 /// Reads a ChangeResourceRecordSetsRequest.
 pub(super) fn batch(request: &Element) -> Result<BatchShape, ApiError> {
     let batch = Members::of(request, &["ChangeBatch"])?.required_child("ChangeBatch")?;
     let batch = Members::of(batch, &["Comment", "Changes"])?;
-    let comment = batch.sized_text("Comment", 0..=super::batch_shape::MAX_COMMENT_CHARACTERS)?.map(str::to_owned);
+    let comment = batch.sized_text("Comment", lengths::RESOURCE_DESCRIPTION)?.map(str::to_owned);
     let changes = batch.required_list("Changes", "Change")?;
     if changes.is_empty() {
         return Err(Members::of(batch.required_child("Changes")?, &[])?.incomplete("Change"));
@@ -64,16 +57,16 @@ fn change(element: &Element) -> Result<ChangeShape, ApiError> {
 pub(super) fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> {
     let members = Members::of(element, RECORD_SET)?;
     let text = |name| members.text(name).map(|text| text.map(str::to_owned));
-    let name = members.sized_text("Name", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
+    let name = members.sized_text("Name", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("Name"))?;
     let record_type = members.choice("Type", &RecordType::ALL.map(RecordType::as_str))?;
     let record_type = record_type.ok_or_else(|| members.incomplete("Type"))?;
-    let identifier = members.sized_text("SetIdentifier", 1..=MAX_IDENTIFIER_CHARACTERS)?;
+    let identifier = members.sized_text("SetIdentifier", lengths::SET_IDENTIFIER)?;
     let failover = match members.choice("Failover", &["PRIMARY", "SECONDARY"])? {
         Some("PRIMARY") => Some(FailoverShape::Primary),
         Some(_) => Some(FailoverShape::Secondary),
         None => None,
     };
-    let instance = members.sized_text("TrafficPolicyInstanceId", constraints::UUID_CHARACTERS)?;
+    let instance = members.sized_text("TrafficPolicyInstanceId", lengths::UUID)?;
     let records = members.list("ResourceRecords", "ResourceRecord")?;
     if records.is_some_and(<[_]>::is_empty) {
         return Err(Members::of(members.required_child("ResourceRecords")?, &[])?.incomplete("ResourceRecord"));
@@ -90,7 +83,7 @@ pub(super) fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> 
         ttl: members.integer("TTL", 0..=i64::from(MAX_TTL))?,
         resource_records: records.map(|records| records.iter().map(record).collect()).transpose()?,
         alias_target: members.child("AliasTarget").map(alias).transpose()?,
-        health_check_id: members.sized_text("HealthCheckId", 0..=MAX_CHECK_ID_CHARACTERS)?.map(str::to_owned),
+        health_check_id: members.sized_text("HealthCheckId", lengths::HEALTH_CHECK_ID)?.map(str::to_owned),
         traffic_policy_instance_id: instance.map(str::to_owned),
         cidr_routing_config: members.child("CidrRoutingConfig").map(cidr).transpose()?,
         geo_proximity_location: members.child("GeoProximityLocation").map(geoproximity).transpose()?,
@@ -105,7 +98,7 @@ fn alias(element: &Element) -> Result<AliasShape, ApiError> {
     let members = Members::of(element, &["HostedZoneId", "DNSName", "EvaluateTargetHealth"])?;
     let evaluate = members.boolean("EvaluateTargetHealth")?;
     let zone = constraints::resource_id(members, "HostedZoneId")?.ok_or_else(|| members.incomplete("HostedZoneId"))?;
-    let name = members.sized_text("DNSName", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("DNSName"))?;
+    let name = members.sized_text("DNSName", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("DNSName"))?;
     Ok(AliasShape {
         hosted_zone_id: Some(zone.to_owned()),
         dns_name: name.to_owned(),
@@ -116,9 +109,9 @@ fn alias(element: &Element) -> Result<AliasShape, ApiError> {
 fn geo_location(element: &Element) -> Result<GeoLocationShape, ApiError> {
     let members = Members::of(element, &["ContinentCode", "CountryCode", "SubdivisionCode"])?;
     Ok(GeoLocationShape {
-        continent_code: members.sized_text("ContinentCode", 2..=2)?.map(str::to_owned),
-        country_code: members.sized_text("CountryCode", 1..=2)?.map(str::to_owned),
-        subdivision_code: members.sized_text("SubdivisionCode", 1..=3)?.map(str::to_owned),
+        continent_code: members.sized_text("ContinentCode", lengths::CONTINENT_CODE)?.map(str::to_owned),
+        country_code: members.sized_text("CountryCode", lengths::COUNTRY_CODE)?.map(str::to_owned),
+        subdivision_code: members.sized_text("SubdivisionCode", lengths::SUBDIVISION_CODE)?.map(str::to_owned),
     })
 }
 
@@ -126,7 +119,7 @@ fn cidr(element: &Element) -> Result<CidrShape, ApiError> {
     let members = Members::of(element, &["CollectionId", "LocationName"])?;
     let collection_id = members.required_text("CollectionId")?;
     constraints::UUID.check(collection_id)?;
-    let location_name = members.sized_text("LocationName", constraints::LOCATION_CHARACTERS)?;
+    let location_name = members.sized_text("LocationName", lengths::LOCATION_NAME)?;
     let location_name = location_name.ok_or_else(|| members.incomplete("LocationName"))?;
     constraints::LOCATION_OR_DEFAULT.check(location_name)?;
     Ok(CidrShape { collection_id: collection_id.to_owned(), location_name: location_name.to_owned() })

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::api::errors::ApiError;
+use crate::api::lengths;
 use crate::api::xml::{Element, Members, Writer, not_in_enumeration, sized, text_of};
 use crate::model::{
     AlarmIdentifier, CHECKER_REGIONS, HealthCheckId, InsufficientDataHealthStatus, MIN_CHECKER_REGIONS, Region,
@@ -79,8 +80,6 @@ const MAX_CHILDREN: usize = 256;
 /// API RequestInterval, in seconds. Route 53 has no intervals between these two.
 pub(super) const MIN_REQUEST_INTERVAL: u8 = 10;
 pub(super) const MAX_REQUEST_INTERVAL: u8 = 30;
-/// API HealthCheckId.
-const MAX_CHECK_ID_CHARACTERS: usize = 64;
 /// API HealthCheckRegionList, ResettableElementNameList.
 pub(super) const MAX_LISTED: usize = 64;
 /// Regions of isolated partitions, whose place is not known: an alarm can be there (API
@@ -238,7 +237,7 @@ pub(super) fn check_number(list: &str, items: usize, most: usize) -> Result<(), 
 fn read_children(members: Members<'_>) -> Result<Option<Vec<HealthCheckId>>, ApiError> {
     let Some(items) = members.list("ChildHealthChecks", "ChildHealthCheck")? else { return Ok(None) };
     check_number("ChildHealthChecks", items.len(), MAX_CHILDREN)?;
-    let child = |item| Ok(HealthCheckId(sized(item, 0..=MAX_CHECK_ID_CHARACTERS)?.trim().to_owned()));
+    let child = |item| Ok(HealthCheckId(sized(item, lengths::HEALTH_CHECK_ID)?.trim().to_owned()));
     Ok(Some(items.iter().map(child).collect::<Result<_, ApiError>>()?))
 }
 

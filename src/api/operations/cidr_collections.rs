@@ -5,15 +5,14 @@ use ipnet::IpNet;
 use super::{ApiError, Code, Context};
 use crate::api::request::{Outcome, Request};
 use crate::api::xml::{Element, Members, Writer, text_of};
-use crate::api::{constraints, ids};
+use crate::api::{constraints, ids, lengths};
 use crate::model::{CidrCollection, CidrCollectionId, StrictRule, StrictRules};
 use crate::objects::{Change, Object, ObjectId};
 
 /// The API reference states no size of a page.
 const PAGE: usize = 100;
-/// API CidrNonce, CollectionName, CidrLocationNameDefaultNotAllowed.
+/// API CidrNonce, CollectionName.
 const MAX_CHARACTERS: usize = 64;
-const MAX_LOCATION_CHARACTERS: usize = 16;
 /// API CidrCollectionChanges, CidrList.
 const MAX_CHANGES: usize = 1000;
 const MAX_BLOCKS: usize = 1000;
@@ -177,7 +176,7 @@ struct LocationChange {
 impl LocationChange {
     fn read(element: &Element, strict: StrictRules) -> Result<LocationChange, ApiError> {
         let members = Members::of(element, &["LocationName", "Action", "CidrList"])?;
-        let location = members.sized_text("LocationName", 1..=MAX_LOCATION_CHARACTERS)?;
+        let location = members.sized_text("LocationName", lengths::LOCATION_NAME)?;
         let location = location.ok_or_else(|| members.incomplete("LocationName"))?;
         constraints::LOCATION.check(location)?;
         let action = members.choice("Action", &["PUT", "DELETE_IF_EXISTS"])?;

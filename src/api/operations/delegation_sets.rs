@@ -2,18 +2,16 @@
 
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::xml::{Members, Writer};
-use crate::api::{constraints, ids};
+use crate::api::{constraints, ids, lengths};
 use crate::model::{DelegationSet, DelegationSetId, HostedZoneId, Name};
 use crate::objects::{Change, Object, ObjectId};
 
 /// The default and the largest page.
 const PAGE: usize = 100;
-/// API Nonce.
-const MAX_REFERENCE_CHARACTERS: usize = 128;
 
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["CallerReference", "HostedZoneId"])?;
-    let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
+    let reference = members.sized_text("CallerReference", lengths::NONCE)?;
     let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
     let zone = constraints::resource_id(members, "HostedZoneId")?;
     let set = DelegationSet {

@@ -1,14 +1,9 @@
 //! The operations about DNSSEC. No zone is signed yet, so no zone has a key-signing key.
 
 use super::{ApiError, Code, Context, Outcome, Request};
-use crate::api::constraints;
 use crate::api::xml::Members;
+use crate::api::{constraints, lengths};
 use crate::objects::ZoneSummary;
-
-/// API Nonce.
-const MAX_REFERENCE_CHARACTERS: usize = 128;
-/// API SigningKeyName.
-const NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 3..=128;
 
 /// GetDNSSEC.
 pub(super) fn get(context: &Context, request: &Request) -> Outcome {
@@ -36,7 +31,7 @@ pub(super) fn disable(context: &Context, request: &Request) -> Outcome {
 pub(super) fn create_key(context: &Context, request: &Request) -> Outcome {
     let names = ["CallerReference", "HostedZoneId", "KeyManagementServiceArn", "Name", "Status"];
     let members = Members::of(request.body()?, &names)?;
-    let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
+    let reference = members.sized_text("CallerReference", lengths::NONCE)?;
     reference.ok_or_else(|| members.incomplete("CallerReference"))?;
     let zone = constraints::resource_id(members, "HostedZoneId")?;
     let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
@@ -45,7 +40,7 @@ pub(super) fn create_key(context: &Context, request: &Request) -> Outcome {
     members.choice("Status", &["ACTIVE", "INACTIVE"])?.ok_or_else(|| members.incomplete("Status"))?;
     public_zone(context, request, zone)?;
     let is_legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_';
-    if !NAME_CHARACTERS.contains(&name.len()) || !name.bytes().all(is_legal) {
+    if !lengths::SIGNING_KEY_NAME.contains(&name.len()) || !name.bytes().all(is_legal) {
         let message = "The name of a key-signing key (KSK) has 3 to 128 letters, digits and underscores.";
         return Err(ApiError::new(Code::InvalidKeySigningKeyName, message));
     }

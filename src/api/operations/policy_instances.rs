@@ -7,7 +7,7 @@ use super::traffic_policies::{no_such_version, number};
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::listing::{reversed, start_of};
 use crate::api::xml::{Members, Writer};
-use crate::api::{constraints, ids, value_problem};
+use crate::api::{constraints, ids, lengths, value_problem};
 use crate::model::{
     HostedZone, HostedZoneId, MAX_TTL, Name, PolicyDocument, RecordType, TrafficPolicyId, TrafficPolicyInstance,
 };
@@ -15,8 +15,6 @@ use crate::objects::ZoneSummary;
 
 /// The default and the largest page.
 const PAGE: usize = 100;
-/// API DNSName.
-const MAX_NAME_CHARACTERS: usize = 1024;
 
 /// An instance and its zone.
 type Placed = (HostedZoneId, TrafficPolicyInstance);
@@ -26,7 +24,7 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &names)?;
     let zone = constraints::resource_id(members, "HostedZoneId")?;
     let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
-    let name = members.sized_text("Name", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
+    let name = members.sized_text("Name", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("Name"))?;
     let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
     context.zone_summary(request, zone)?;
     let new = read(
@@ -78,7 +76,7 @@ fn read(
     instance: TrafficPolicyInstance,
 ) -> Result<TrafficPolicyInstance, ApiError> {
     let ttl = members.integer("TTL", 0..=i64::from(MAX_TTL))?.ok_or_else(|| members.incomplete("TTL"))?;
-    let policy = members.sized_text("TrafficPolicyId", constraints::UUID_CHARACTERS)?;
+    let policy = members.sized_text("TrafficPolicyId", lengths::UUID)?;
     let policy = context.traffic_policy(policy.ok_or_else(|| members.incomplete("TrafficPolicyId"))?)?;
     let version = number(members.required_text("TrafficPolicyVersion")?.trim())?;
     let missing = || no_such_version(&policy.id.0, version);

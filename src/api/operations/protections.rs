@@ -7,17 +7,13 @@ use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::errors::EntryError;
 use crate::api::listing::start_of;
 use crate::api::xml::{Element, Members};
-use crate::api::{constraints, value_problem};
+use crate::api::{constraints, lengths, value_problem};
 use crate::model::{HostedZone, Name, RecordSetProtection, RecordType};
 
 /// The default and the largest page (API ListResourceRecordSetProtections).
 const PAGE: usize = 300;
 /// The most entries of a request (API CreateResourceRecordSetProtections).
 const MAX_ENTRIES: usize = 100;
-/// API ResourceDescription.
-const MAX_COMMENT_CHARACTERS: usize = 256;
-/// API DNSName.
-const MAX_NAME_CHARACTERS: usize = 1024;
 
 /// An entry of a request, as it is written.
 struct Entry<'r> {
@@ -131,12 +127,12 @@ fn entries<'r>(request: &'r Request, item: &str, names: &[&str]) -> Result<Vec<E
 
 fn entry<'r>(element: &'r Element, names: &[&str]) -> Result<Entry<'r>, ApiError> {
     let members = Members::of(element, names)?;
-    let name = members.sized_text("RecordName", 0..=MAX_NAME_CHARACTERS)?;
+    let name = members.sized_text("RecordName", lengths::DNS_NAME)?;
     let record_type = members.choice("RecordType", &RecordType::ALL.map(RecordType::as_str))?;
     Ok(Entry {
         name: name.ok_or_else(|| members.incomplete("RecordName"))?,
         record_type: record_type.ok_or_else(|| members.incomplete("RecordType"))?,
-        comment: members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?.filter(|comment| !comment.is_empty()),
+        comment: members.sized_text("Comment", lengths::RESOURCE_DESCRIPTION)?.filter(|comment| !comment.is_empty()),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{ApiError, Context, Outcome, Request};
 use crate::api::constraints::violation;
+use crate::api::lengths;
 use crate::api::xml::{Element, Members, Writer, sized, text_of};
 use crate::model::{
     HealthCheck, HostedZone, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character,
@@ -10,9 +11,6 @@ use crate::model::{
 /// The most items of each list of a request (API TagList, TagKeyList, TagResourceIdList).
 const MOST_ITEMS: usize = 10;
 const RESERVED_PREFIX: &str = "aws:";
-/// The longest ids; longer ones are not looked up.
-const MAX_ZONE_ID_CHARACTERS: usize = 32;
-const MAX_ID_CHARACTERS: usize = 64;
 
 /// What has tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +39,10 @@ impl Kind {
 
     /// A health check or a hosted zone has this id, as far as its length goes.
     fn check_id(self, id: &str) -> Result<(), ApiError> {
-        let most = if self == Kind::HostedZone { MAX_ZONE_ID_CHARACTERS } else { MAX_ID_CHARACTERS };
+        let most = match self {
+            Kind::HostedZone => *lengths::RESOURCE_ID.end(),
+            Kind::HealthCheck => *lengths::HEALTH_CHECK_ID.end(),
+        };
         if id.chars().count() > most {
             let rule = format!("Member must have length less than or equal to {most}");
             return Err(violation(id, "resourceId", &rule));

@@ -7,18 +7,12 @@ use super::{ApiError, Code, Context, Outcome, Request, delegation_sets, vpcs};
 use crate::api::listing::reversed;
 use crate::api::request::PageSize;
 use crate::api::xml::{Members, Writer};
-use crate::api::{constraints, ids, value_problem};
+use crate::api::{constraints, ids, lengths, value_problem};
 use crate::model::{DelegationSetId, HostedZone, HostedZoneId, Name, NameError, StrictRule, ZoneAttachments};
 use crate::objects::{Change, Object, ZoneSummary};
 
 /// The default and the largest page.
 const PAGE: usize = 100;
-/// The longest caller reference (API Nonce).
-const MAX_REFERENCE_CHARACTERS: usize = 128;
-/// The longest comment (API ResourceDescription).
-const MAX_COMMENT_CHARACTERS: usize = 256;
-/// The longest name with escapes (API DNSName).
-const MAX_NAME_CHARACTERS: usize = 1024;
 
 /// A zone with a VPC is private.
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
@@ -52,14 +46,14 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
 fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
     let names = ["Name", "VPC", "CallerReference", "HostedZoneConfig", "DelegationSetId"];
     let members = Members::of(request.body()?, &names)?;
-    let written = members.sized_text("Name", 0..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
-    let reference = members.sized_text("CallerReference", 1..=MAX_REFERENCE_CHARACTERS)?;
+    let written = members.sized_text("Name", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("Name"))?;
+    let reference = members.sized_text("CallerReference", lengths::NONCE)?;
     let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
     let vpc = members.child("VPC").map(vpcs::read).transpose()?;
     let mut comment = None;
     if let Some(config) = members.child("HostedZoneConfig") {
         let config = Members::of(config, &["Comment", "PrivateZone"])?;
-        comment = config.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?.filter(|comment| !comment.is_empty());
+        comment = config.sized_text("Comment", lengths::RESOURCE_DESCRIPTION)?.filter(|comment| !comment.is_empty());
         if config.boolean("PrivateZone")? == Some(true) && vpc.is_none() {
             return Err(ApiError::invalid_input(
                 "When you're creating a private hosted zone (when you specify true for PrivateZone), you must also \
@@ -178,7 +172,7 @@ pub(super) fn list_by_name(context: &Context, request: &Request) -> Outcome {
 /// Without a comment in the request, the zone's comment is removed.
 pub(super) async fn update_comment(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["Comment"])?;
-    let comment = members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?.filter(|comment| !comment.is_empty());
+    let comment = members.sized_text("Comment", lengths::RESOURCE_DESCRIPTION)?.filter(|comment| !comment.is_empty());
     let update = |zone| Ok(HostedZone { comment: comment.map(str::to_owned), ..zone });
     let zone = context.update_zone(request, request.id("Id"), update).await?;
     Ok(request.response(|xml| write(xml, &ZoneOutline::of(&zone))))
