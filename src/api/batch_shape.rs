@@ -6,11 +6,11 @@
 use serde::Deserialize;
 
 use super::xml::not_in_enumeration;
-use super::{lengths, value_problem};
+use super::{constraints, lengths, value_problem};
 use crate::model::{
     AliasService, AliasTarget, Change, ChangeAction, ChangeBatch, CidrCollectionId, Content, Continent, Coordinates,
-    Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZoneId, Name, RecordData,
-    RecordType, Region, ResourceRecordSet, RoutingPolicy, Subdivision, Ttl, geography,
+    Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZoneId, RecordData, RecordType,
+    Region, ResourceRecordSet, RoutingPolicy, Subdivision, Ttl, geography,
 };
 
 /// The most decimal places of a coordinate (API Latitude, Longitude).
@@ -168,7 +168,7 @@ impl ChangeShape {
             set.r#type,
             set.set_identifier.as_deref().unwrap_or("null")
         );
-        let name = errors.data(name(&set.name));
+        let name = errors.data(value_problem::read_name(&set.name));
         let record_type = set.r#type.parse::<RecordType>().ok();
         if record_type.is_none() {
             errors.input.push(not_in(&set.r#type, &RecordType::ALL.map(RecordType::as_str)));
@@ -268,7 +268,7 @@ impl AliasShape {
             None => AliasService::of_zone(id).is_some(),
         };
         Ok(AliasTarget {
-            name: name(&self.dns_name)?,
+            name: value_problem::read_name(&self.dns_name)?,
             hosted_zone: given.filter(is_elsewhere),
             evaluate_target_health: self.evaluate_target_health,
         })
@@ -363,21 +363,13 @@ impl From<FailoverShape> for FailoverRole {
     }
 }
 
-/// A name of a record set or of an alias target.
-fn name(text: &str) -> Result<Name, String> {
-    Name::parse(text).map_err(|error| value_problem::of_name(text, &error))
-}
-
 fn weighted(weight: i64) -> Result<RoutingPolicy, String> {
     let weight = u8::try_from(weight).map_err(|_| format!("a weight must be between 0 and 255, not {weight}"))?;
     Ok(RoutingPolicy::Weighted { weight })
 }
 
 fn region(name: &str) -> Result<Region, String> {
-    Region::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = Region::all().map(Region::name).collect();
-        not_in(name, &known)
-    })
+    constraints::region(name).map_err(|error| error.message().to_owned())
 }
 
 fn degrees(what: &str, text: &str, most: f64) -> Result<f64, String> {

@@ -9,9 +9,9 @@ use std::ops::RangeInclusive;
 use super::errors::ApiError;
 use super::operation::Operation;
 use super::request::Request;
-use super::xml::{Members, not_of_pattern};
+use super::xml::{Members, not_in_enumeration, not_of_pattern};
 use super::{ids, lengths};
-use crate::model::RecordType;
+use crate::model::{RecordType, Region};
 
 /// What a text has to look like.
 #[derive(Clone, Debug)]
@@ -148,6 +148,19 @@ pub(super) fn resource_id<'e>(members: Members<'e>, name: &str) -> Result<Option
         return members.sized_text(name, lengths::RESOURCE_ID);
     }
     Ok(id)
+}
+
+/// The same, in a body that must have it.
+pub(super) fn required_resource_id<'e>(members: Members<'e>, name: &str) -> Result<&'e str, ApiError> {
+    resource_id(members, name)?.ok_or_else(|| members.incomplete(name))
+}
+
+/// A region, by its name.
+pub(super) fn region(name: &str) -> Result<Region, ApiError> {
+    Region::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Region::all().map(Region::name).collect();
+        not_in_enumeration(name, &known)
+    })
 }
 
 /// A type of record: a word of the enumeration RRType, in upper case.

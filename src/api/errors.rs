@@ -161,6 +161,11 @@ impl ApiError {
         ApiError::new(Code::InvalidInput, message)
     }
 
+    /// The error for a token of a page that no response had.
+    pub(crate) fn invalid_pagination_token() -> ApiError {
+        ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid.")
+    }
+
     pub(crate) fn code(&self) -> Code {
         self.code
     }

@@ -4,8 +4,13 @@
 //!  http ── access: signature, trust, web pages ── router ── rights ── xml ── operations ── reply
 //! ```
 //!
-//! - [`operation`]: the 74 operations of the API, as its model has them.
-//! - [`operations`]: those that this server has, one file for each area.
+//! - [`access`]: who may send requests (`signature`, `keys`), and as which `caller`.
+//! - [`operation`]: the 74 operations of the API, as its model has them; `router` finds the one
+//!   that a request is for.
+//! - [`xml`]: the elements of a request and of a response; `constraints` and `lengths` have what
+//!   the model allows in texts.
+//! - `batch_shape`, `record_set_xml`, `health_check`: the largest shapes, and what they mean.
+//! - [`operations`]: what the operations do, one file for each area.
 //! - [`change_batch`]: a ChangeBatch as the `aws` command line writes it, as JSON.
 //! - [`client`]: signed requests to another server.
 //! - [`documents`]: objects as elements of the API, for commands that read and write them.

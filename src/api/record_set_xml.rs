@@ -45,11 +45,10 @@ pub(super) fn batch(request: &Element) -> Result<BatchShape, ApiError> {
 
 fn change(element: &Element) -> Result<ChangeShape, ApiError> {
     let members = Members::of(element, &["Action", "ResourceRecordSet"])?;
-    let action = match members.choice("Action", &["CREATE", "DELETE", "UPSERT"])? {
-        Some("CREATE") => ActionShape::Create,
-        Some("DELETE") => ActionShape::Delete,
-        Some(_) => ActionShape::Upsert,
-        None => return Err(members.incomplete("Action")),
+    let action = match members.required_choice("Action", &["CREATE", "DELETE", "UPSERT"])? {
+        "CREATE" => ActionShape::Create,
+        "DELETE" => ActionShape::Delete,
+        _ => ActionShape::Upsert,
     };
     Ok(ChangeShape { action, resource_record_set: record_set(members.required_child("ResourceRecordSet")?)? })
 }
@@ -57,9 +56,8 @@ fn change(element: &Element) -> Result<ChangeShape, ApiError> {
 pub(super) fn record_set(element: &Element) -> Result<RecordSetShape, ApiError> {
     let members = Members::of(element, RECORD_SET)?;
     let text = |name| members.text(name).map(|text| text.map(str::to_owned));
-    let name = members.sized_text("Name", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("Name"))?;
-    let record_type = members.choice("Type", &RecordType::ALL.map(RecordType::as_str))?;
-    let record_type = record_type.ok_or_else(|| members.incomplete("Type"))?;
+    let name = members.required_sized_text("Name", lengths::DNS_NAME)?;
+    let record_type = members.required_choice("Type", &RecordType::ALL.map(RecordType::as_str))?;
     let identifier = members.sized_text("SetIdentifier", lengths::SET_IDENTIFIER)?;
     let failover = match members.choice("Failover", &["PRIMARY", "SECONDARY"])? {
         Some("PRIMARY") => Some(FailoverShape::Primary),
@@ -97,8 +95,8 @@ fn record(element: &Element) -> Result<RecordShape, ApiError> {
 fn alias(element: &Element) -> Result<AliasShape, ApiError> {
     let members = Members::of(element, &["HostedZoneId", "DNSName", "EvaluateTargetHealth"])?;
     let evaluate = members.boolean("EvaluateTargetHealth")?;
-    let zone = constraints::resource_id(members, "HostedZoneId")?.ok_or_else(|| members.incomplete("HostedZoneId"))?;
-    let name = members.sized_text("DNSName", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("DNSName"))?;
+    let zone = constraints::required_resource_id(members, "HostedZoneId")?;
+    let name = members.required_sized_text("DNSName", lengths::DNS_NAME)?;
     Ok(AliasShape {
         hosted_zone_id: Some(zone.to_owned()),
         dns_name: name.to_owned(),
@@ -119,8 +117,7 @@ fn cidr(element: &Element) -> Result<CidrShape, ApiError> {
     let members = Members::of(element, &["CollectionId", "LocationName"])?;
     let collection_id = members.required_text("CollectionId")?;
     constraints::UUID.check(collection_id)?;
-    let location_name = members.sized_text("LocationName", lengths::LOCATION_NAME)?;
-    let location_name = location_name.ok_or_else(|| members.incomplete("LocationName"))?;
+    let location_name = members.required_sized_text("LocationName", lengths::LOCATION_NAME)?;
     constraints::LOCATION_OR_DEFAULT.check(location_name)?;
     Ok(CidrShape { collection_id: collection_id.to_owned(), location_name: location_name.to_owned() })
 }

@@ -54,6 +54,12 @@ impl Request {
         found.filter(|value| !value.is_empty())
     }
 
+    /// A parameter of the query that must be there.
+    pub(crate) fn required_query(&self, name: &str) -> Result<&str, ApiError> {
+        let missing = || ApiError::invalid_input(format!("Missing required parameter '{name}'"));
+        self.query(name).ok_or_else(missing)
+    }
+
     /// The body.
     pub(crate) fn body(&self) -> Result<&Element, ApiError> {
         self.body.as_ref().ok_or_else(|| ApiError::new(Code::MalformedInput, "The request has no body."))

@@ -9,6 +9,11 @@ use crate::model::{DataError, Name, NameError, RecordType};
 /// The most characters of a value (API RData).
 const MAX_VALUE_CHARACTERS: usize = 4000;
 
+/// A name, or what is wrong with it.
+pub(super) fn read_name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|error| of_name(text, &error))
+}
+
 /// What is wrong with a name.
 pub(super) fn of_name(text: &str, error: &NameError) -> String {
     let (word, sentence) = name_problem(error);

@@ -129,7 +129,7 @@ impl HealthCheckConfig {
     pub(in crate::api) fn read(element: &Element) -> Result<HealthCheckConfig, ApiError> {
         let members = Members::of(element, &NAMES)?;
         let words = CheckType::ALL.map(CheckType::as_str);
-        let word = members.choice("Type", &words)?.ok_or_else(|| members.incomplete("Type"))?;
+        let word = members.required_choice("Type", &words)?;
         let check_type = CheckType::ALL.into_iter().find(|check_type| check_type.as_str() == word);
         let check_type = check_type.expect("it is one of the words");
         let mut members = ConfigMembers::read(members)?;
@@ -218,12 +218,15 @@ fn read_address(members: Members<'_>) -> Result<Option<IpAddr>, ApiError> {
         return Ok(None);
     };
     match text.parse::<IpAddr>() {
-        Ok(address) if address.is_unspecified() || address.is_multicast() => {
-            Err(ApiError::invalid_input(format!("Invalid parameter : The IP address {address} is forbidden")))
-        }
+        Ok(address) if address.is_unspecified() || address.is_multicast() => Err(forbidden(address)),
         Ok(address) => Ok(Some(address)),
         Err(_) => Err(ApiError::invalid_input(format!("Invalid parameter : '{text}' is not a valid IP address"))),
     }
+}
+
+/// The error for an address that no check may have.
+pub(super) fn forbidden(address: IpAddr) -> ApiError {
+    ApiError::invalid_input(format!("Invalid parameter : The IP address {address} is forbidden"))
 }
 
 /// The items of a list number at most `most`.
@@ -264,12 +267,12 @@ fn read_regions(members: Members<'_>) -> Result<Option<Vec<Region>>, ApiError> {
 
 fn read_alarm(element: &Element) -> Result<AlarmIdentifier, ApiError> {
     let members = Members::of(element, &["Region", "Name"])?;
-    let region = members.sized_text("Region", 1..=64)?.ok_or_else(|| members.incomplete("Region"))?;
+    let region = members.required_sized_text("Region", 1..=64)?;
     if Region::from_name(region).is_none() && !ISOLATED_REGIONS.contains(&region) {
         let known: Vec<&str> = Region::all().map(Region::name).chain(ISOLATED_REGIONS).collect();
         return Err(not_in_enumeration(region, &known));
     }
-    let name = members.sized_text("Name", 1..=256)?.ok_or_else(|| members.incomplete("Name"))?;
+    let name = members.required_sized_text("Name", 1..=256)?;
     Ok(AlarmIdentifier { region: region.to_owned(), name: name.to_owned() })
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::config::{CheckType, ConfigMembers, HealthCheckConfig, MAX_REQUEST_INTERVAL, MIN_REQUEST_INTERVAL};
+use crate::api::caller::ACCOUNT;
 use crate::api::errors::ApiError;
 use crate::model::{
     AddressFamily, AlarmIdentifier, CalculatedCheck, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,
@@ -117,7 +118,7 @@ impl HealthCheckConfig {
 
 /// The ARN of a manual check without one.
 fn routing_control(id: &HealthCheckId) -> String {
-    format!("arn:aws:route53-recovery-control::000000000000:controlpanel/fiftythree/routingcontrol/{}", id.0)
+    format!("arn:aws:route53-recovery-control::{ACCOUNT}:controlpanel/fiftythree/routingcontrol/{}", id.0)
 }
 
 /// A path with the leading slash that may be missing (API ResourcePath).

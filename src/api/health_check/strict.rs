@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::config::{ConfigMembers, HealthCheckConfig};
+use super::config::{ConfigMembers, HealthCheckConfig, MAX_REQUEST_INTERVAL, MIN_REQUEST_INTERVAL, forbidden};
 use super::update::Update;
 use crate::api::errors::ApiError;
 use crate::model::{StrictRule, StrictRules};
 
 /// The request intervals of Route 53, in seconds (API RequestInterval).
-const REQUEST_INTERVALS: [u8; 2] = [10, 30];
+const REQUEST_INTERVALS: [u8; 2] = [MIN_REQUEST_INTERVAL, MAX_REQUEST_INTERVAL];
 
 /// The "local, private, non-routable, or multicast ranges" (API HealthCheckConfig, IPAddress), as
 /// the RFCs have them that it names: 5735, 6598 and 5156. 6to4 and Teredo are not among them,
@@ -60,7 +60,7 @@ fn check(members: &ConfigMembers, rules: StrictRules) -> Result<(), ApiError> {
     if let Some(address) = members.ip_address.filter(|_| rules.contains(StrictRule::HealthCheckAddresses))
         && is_forbidden(address)
     {
-        return Err(ApiError::invalid_input(format!("Invalid parameter : The IP address {address} is forbidden")));
+        return Err(forbidden(address));
     }
     let interval = members.request_interval.filter(|_| rules.contains(StrictRule::RequestIntervals));
     match interval {

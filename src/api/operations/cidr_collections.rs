@@ -2,8 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{ApiError, Code, Context};
-use crate::api::request::{Outcome, Request};
+use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::xml::{Element, Members, Writer, text_of};
 use crate::api::{constraints, ids, lengths};
 use crate::model::{CidrCollection, CidrCollectionId, StrictRule, StrictRules};
@@ -23,10 +22,9 @@ const MAX_IPV6_PREFIX: u8 = 48;
 /// The same request again gives the same collection (API CreateCidrCollection, CallerReference).
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["Name", "CallerReference"])?;
-    let name = members.sized_text("Name", 1..=MAX_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
+    let name = members.required_sized_text("Name", 1..=MAX_CHARACTERS)?;
     constraints::LOCATION.check(name)?;
-    let reference = members.sized_text("CallerReference", 1..=MAX_CHARACTERS)?;
-    let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
+    let reference = members.required_sized_text("CallerReference", 1..=MAX_CHARACTERS)?;
     if !reference.is_ascii() {
         return Err(ApiError::invalid_input("Invalid parameter : The caller reference must be ASCII"));
     }
@@ -176,11 +174,9 @@ struct LocationChange {
 impl LocationChange {
     fn read(element: &Element, strict: StrictRules) -> Result<LocationChange, ApiError> {
         let members = Members::of(element, &["LocationName", "Action", "CidrList"])?;
-        let location = members.sized_text("LocationName", lengths::LOCATION_NAME)?;
-        let location = location.ok_or_else(|| members.incomplete("LocationName"))?;
+        let location = members.required_sized_text("LocationName", lengths::LOCATION_NAME)?;
         constraints::LOCATION.check(location)?;
-        let action = members.choice("Action", &["PUT", "DELETE_IF_EXISTS"])?;
-        let puts = action.ok_or_else(|| members.incomplete("Action"))? == "PUT";
+        let puts = members.required_choice("Action", &["PUT", "DELETE_IF_EXISTS"])? == "PUT";
         let blocks = members.required_list("CidrList", "Cidr")?;
         if !(1..=MAX_BLOCKS).contains(&blocks.len()) {
             let message = format!("Invalid parameter : A change must have 1 to {MAX_BLOCKS} CIDR blocks");

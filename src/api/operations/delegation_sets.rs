@@ -11,8 +11,7 @@ const PAGE: usize = 100;
 
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["CallerReference", "HostedZoneId"])?;
-    let reference = members.sized_text("CallerReference", lengths::NONCE)?;
-    let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
+    let reference = members.required_sized_text("CallerReference", lengths::NONCE)?;
     let zone = constraints::resource_id(members, "HostedZoneId")?;
     let set = DelegationSet {
         id: DelegationSetId(ids::delegation_set()?),

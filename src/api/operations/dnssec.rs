@@ -31,13 +31,11 @@ pub(super) fn disable(context: &Context, request: &Request) -> Outcome {
 pub(super) fn create_key(context: &Context, request: &Request) -> Outcome {
     let names = ["CallerReference", "HostedZoneId", "KeyManagementServiceArn", "Name", "Status"];
     let members = Members::of(request.body()?, &names)?;
-    let reference = members.sized_text("CallerReference", lengths::NONCE)?;
-    reference.ok_or_else(|| members.incomplete("CallerReference"))?;
-    let zone = constraints::resource_id(members, "HostedZoneId")?;
-    let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
+    members.required_sized_text("CallerReference", lengths::NONCE)?;
+    let zone = constraints::required_resource_id(members, "HostedZoneId")?;
     let arn = members.required_text("KeyManagementServiceArn")?;
     let name = members.required_text("Name")?;
-    members.choice("Status", &["ACTIVE", "INACTIVE"])?.ok_or_else(|| members.incomplete("Status"))?;
+    members.required_choice("Status", &["ACTIVE", "INACTIVE"])?;
     public_zone(context, request, zone)?;
     let is_legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_';
     if !lengths::SIGNING_KEY_NAME.contains(&name.len()) || !name.bytes().all(is_legal) {

@@ -1,7 +1,6 @@
 //! GetGeoLocation and ListGeoLocations: the areas of geolocation record sets.
 
-use crate::api::errors::{ApiError, Code};
-use crate::api::request::{Outcome, Request};
+use super::{ApiError, Code, Outcome, Request};
 use crate::api::xml::Writer;
 use crate::model::{Continent, Country, GeoLocation, Subdivision, geography};
 

@@ -3,8 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::{ApiError, Context};
-use crate::api::request::{Outcome, Request};
+use super::{ApiError, Context, Outcome, Request};
 use crate::api::time::iso_8601;
 use crate::control::{CheckReport, HealthView, NodeOpinion};
 use crate::health::{Observation, Run, Status, Timestamp};

@@ -1,9 +1,8 @@
 //! The operations about health checks, without their status.
 
-use super::{ApiError, Code, Context};
+use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::health_check::{self, HealthCheckConfig, Update, free_name};
 use crate::api::ids;
-use crate::api::request::{Outcome, Request};
 use crate::api::xml::Members;
 use crate::model::{HealthCheck, HealthCheckId, Tags};
 use crate::objects::{Change, Object, ObjectId};
@@ -17,8 +16,7 @@ const MAX_CALLER_REFERENCE_CHARACTERS: usize = 64;
 /// The same request again gives the same check.
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["CallerReference", "HealthCheckConfig"])?;
-    let reference = members.sized_text("CallerReference", 1..=MAX_CALLER_REFERENCE_CHARACTERS)?;
-    let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
+    let reference = members.required_sized_text("CallerReference", 1..=MAX_CALLER_REFERENCE_CHARACTERS)?;
     let config = HealthCheckConfig::read(members.required_child("HealthCheckConfig")?)?.complete()?;
     config.check_strictly(context.strict)?;
     let check = match existing(context, reference, &config)? {

@@ -9,7 +9,7 @@ use crate::api::listing::{reversed, start_of};
 use crate::api::xml::{Members, Writer};
 use crate::api::{constraints, ids, lengths, value_problem};
 use crate::model::{
-    HostedZone, HostedZoneId, MAX_TTL, Name, PolicyDocument, RecordType, TrafficPolicyId, TrafficPolicyInstance,
+    HostedZone, HostedZoneId, MAX_TTL, PolicyDocument, RecordType, TrafficPolicyId, TrafficPolicyInstance,
 };
 use crate::objects::ZoneSummary;
 
@@ -22,10 +22,9 @@ type Placed = (HostedZoneId, TrafficPolicyInstance);
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let names = ["HostedZoneId", "Name", "TTL", "TrafficPolicyId", "TrafficPolicyVersion"];
     let members = Members::of(request.body()?, &names)?;
-    let zone = constraints::resource_id(members, "HostedZoneId")?;
-    let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
-    let name = members.sized_text("Name", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("Name"))?;
-    let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
+    let zone = constraints::required_resource_id(members, "HostedZoneId")?;
+    let name = members.required_sized_text("Name", lengths::DNS_NAME)?;
+    let name = value_problem::read_name(name).map_err(ApiError::invalid_input)?;
     context.zone_summary(request, zone)?;
     let new = read(
         context,
@@ -76,8 +75,7 @@ fn read(
     instance: TrafficPolicyInstance,
 ) -> Result<TrafficPolicyInstance, ApiError> {
     let ttl = members.integer("TTL", 0..=i64::from(MAX_TTL))?.ok_or_else(|| members.incomplete("TTL"))?;
-    let policy = members.sized_text("TrafficPolicyId", lengths::UUID)?;
-    let policy = context.traffic_policy(policy.ok_or_else(|| members.incomplete("TrafficPolicyId"))?)?;
+    let policy = context.traffic_policy(members.required_sized_text("TrafficPolicyId", lengths::UUID)?)?;
     let version = number(members.required_text("TrafficPolicyVersion")?.trim())?;
     let missing = || no_such_version(&policy.id.0, version);
     let document = PolicyDocument::read(&policy.version(version).ok_or_else(missing)?.document);
@@ -142,20 +140,15 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
 }
 
 pub(super) fn list_by_zone(context: &Context, request: &Request) -> Outcome {
-    let zone = context.zone_summary(request, ids::bare(required(request, "id")?))?;
+    let zone = context.zone_summary(request, ids::bare(request.required_query("id")?))?;
     listed(context, request, false, |(of, _)| *of == zone.id)
 }
 
 pub(super) fn list_by_policy(context: &Context, request: &Request) -> Outcome {
-    let policy = context.traffic_policy(required(request, "id")?)?;
-    let version = number(required(request, "version")?)?;
+    let policy = context.traffic_policy(request.required_query("id")?)?;
+    let version = number(request.required_query("version")?)?;
     policy.versions.iter().find(|one| one.number == version).ok_or_else(|| no_such_version(&policy.id.0, version))?;
     listed(context, request, true, |(_, one)| one.policy == policy.id && one.version == version)
-}
-
-fn required<'r>(request: &'r Request, parameter: &str) -> Result<&'r str, ApiError> {
-    let missing = || ApiError::invalid_input(format!("Missing required parameter '{parameter}'"));
-    request.query(parameter).ok_or_else(missing)
 }
 
 fn listed(context: &Context, request: &Request, has_zones: bool, is_wanted: impl Fn(&Placed) -> bool) -> Outcome {
@@ -188,7 +181,7 @@ fn start(request: &Request, has_zones: bool) -> Result<(String, Vec<u8>), ApiErr
     let given = |parameter| request.query(parameter);
     let zone = given("hostedzoneid").filter(|_| has_zones).map(ids::bare).unwrap_or_default().to_owned();
     let Some(name) = given("trafficpolicyinstancename") else { return Ok((zone, Vec::new())) };
-    let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
+    let name = value_problem::read_name(name).map_err(ApiError::invalid_input)?;
     let key = match given("trafficpolicyinstancetype") {
         None => reversed(&name),
         Some(text) => {

@@ -96,18 +96,18 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
 fn start(request: &Request) -> Result<Vec<u8>, ApiError> {
     let given = |parameter| request.query(parameter);
     if let Some(token) = given("nexttoken") {
-        let invalid = || ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid.");
-        let (record_type, name) = token.split_once(' ').ok_or_else(invalid)?;
-        let record_type: RecordType = record_type.parse().map_err(|_| invalid())?;
-        return Ok(start_of(&Name::parse(name).map_err(|_| invalid())?, Some(record_type), None));
+        let key = token.split_once(' ').and_then(|(record_type, name)| {
+            Some(start_of(&Name::parse(name).ok()?, Some(record_type.parse().ok()?), None))
+        });
+        return key.ok_or_else(ApiError::invalid_pagination_token);
     }
     let (name, record_type) = (given("name"), given("type"));
     let invalid = || ApiError::invalid_input("The input is not valid");
     let record_type = record_type.map(|text| constraints::record_type(text).ok_or_else(invalid)).transpose()?;
     match name {
         Some(name) => {
-            let problem = |error| ApiError::invalid_input(value_problem::of_name(name, &error));
-            Ok(start_of(&Name::parse(name).map_err(problem)?, record_type, None))
+            let name = value_problem::read_name(name).map_err(ApiError::invalid_input)?;
+            Ok(start_of(&name, record_type, None))
         }
         None if record_type.is_some() => Err(invalid()),
         None => Ok(Vec::new()),
@@ -127,11 +127,9 @@ fn entries<'r>(request: &'r Request, item: &str, names: &[&str]) -> Result<Vec<E
 
 fn entry<'r>(element: &'r Element, names: &[&str]) -> Result<Entry<'r>, ApiError> {
     let members = Members::of(element, names)?;
-    let name = members.sized_text("RecordName", lengths::DNS_NAME)?;
-    let record_type = members.choice("RecordType", &RecordType::ALL.map(RecordType::as_str))?;
     Ok(Entry {
-        name: name.ok_or_else(|| members.incomplete("RecordName"))?,
-        record_type: record_type.ok_or_else(|| members.incomplete("RecordType"))?,
+        name: members.required_sized_text("RecordName", lengths::DNS_NAME)?,
+        record_type: members.required_choice("RecordType", &RecordType::ALL.map(RecordType::as_str))?,
         comment: members.sized_text("Comment", lengths::RESOURCE_DESCRIPTION)?.filter(|comment| !comment.is_empty()),
     })
 }
@@ -158,7 +156,7 @@ fn bad_entries(errors: Vec<EntryError>) -> ApiError {
 
 impl Entry<'_> {
     fn read(&self, zone: &Name) -> Result<RecordSetProtection, String> {
-        let name = Name::parse(self.name).map_err(|error| value_problem::of_name(self.name, &error))?;
+        let name = value_problem::read_name(self.name)?;
         if !name.is_within(zone) {
             return Err(format!("The name {name} is not in the hosted zone {zone}."));
         }

@@ -13,8 +13,7 @@ const PAGE: usize = 100;
 
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["HostedZoneId", "CloudWatchLogsLogGroupArn"])?;
-    let zone = constraints::resource_id(members, "HostedZoneId")?;
-    let zone = zone.ok_or_else(|| members.incomplete("HostedZoneId"))?;
+    let zone = constraints::required_resource_id(members, "HostedZoneId")?;
     let log_group = members.required_text("CloudWatchLogsLogGroupArn")?;
     if !is_log_group(log_group) {
         return Err(ApiError::invalid_input(format!("'{log_group}' is not the ARN of a log group of CloudWatch Logs")));
@@ -55,7 +54,7 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     let token = request.query("nexttoken");
     let is_token = |text: &str| text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
     if token.is_some_and(|token| !is_token(token)) {
-        return Err(ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid."));
+        return Err(ApiError::invalid_pagination_token());
     }
     let of_zone = request.query("hostedzoneid").map(ids::bare);
     let zones = match of_zone {

@@ -107,7 +107,7 @@ fn start(request: &Request) -> Result<Vec<u8>, ApiError> {
         return Err(invalid());
     }
     let Some(name) = name else { return Ok(Vec::new()) };
-    let name = Name::parse(name).map_err(|error| ApiError::invalid_input(value_problem::of_name(name, &error)))?;
+    let name = value_problem::read_name(name).map_err(ApiError::invalid_input)?;
     let record_type = record_type.map(|text| constraints::record_type(text).ok_or_else(invalid)).transpose()?;
     Ok(start_of(&name, record_type, identifier))
 }

@@ -48,8 +48,7 @@ impl Context {
     /// A health check.
     pub(super) fn health_check(&self, id: &str) -> Result<HealthCheck, ApiError> {
         let found = self.objects.health_checks().iter().find(|check| check.id.0 == id).cloned();
-        let message = || format!("No health check exists with the specified ID: {id}");
-        found.ok_or_else(|| ApiError::new(Code::NoSuchHealthCheck, message()))
+        found.ok_or_else(|| no_such_check(id))
     }
 
     /// Replaces the members of a hosted zone by what `change` makes of it. The record sets stay.
@@ -77,15 +76,13 @@ impl Context {
         id: &str,
         change: impl Fn(HealthCheck) -> Result<HealthCheck, ApiError>,
     ) -> Result<Arc<HealthCheck>, ApiError> {
-        let missing =
-            || ApiError::new(Code::NoSuchHealthCheck, format!("No health check exists with the specified ID: {id}"));
         let update = |object| match object {
             Object::HealthCheck(check) => Ok(Object::HealthCheck(change((*check).clone())?.into())),
-            _ => Err(missing()),
+            _ => Err(no_such_check(id)),
         };
         match self.update(request, &ObjectId::HealthCheck(HealthCheckId(id.to_owned())), update).await? {
             Object::HealthCheck(check) => Ok(check),
-            _ => Err(missing()),
+            _ => Err(no_such_check(id)),
         }
     }
 
@@ -130,6 +127,10 @@ pub(super) fn zone_id(id: &str) -> ObjectId {
 
 pub(super) fn no_such_zone(id: &str) -> ApiError {
     ApiError::new(Code::NoSuchHostedZone, format!("No hosted zone found with ID: {id}"))
+}
+
+fn no_such_check(id: &str) -> ApiError {
+    ApiError::new(Code::NoSuchHealthCheck, format!("No health check exists with the specified ID: {id}"))
 }
 
 /// Clients try again after the errors of a server that cannot make a change now. The reasons name

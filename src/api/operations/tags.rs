@@ -146,7 +146,7 @@ fn items<'e>(members: Members<'e>, name: &str, item: &str) -> Result<&'e [Elemen
 
 fn tag(element: &Element) -> Result<(String, String), ApiError> {
     let members = Members::of(element, &["Key", "Value"])?;
-    let key = members.sized_text("Key", 1..=MAX_TAG_KEY_CHARACTERS)?.ok_or_else(|| members.incomplete("Key"))?;
+    let key = members.required_sized_text("Key", 1..=MAX_TAG_KEY_CHARACTERS)?;
     check_prefix(key)?;
     let value = members.sized_text("Value", 0..=MAX_TAG_VALUE_CHARACTERS)?.unwrap_or_default();
     if !key.chars().chain(value.chars()).all(is_tag_character) {

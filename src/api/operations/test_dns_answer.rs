@@ -4,10 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use super::{ApiError, Context};
+use super::{ApiError, Context, Outcome, Request};
 use crate::answer::{Answer, ClientSubnet, Query, QueryName, Rcode, SeededRng, resolve_in};
 use crate::api::constraints;
-use crate::api::request::{Outcome, Request};
 use crate::model::{HostedZoneId, Name, PrefixLength, RecordData, RecordType, ResponseCode};
 use crate::requestor::{Requestor, Transport};
 use crate::world::{World, ZoneView};

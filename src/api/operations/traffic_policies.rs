@@ -16,7 +16,7 @@ const MAX_COMMENT_CHARACTERS: usize = 1024;
 
 pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["Name", "Document", "Comment"])?;
-    let name = members.sized_text("Name", 1..=MAX_NAME_CHARACTERS)?.ok_or_else(|| members.incomplete("Name"))?;
+    let name = members.required_sized_text("Name", 1..=MAX_NAME_CHARACTERS)?;
     let version = new_version(members, 1)?;
     let id = TrafficPolicyId(ids::uuid()?);
     let policy = TrafficPolicy { id: id.clone(), name: name.to_owned(), versions: vec![version] };
@@ -49,8 +49,7 @@ pub(super) async fn create_version(context: &Context, request: &Request) -> Outc
 
 /// What a request says about a version.
 fn new_version(members: Members<'_>, number: u16) -> Result<PolicyVersion, ApiError> {
-    let document = members.sized_text("Document", 0..=MAX_DOCUMENT_CHARACTERS)?;
-    let document = document.ok_or_else(|| members.incomplete("Document"))?;
+    let document = members.required_sized_text("Document", 0..=MAX_DOCUMENT_CHARACTERS)?;
     PolicyDocument::read(document).map_err(|error| {
         let message = format!("The traffic policy document is not valid: {error}");
         ApiError::new(Code::InvalidTrafficPolicyDocument, message)
@@ -120,8 +119,7 @@ pub(super) fn list_versions(context: &Context, request: &Request) -> Outcome {
 
 pub(super) async fn update_comment(context: &Context, request: &Request) -> Outcome {
     let members = Members::of(request.body()?, &["Comment"])?;
-    let comment = members.sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?;
-    let comment = comment.ok_or_else(|| members.incomplete("Comment"))?;
+    let comment = members.required_sized_text("Comment", 0..=MAX_COMMENT_CHARACTERS)?;
     let number = number(request.id("Version"))?;
     let update = |mut policy: TrafficPolicy| {
         let missing = no_such_version(&policy.id.0, number);

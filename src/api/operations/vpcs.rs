@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{ApiError, Code, Context, Outcome, Request};
 use crate::api::caller::ACCOUNT;
-use crate::api::xml::{Element, Members, Writer, not_in_enumeration};
+use crate::api::constraints;
+use crate::api::xml::{Element, Members, Writer};
 use crate::model::{HostedZone, Region, VpcId};
 
 /// The default and the largest page.
@@ -104,7 +105,7 @@ pub(super) async fn deauthorize(context: &Context, request: &Request) -> Outcome
 pub(super) fn list_authorizations(context: &Context, request: &Request) -> Outcome {
     let size = request.page_size("maxresults", AUTHORIZATIONS_PAGE, AUTHORIZATIONS_PAGE)?;
     let token = request.query("nexttoken").map(vpc_id).transpose();
-    let token = token.map_err(|_| ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid."))?;
+    let token = token.map_err(|_| ApiError::invalid_pagination_token())?;
     let zone = context.zone_summary(request, request.id("Id"))?;
     let mut vpcs = zone.attachments.authorized_vpcs.clone();
     vpcs.retain(|(vpc, _)| token.as_ref().is_none_or(|token| vpc >= token));
@@ -126,17 +127,14 @@ fn only_private(zone: &HostedZone) -> Result<(), ApiError> {
 
 /// ListHostedZonesByVPC: the zones of a VPC, by id.
 pub(super) fn list_zones(context: &Context, request: &Request) -> Outcome {
-    let required = |parameter: &str| {
-        let missing = || ApiError::invalid_input(format!("Missing required parameter '{parameter}'"));
-        request.query(parameter).ok_or_else(missing)
-    };
-    let vpc = vpc_id(required("vpcid")?).map_err(|_| ApiError::invalid_input("The VPC ID is invalid."))?;
-    region(required("vpcregion")?)?;
+    let vpc = vpc_id(request.required_query("vpcid")?);
+    let vpc = vpc.map_err(|error| ApiError::invalid_input(error.message()))?;
+    constraints::region(request.required_query("vpcregion")?)?;
     let size = request.page_size("maxitems", PAGE, PAGE)?;
     let token = request.query("nexttoken");
     let is_token = |text: &str| text.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit());
     if token.is_some_and(|token| !is_token(token)) {
-        return Err(ApiError::new(Code::InvalidPaginationToken, "The pagination token is not valid."));
+        return Err(ApiError::invalid_pagination_token());
     }
     let mut zones = context.zones(request);
     zones.retain(|zone| zone.vpcs.contains(&vpc) && token.is_none_or(|token| *zone.id.0 >= *token));
@@ -157,7 +155,7 @@ pub(super) fn list_zones(context: &Context, request: &Request) -> Outcome {
 pub(super) fn read(element: &Element) -> Result<(VpcId, Option<Region>), ApiError> {
     let members = Members::of(element, &["VPCRegion", "VPCId"])?;
     let id = members.text("VPCId")?.ok_or_else(invalid_vpc)?;
-    Ok((vpc_id(id)?, members.text("VPCRegion")?.map(region).transpose()?))
+    Ok((vpc_id(id)?, members.text("VPCRegion")?.map(constraints::region).transpose()?))
 }
 
 /// The element VPC of a zone.
@@ -178,13 +176,6 @@ fn vpc_id(text: &str) -> Result<VpcId, ApiError> {
     let is_legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
     let is_id = text.starts_with("vpc-") && text.len() <= MAX_ID_CHARACTERS && text.bytes().all(is_legal);
     is_id.then(|| VpcId(text.to_owned())).ok_or_else(invalid_vpc)
-}
-
-fn region(name: &str) -> Result<Region, ApiError> {
-    Region::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = Region::all().map(Region::name).collect();
-        not_in_enumeration(name, &known)
-    })
 }
 
 fn invalid_vpc() -> ApiError {

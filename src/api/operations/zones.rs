@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::store::zone_id;
 use super::{ApiError, Code, Context, Outcome, Request, delegation_sets, vpcs};
 use crate::api::listing::reversed;
-use crate::api::request::PageSize;
 use crate::api::xml::{Members, Writer};
 use crate::api::{constraints, ids, lengths, value_problem};
 use crate::model::{DelegationSetId, HostedZone, HostedZoneId, Name, NameError, StrictRule, ZoneAttachments};
@@ -46,9 +45,8 @@ pub(super) async fn create(context: &Context, request: &Request) -> Outcome {
 fn new_zone(request: &Request) -> Result<HostedZone, ApiError> {
     let names = ["Name", "VPC", "CallerReference", "HostedZoneConfig", "DelegationSetId"];
     let members = Members::of(request.body()?, &names)?;
-    let written = members.sized_text("Name", lengths::DNS_NAME)?.ok_or_else(|| members.incomplete("Name"))?;
-    let reference = members.sized_text("CallerReference", lengths::NONCE)?;
-    let reference = reference.ok_or_else(|| members.incomplete("CallerReference"))?;
+    let written = members.required_sized_text("Name", lengths::DNS_NAME)?;
+    let reference = members.required_sized_text("CallerReference", lengths::NONCE)?;
     let vpc = members.child("VPC").map(vpcs::read).transpose()?;
     let mut comment = None;
     if let Some(config) = members.child("HostedZoneConfig") {
@@ -128,12 +126,12 @@ pub(super) fn list(context: &Context, request: &Request) -> Outcome {
     zones.retain(|zone| set.as_ref().is_none_or(|set| set.is_used_by(&zone.id, &zone.attachments)));
     zones.sort_by(|one, other| one.id.cmp(&other.id));
     let first = marker.map_or(0, |marker| zones.partition_point(|zone| *zone.id.0 < *marker));
-    let page = Page::of(&zones, first, size);
+    let (page, next) = super::page(&zones[first..], size);
     Ok(request.response(|xml| {
-        page.write(xml);
+        write_all(xml, page);
         xml.element("Marker", marker.unwrap_or_default());
-        xml.element("IsTruncated", page.next.is_some());
-        xml.optional("NextMarker", page.next.map(|zone| &zone.id.0));
+        xml.element("IsTruncated", next.is_some());
+        xml.optional("NextMarker", next.map(|zone| &zone.id.0));
         xml.element("MaxItems", size);
     }))
 }
@@ -148,8 +146,8 @@ pub(super) fn list_by_name(context: &Context, request: &Request) -> Outcome {
     }
     let start = match written {
         Some(text) => {
-            let invalid = |error| ApiError::new(Code::InvalidDomainName, value_problem::of_name(text, &error));
-            (reversed(&Name::parse(text).map_err(invalid)?), id.unwrap_or_default().to_owned())
+            let invalid = |problem| ApiError::new(Code::InvalidDomainName, problem);
+            (reversed(&value_problem::read_name(text).map_err(invalid)?), id.unwrap_or_default().to_owned())
         }
         None => (Vec::new(), String::new()),
     };
@@ -157,14 +155,14 @@ pub(super) fn list_by_name(context: &Context, request: &Request) -> Outcome {
     let key = |zone: &ZoneSummary| (reversed(&zone.name), zone.id.0.clone());
     zones.sort_by_cached_key(key);
     let first = zones.partition_point(|zone| key(zone) < start);
-    let page = Page::of(&zones, first, size);
+    let (page, next) = super::page(&zones[first..], size);
     Ok(request.response(|xml| {
-        page.write(xml);
+        write_all(xml, page);
         xml.optional("DNSName", written);
         xml.optional("HostedZoneId", id);
-        xml.element("IsTruncated", page.next.is_some());
-        xml.optional("NextDNSName", page.next.map(|zone| &zone.name));
-        xml.optional("NextHostedZoneId", page.next.map(|zone| &zone.id.0));
+        xml.element("IsTruncated", next.is_some());
+        xml.optional("NextDNSName", next.map(|zone| &zone.name));
+        xml.optional("NextHostedZoneId", next.map(|zone| &zone.id.0));
         xml.element("MaxItems", size);
     }))
 }
@@ -211,23 +209,6 @@ pub(super) fn count(context: &Context, request: &Request) -> Outcome {
     Ok(request.response(|xml| xml.element("HostedZoneCount", count)))
 }
 
-/// A page of zones, and the first zone of the next one.
-struct Page<'z> {
-    zones: &'z [ZoneSummary],
-    next: Option<&'z ZoneSummary>,
-}
-
-impl Page<'_> {
-    fn of(zones: &[ZoneSummary], first: usize, size: PageSize) -> Page<'_> {
-        let rest = &zones[first..];
-        Page { zones: &rest[..size.get().min(rest.len())], next: rest.get(size.get()) }
-    }
-
-    fn write(&self, xml: &mut Writer) {
-        xml.parent("HostedZones", |xml| self.zones.iter().for_each(|zone| write(xml, &ZoneOutline::from(zone))));
-    }
-}
-
 /// What the element HostedZone says.
 struct ZoneOutline<'z> {
     id: &'z HostedZoneId,
@@ -266,6 +247,11 @@ impl<'z> From<&'z ZoneSummary> for ZoneOutline<'z> {
             accelerated_recovery: zone.attachments.accelerated_recovery,
         }
     }
+}
+
+/// The element HostedZones.
+fn write_all(xml: &mut Writer, zones: &[ZoneSummary]) {
+    xml.parent("HostedZones", |xml| zones.iter().for_each(|zone| write(xml, &ZoneOutline::from(zone))));
 }
 
 /// The element HostedZone.

@@ -79,6 +79,11 @@ impl<'e> Members<'e> {
     }
 
     /// One of these words.
+    pub(crate) fn required_choice(self, name: &str, words: &[&str]) -> Result<&'e str, ApiError> {
+        self.choice(name, words)?.ok_or_else(|| self.incomplete(name))
+    }
+
+    /// One of these words.
     pub(crate) fn choice(self, name: &str, words: &[&str]) -> Result<Option<&'e str>, ApiError> {
         match self.text(name)? {
             Some(text) if !words.contains(&text) => Err(not_in_enumeration(text, words)),
@@ -89,6 +94,14 @@ impl<'e> Members<'e> {
     /// A string whose characters number within this range.
     pub(crate) fn sized_text(self, name: &str, characters: RangeInclusive<usize>) -> Result<Option<&'e str>, ApiError> {
         self.child(name).map(|child| sized(child, characters)).transpose()
+    }
+
+    pub(crate) fn required_sized_text(
+        self,
+        name: &str,
+        characters: RangeInclusive<usize>,
+    ) -> Result<&'e str, ApiError> {
+        sized(self.required_child(name)?, characters)
     }
 
     /// The items of a list: the children of `name`, all of which are called `item`.
