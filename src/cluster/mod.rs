@@ -7,11 +7,11 @@
 //! node that starts without etcd serves its copies of the last run. Nothing on the query path waits
 //! for etcd (`docs/decisions/0160-cluster.md`).
 //!
-//! - Requests: [`mod@etcd`] defines them, [`gateway`] sends them, in the JSON of [`wire`]. [`keys`]
-//!   has the keys and their values, [`layout`] the version of both.
-//! - Files: [`mirror`] has them as this node knows them. [`list`] reads all, [`follow`] takes what
-//!   changes, and [`mod@write`] changes one ([`delta`]), in turns with other nodes ([`turns`]). A
-//!   load reads them from [`sources`], a command from [`commands`]. All of these share [`files`].
+//! - Requests: [`etcd`] defines them, [`gateway`] sends them, in the JSON of [`wire`]. [`keys`] has
+//!   the keys and their values, [`layout`] the version of both.
+//! - Files: [`mirror`] has them as this node knows them. [`list`] reads all, [`mod@follow`] takes
+//!   what changes, and [`mod@write`] changes one ([`delta`]), in turns of nodes ([`turns`]).
+//!   A load reads them from [`sources`], a command from [`commands`]. All of these share [`files`].
 //! - Nodes: each keeps its state ([`node_state`], [`nodes`]) and its [`opinions`] of health in
 //!   etcd. [`progress`] says which changes all of them have.
 //! - Documents that nodes share, such as the overrides: [`document`], and sealed ones, [`seal`].
