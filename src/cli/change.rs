@@ -157,7 +157,7 @@ fn apply(source: &SettingsSource, batch: &ChangeBatch, arguments: &ChangeArgumen
 fn line(change: &Change) -> String {
     let set = &change.record_set;
     let identifier = set.set_identifier.as_ref().map(|identifier| format!(" ({identifier})")).unwrap_or_default();
-    format!("{} {} {}{identifier}\n", word(change.action), set.name, set.record_type)
+    format!("{} {} {}{identifier}\n", word(change.action), set.name.readable(), set.record_type)
 }
 
 fn as_json(change: &Change) -> Value {

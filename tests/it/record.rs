@@ -60,14 +60,14 @@ fn a_batch_is_made_by_the_server() {
     let (lab, running) = start();
     lab.write(
         "batch.json",
-        "{\"Changes\": [{\"Action\": \"CREATE\", \"ResourceRecordSet\": {\"Name\": \"new.lab.test\", \"Type\": \"A\", \"TTL\": 5, \
+        "{\"Changes\": [{\"Action\": \"CREATE\", \"ResourceRecordSet\": {\"Name\": \"*.new.lab.test\", \"Type\": \"A\", \"TTL\": 5, \
          \"ResourceRecords\": [{\"Value\": \"192.0.2.8\"}]}}]}",
     );
     let made = run(&lab, &running, &["change", "batch.json", "--server"]).unwrap();
-    assert!(made.starts_with("CREATE new.lab.test. A\nthe zone Z"), "{made}");
-    assert_eq!(addresses(&running, "new.lab.test."), ["192.0.2.8"]);
+    assert!(made.starts_with("CREATE *.new.lab.test. A\nthe zone Z"), "{made}");
+    assert_eq!(addresses(&running, "any.new.lab.test."), ["192.0.2.8"]);
     let error = run(&lab, &running, &["change", "batch.json", "--server"]).unwrap_err();
-    assert!(error.contains("[name='new.lab.test.', type='A'] but it already exists"), "{error}");
+    assert!(error.contains("[name='\\052.new.lab.test.', type='A'] but it already exists"), "{error}");
     assert!(running.stop().success());
 }
 
