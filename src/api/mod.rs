@@ -59,6 +59,7 @@ use crate::model::StrictRule;
 pub(crate) use access::Access;
 use errors::{ApiError, Code};
 pub(crate) use keys::{KEY_ID_VARIABLE, Keys};
+use operation::Input;
 pub(crate) use operations::{Context, QueryLog};
 use reply::RequestId;
 use request::Outcome;
@@ -173,9 +174,13 @@ impl Api {
             true => ElementOrder::Reference,
             false => ElementOrder::Any,
         };
+        let name = route.operation.name();
         let body = match route.operation.input() {
-            operation::Input::Body => Some(document(body, order, route.operation.name())?),
-            operation::Input::Empty => None,
+            Input::OptionalBody if body.is_empty() => {
+                Some(Element::new(&format!("{name}Request"), String::new(), vec![]))
+            }
+            Input::OptionalBody | Input::Body => Some(document(body, order, name)?),
+            Input::Empty => None,
         };
         let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         Ok(request::Request {

@@ -10,6 +10,8 @@ use super::errors::Code;
 pub(super) enum Input {
     /// An element `<Operation>Request`.
     Body,
+    /// The same, all of whose members are optional. Without any of them, clients send no body.
+    OptionalBody,
     /// Nothing that is read.
     Empty,
 }
@@ -114,7 +116,7 @@ operations! {
     ChangeResourceRecordSets Post "/hostedzone/{Id}/rrset" 200 Body [
         NoSuchHostedZone NoSuchHealthCheck InvalidChangeBatch InvalidInput PriorRequestNotComplete
     ];
-    ChangeTagsForResource Post "/tags/{ResourceType}/{ResourceId}" 200 Body [
+    ChangeTagsForResource Post "/tags/{ResourceType}/{ResourceId}" 200 OptionalBody [
         InvalidInput NoSuchHealthCheck NoSuchHostedZone PriorRequestNotComplete ThrottlingException
     ];
     CreateCidrCollection Post "/cidrcollection" 201 Body [
@@ -264,11 +266,11 @@ operations! {
         NoSuchHostedZone InvalidInput InvalidPaginationToken
     ];
     TestDNSAnswer Get "/testdnsanswer" 200 Empty [NoSuchHostedZone InvalidInput];
-    UpdateHealthCheck Post "/healthcheck/{HealthCheckId}" 200 Body [
+    UpdateHealthCheck Post "/healthcheck/{HealthCheckId}" 200 OptionalBody [
         NoSuchHealthCheck InvalidInput HealthCheckVersionMismatch
     ];
-    UpdateHostedZoneComment Post "/hostedzone/{Id}" 200 Body [NoSuchHostedZone InvalidInput PriorRequestNotComplete];
-    UpdateHostedZoneFeatures Post "/hostedzone/{Id}/features" 200 Body [
+    UpdateHostedZoneComment Post "/hostedzone/{Id}" 200 OptionalBody [NoSuchHostedZone InvalidInput PriorRequestNotComplete];
+    UpdateHostedZoneFeatures Post "/hostedzone/{Id}/features" 200 OptionalBody [
         NoSuchHostedZone InvalidInput PriorRequestNotComplete LimitsExceeded
     ];
     UpdateTrafficPolicyComment Post "/trafficpolicy/{Id}/{Version}" 200 Body [

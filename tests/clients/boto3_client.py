@@ -142,6 +142,8 @@ class Boto3(unittest.TestCase):
         self.assertEqual(self.client.update_hosted_zone_comment(Id=zone_id, Comment="<&>")["HostedZone"]["Config"]["Comment"], "<&>")
         got = self.client.get_hosted_zone(Id=zone_id)
         self.assertEqual(got["HostedZone"]["Config"]["Comment"], "<&>")
+        # Without a member, the request has no body.
+        self.assertNotIn("Comment", self.client.update_hosted_zone_comment(Id=zone_id)["HostedZone"]["Config"])
         servers = " ".join(sorted(server.rstrip(".") + "." for server in got["DelegationSet"]["NameServers"]))
         self.assertEqual(common.dig(names[0], "NS"), servers)
         self.assertGreaterEqual(self.client.get_hosted_zone_count()["HostedZoneCount"], 5)
@@ -212,6 +214,8 @@ class Boto3(unittest.TestCase):
         self.assertEqual((updated["HealthCheckVersion"], updated["HealthCheckConfig"]["ResourcePath"]), (2, "/other"))
         self.client.update_health_check(HealthCheckId=http, ResetElements=["ResourcePath"])
         self.assertNotIn("ResourcePath", self.client.get_health_check(HealthCheckId=http)["HealthCheck"]["HealthCheckConfig"])
+        unchanged = self.client.update_health_check(HealthCheckId=http)["HealthCheck"]
+        self.assertEqual(unchanged["HealthCheckConfig"], self.client.get_health_check(HealthCheckId=http)["HealthCheck"]["HealthCheckConfig"])
         same = self.client.create_health_check(CallerReference="tcp", HealthCheckConfig=TCP)["HealthCheck"]
         self.assertEqual(same["Id"], ids[4], "the same request again is the same check")
         self.refused("HealthCheckAlreadyExists", self.client.create_health_check, CallerReference="tcp",

@@ -318,6 +318,12 @@ fn a_zone_file_by_hand_is_an_object_of_the_api_and_keeps_what_it_says() {
     make(&client, id, &[mx.to_owned()]);
     let comment = post(&client, &format!("/hostedzone/{id}"), "UpdateHostedZoneComment", "<Comment>c</Comment>");
     assert_eq!((comment.status, comment.element("Comment")), (200, "c"), "{}", comment.body);
+    // Without a comment, clients send no body.
+    let path = format!("/hostedzone/{id}");
+    let removed = client.post(&path, "");
+    assert_eq!((removed.status, removed.body.contains("<Comment>")), (200, false), "{}", removed.body);
+    assert_eq!(client.post(&format!("{path}/rrset"), "").code(), "MalformedInput");
+    assert_eq!(post(&client, &path, "UpdateHostedZoneComment", "<Comment>c</Comment>").status, 200);
     let tags = "<AddTags><Tag><Key>env</Key><Value>lab</Value></Tag></AddTags>";
     assert_eq!(post(&client, &format!("/tags/hostedzone/{id}"), "ChangeTagsForResource", tags).status, 200);
     let text = fs::read_to_string(lab.path("zones/other.test.toml")).unwrap();

@@ -57,7 +57,7 @@ RULES = [
     (r"^TestDNSAnswer\[\] EDNS0ClientSubnetMask: the only", "InvalidInput", "a mask needs an address"),
     (r"GeoLocations?\[country\] (Start)?CountryCode: (absent|empty)", "InvalidInput", "a subdivision needs its country"),
     (r"GeoLocations?\[country\] (Start)?SubdivisionCode: the only", "InvalidInput", "a subdivision needs its country"),
-    (r"^ChangeTagsForResource\[.*: required members only", "InvalidInput", "ChangeTagsForResource: tags to add, or to remove"),
+    (r"^ChangeTagsForResource\[.*: (required members only|no body)", "InvalidInput", "ChangeTagsForResource: tags to add, or to remove"),
     (r"^ChangeTagsForResource\[.* AddTags(: the only|\[\]: empty|\[\].Key: (absent|empty))", "InvalidInput", "Tag: a key"),
     (r"^ChangeTagsForResource\[.* RemoveTagKeys\[\]: '(a\*b)'", OK, "to remove a tag that is not there is no error"),
     (r"^ChangeTagsForResource\[.* RemoveTagKeys\[\]: empty", OK, "to remove a tag that is not there is no error"),

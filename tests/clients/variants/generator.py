@@ -412,8 +412,8 @@ class Generator:
             yield lambda params, form=form: self.variant((), form, OK, params, form)
         for form in ("an unknown member at the end", "text in the root"):
             yield lambda params, form=form: self.variant((), form, INVALID, params, form)
+        yield lambda params: self.variant((), "no body", self.without_body(), params, "no body")
         for form in (
-            "no body",
             "not XML",
             "cut off",
             "another root element",
@@ -427,6 +427,13 @@ class Generator:
             "JSON",
         ):
             yield lambda params, form=form: self.variant((), form, MALFORMED, params, form)
+
+    def without_body(self):
+        """Clients send none if no member is set, so it is as an empty document where none is required."""
+        members = [name for name, member in self.shape.members.items() if "location" not in member.serialization]
+        if any(name in self.shape.required_members for name in members):
+            return MALFORMED
+        return INVALID if any(name in self.base.keep for name in members) else OK
 
 
 def unique_part(value):
