@@ -51,11 +51,11 @@ pub use cluster::{CLUSTER, ClusterSettings, NODE_VARIABLE, is_node_name};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, RelatedSpan, Severity};
 pub use edit::{
-    EditError, IndexedEdit, IndexedFile, RecordIndex, References, cidr_collection_text, delegation_set_text,
-    edit_cidr_collection, edit_delegation_set, edit_health_check, edit_record_sets, edit_traffic_policy,
-    edit_zone_members, health_check_text, hides_secrets, new_zone_text, pin_health_check, record_group_text,
-    record_set_text, traffic_policy_text, without_zone, written_sets, zone_file_name, zone_members_text,
-    zone_with_index,
+    EditError, IndexedEdit, IndexedFile, RecordIndex, References, alias_target_text, changed_health_check_text,
+    cidr_collection_text, delegation_set_text, edit_alias_target, edit_cidr_collection, edit_delegation_set,
+    edit_health_check, edit_record_sets, edit_traffic_policy, edit_zone_members, health_check_text, hides_secrets,
+    new_zone_text, pin_health_check, record_group_text, record_set_text, traffic_policy_text, without_zone,
+    written_sets, zone_file_name, zone_members_text, zone_with_index,
 };
 pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
@@ -76,9 +76,9 @@ pub use settings::{
 };
 pub use zones::{
     Configuration, Reading, SOA_TIMINGS, SOA_TTL, SharedDefinitions, SourceOrigin, ZoneReading, ZoneSource,
-    default_addresses, default_record_sets, defines_cidr_collection, defines_delegation_set, defines_health_check,
-    defines_traffic_policy, loopback_name_server, may_define_for_others, read_zones, record_names,
-    warn_of_loopback_name_servers, zone_identity,
+    default_addresses, default_record_sets, defines_alias_target, defines_cidr_collection, defines_delegation_set,
+    defines_health_check, defines_traffic_policy, loopback_name_server, may_define_for_others, read_zones,
+    record_names, warn_of_loopback_name_servers, zone_identity,
 };
 
 /// A file that has been read.

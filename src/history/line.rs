@@ -100,6 +100,7 @@ enum ObjectKindLine {
     CidrCollection,
     DelegationSet,
     TrafficPolicy,
+    AliasTarget,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -180,6 +181,7 @@ impl From<ObjectKind> for ObjectKindLine {
             ObjectKind::CidrCollection => ObjectKindLine::CidrCollection,
             ObjectKind::DelegationSet => ObjectKindLine::DelegationSet,
             ObjectKind::TrafficPolicy => ObjectKindLine::TrafficPolicy,
+            ObjectKind::AliasTarget => ObjectKindLine::AliasTarget,
         }
     }
 }
@@ -192,6 +194,7 @@ impl From<ObjectKindLine> for ObjectKind {
             ObjectKindLine::CidrCollection => ObjectKind::CidrCollection,
             ObjectKindLine::DelegationSet => ObjectKind::DelegationSet,
             ObjectKindLine::TrafficPolicy => ObjectKind::TrafficPolicy,
+            ObjectKindLine::AliasTarget => ObjectKind::AliasTarget,
         }
     }
 }
@@ -282,6 +285,7 @@ impl From<ObjectChangeLine> for ObjectChange {
             ObjectKindLine::CidrCollection => ObjectId::CidrCollection(CidrCollectionId(id)),
             ObjectKindLine::DelegationSet => ObjectId::DelegationSet(DelegationSetId(id)),
             ObjectKindLine::TrafficPolicy => ObjectId::TrafficPolicy(TrafficPolicyId(id)),
+            ObjectKindLine::AliasTarget => ObjectId::AliasTarget(id),
         };
         let part = |PartLine { what, before, after }| Part { what, before, after };
         ObjectChange {

@@ -26,6 +26,7 @@ pub(crate) enum ObjectKind {
     CidrCollection,
     DelegationSet,
     TrafficPolicy,
+    AliasTarget,
 }
 
 /// What is known.
@@ -45,6 +46,7 @@ impl ObjectKind {
             ObjectId::CidrCollection(_) => ObjectKind::CidrCollection,
             ObjectId::DelegationSet(_) => ObjectKind::DelegationSet,
             ObjectId::TrafficPolicy(_) => ObjectKind::TrafficPolicy,
+            ObjectId::AliasTarget(_) => ObjectKind::AliasTarget,
         }
     }
 }

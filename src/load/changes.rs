@@ -74,6 +74,8 @@ impl LoadedConfig {
             let [old, new] =
                 [before, self].map(|base| base.traffic_policies().iter().map(|one| (&one.id, one)).collect());
             compare(&mut events, &old, &new, PartialEq::eq, |id| ObjectId::TrafficPolicy(id.clone()));
+            let [old, new] = [before, self].map(|base| base.alias_targets().map(|one| (&one.name, one)).collect());
+            compare(&mut events, &old, &new, PartialEq::eq, |name| ObjectId::AliasTarget(name.clone()));
         }
         events
     }

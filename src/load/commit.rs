@@ -312,7 +312,8 @@ impl LoadedConfig {
             ObjectId::HealthCheck(_)
             | ObjectId::CidrCollection(_)
             | ObjectId::DelegationSet(_)
-            | ObjectId::TrafficPolicy(_) => {
+            | ObjectId::TrafficPolicy(_)
+            | ObjectId::AliasTarget(_) => {
                 let path = self.defining_file(id)?.path;
                 self.file(&path)
             }

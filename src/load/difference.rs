@@ -106,6 +106,7 @@ fn text_of(object: &Object, references: &References<'_>) -> String {
         Object::CidrCollection(collection) => config::cidr_collection_text(collection),
         Object::DelegationSet(set) => config::delegation_set_text(set),
         Object::TrafficPolicy(policy) => config::traffic_policy_text(policy),
+        Object::AliasTarget(target) => config::alias_target_text(target, references),
         Object::HostedZone(zone) => config::zone_members_text(zone),
     }
 }
@@ -129,9 +130,13 @@ fn compare(
         }
         (before, after) => {
             let name = after.or(before).map(Object::name).unwrap_or_default();
-            let (before, after) =
-                (before.map(|one| text_of(one, old_references)), after.map(|one| text_of(one, references)));
-            parts.add(&name, before, after);
+            let new = match (before, after) {
+                (Some(Object::HealthCheck(before)), Some(Object::HealthCheck(after))) => {
+                    Some(config::changed_health_check_text((before, old_references), (after, references)))
+                }
+                (_, after) => after.map(|one| text_of(one, references)),
+            };
+            parts.add(&name, before.map(|one| text_of(one, old_references)), new);
         }
     }
 }
@@ -241,7 +246,14 @@ impl LoadedConfig {
         let sets = self.delegation_sets().iter().map(|set| Object::DelegationSet(Arc::new(set.clone())));
         let policies = self.traffic_policies().iter();
         let policies = policies.map(|policy| Object::TrafficPolicy(Arc::new(policy.clone())));
-        checks.chain(collections).chain(sets).chain(policies).map(|object| (object.id(), object)).collect()
+        let targets = self.alias_targets().map(|target| Object::AliasTarget(Arc::new(target.clone())));
+        checks
+            .chain(collections)
+            .chain(sets)
+            .chain(policies)
+            .chain(targets)
+            .map(|object| (object.id(), object))
+            .collect()
     }
 }
 
@@ -286,13 +298,14 @@ pub(crate) fn differences(before: &LoadedConfig, after: &LoadedConfig) -> Vec<Ob
 /// An object before and after.
 type Pair = (Option<Object>, Option<Object>);
 
-/// The health checks, CIDR collections, delegation sets and traffic policies of two configurations,
-/// if any of them differs.
+/// The health checks, CIDR collections, delegation sets, traffic policies and alias targets of two
+/// configurations, if any of them differs.
 fn definition_pairs(before: &LoadedConfig, after: &LoadedConfig) -> Vec<Pair> {
     if before.checks == after.checks
         && before.cidr_collections() == after.cidr_collections()
         && before.delegation_sets() == after.delegation_sets()
         && before.traffic_policies() == after.traffic_policies()
+        && before.alias_targets().eq(after.alias_targets())
     {
         return Vec::new();
     }

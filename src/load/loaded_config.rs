@@ -8,7 +8,8 @@ use crate::geo::GeoLookup;
 use crate::health::CheckSlot;
 use crate::history::History;
 use crate::model::{
-    CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, TrafficPolicy, VpcId,
+    AliasResource, CidrCollection, DelegationSet, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
+    TrafficPolicy, VpcId,
 };
 use crate::objects::ZoneSummary;
 use crate::policy::CidrTables;
@@ -218,6 +219,11 @@ impl LoadedConfig {
     /// All traffic policies.
     pub(crate) fn traffic_policies(&self) -> &[TrafficPolicy] {
         &self.common.traffic_policies
+    }
+
+    /// All alias targets.
+    pub(crate) fn alias_targets(&self) -> impl Iterator<Item = &AliasResource> {
+        self.common.alias_resources.iter()
     }
 
     /// All zones that are served, without their records.

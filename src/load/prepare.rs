@@ -15,8 +15,8 @@ use crate::config::{
     ZoneReading,
 };
 use crate::model::{
-    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId, HostedZone,
-    ResourceRecordSet, RoutingPolicy, TrafficPolicy,
+    AliasResource, Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, HealthCheck, HealthCheckId,
+    HostedZone, ResourceRecordSet, RoutingPolicy, TrafficPolicy,
 };
 use crate::objects::{Change, Commit, CommitError, ErrorCode, Object, ObjectId, Refusal, Transition, decide};
 use crate::store::ReplaceError;
@@ -29,6 +29,7 @@ const HEALTH_CHECKS: &str = "health_checks.toml";
 const CIDR_COLLECTIONS: &str = "cidr_collections.toml";
 const DELEGATION_SETS: &str = "reusable_delegation_sets.toml";
 const TRAFFIC_POLICIES: &str = "traffic_policies.toml";
+const ALIAS_TARGETS: &str = "alias_targets.toml";
 
 /// A change that can be written.
 #[derive(Debug)]
@@ -205,6 +206,7 @@ impl LoadedConfig {
             ObjectId::HealthCheck(_) => HEALTH_CHECKS,
             ObjectId::DelegationSet(_) => DELEGATION_SETS,
             ObjectId::TrafficPolicy(_) => TRAFFIC_POLICIES,
+            ObjectId::AliasTarget(_) => ALIAS_TARGETS,
             _ => CIDR_COLLECTIONS,
         };
         let path = defining.map_or_else(|| self.settings.new_zones_directory().join(name), |read| read.path);
@@ -222,6 +224,9 @@ impl LoadedConfig {
             (Some(Object::TrafficPolicy(_)), _) | (None, Some(Object::TrafficPolicy(_))) => {
                 config::edit_traffic_policy(&source, policy(before), policy(after))
             }
+            (Some(Object::AliasTarget(_)), _) | (None, Some(Object::AliasTarget(_))) => {
+                config::edit_alias_target(&source, target(before), target(after), &self.references())
+            }
             _ => config::edit_cidr_collection(&source, collection(before), collection(after)),
         };
         let text = edited.map_err(|why| not_editable(&path, &why))?;
@@ -236,6 +241,7 @@ impl LoadedConfig {
             ObjectId::CidrCollection(id) => config::defines_cidr_collection(source, id),
             ObjectId::DelegationSet(id) => config::defines_delegation_set(source, id),
             ObjectId::TrafficPolicy(id) => config::defines_traffic_policy(source, id),
+            ObjectId::AliasTarget(name) => config::defines_alias_target(source, name),
             ObjectId::HostedZone(_) => false,
         };
         sources.into_iter().find(defines)
@@ -271,6 +277,10 @@ impl LoadedConfig {
             }
             Some(Object::TrafficPolicy(policy)) => {
                 self.definitions_with(source).is_some_and(|all| all.traffic_policies.contains(policy))
+            }
+            Some(Object::AliasTarget(target)) => {
+                let defines = |all: SharedDefinitions| all.alias_resources.iter().any(|defined| *defined == **target);
+                self.definitions_with(source).is_some_and(defines)
             }
             None => true,
         };
@@ -335,6 +345,13 @@ impl Prepared {
 fn policy(object: Option<&Object>) -> Option<&TrafficPolicy> {
     match object {
         Some(Object::TrafficPolicy(policy)) => Some(policy),
+        _ => None,
+    }
+}
+
+fn target(object: Option<&Object>) -> Option<&AliasResource> {
+    match object {
+        Some(Object::AliasTarget(target)) => Some(target),
         _ => None,
     }
 }

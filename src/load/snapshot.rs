@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::model::{
-    CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, Percentage,
-    ResourceRecordSet, RoutingPolicy, TrafficPolicy,
+    AliasResource, CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name,
+    Percentage, ResourceRecordSet, RoutingPolicy, TrafficPolicy,
 };
 use crate::objects::{CommitError, ErrorCode, ObjectId, Refusal, Snapshot, ZoneSummary};
 
@@ -34,6 +34,10 @@ impl Snapshot for LoadedConfig {
 
     fn traffic_policies(&self) -> &[TrafficPolicy] {
         &self.common.traffic_policies
+    }
+
+    fn alias_target(&self, name: &str) -> Option<&AliasResource> {
+        self.alias_targets().find(|target| target.name == name)
     }
 
     fn shared_name_servers(&self) -> Vec<Name> {

@@ -254,19 +254,20 @@ fn an_edit_that_takes_a_record_away_names_it_and_has_its_text() {
 
 #[test]
 fn secrets_of_a_check_are_not_told() {
-    let check = "[[health_check]]\nname = 'load'\ntype = 'metric'\nprometheus = 'http://user:secret@192.0.2.1:9090'\n\
+    let check = "[[health_check]]\nname = 'load'\ntype = 'metric'\nprometheus = 'http://user:hushed@192.0.2.1:9090'\n\
                  query = 'up'\ncomparison = 'less_than_threshold'\nthreshold = 1\n";
     let mut server = started(&[("fiftythree.toml", SETTINGS), ("zones/one.toml", ONE), ("zones/checks.toml", check)]);
     server
         .sources
-        .write("zones/checks.toml", check.replace("query = 'up'", "query = 'down'").replace("secret", "other"));
+        .write("zones/checks.toml", check.replace("query = 'up'", "query = 'down'").replace("hushed", "other"));
     let summary = server.reload();
     let [change] = &summary.object_changes[..] else { panic!("{:?}", summary.object_changes) };
     let told = format!("{change:?}");
     assert!(
-        change.in_short().contains("query = \"up\"") && !told.contains("secret") && !told.contains("other@"),
+        change.in_short().contains("query = \"up\"") && !told.contains("hushed") && !told.contains("other@"),
         "{told}"
     );
+    assert!(told.contains("# a secret value changed"), "{told}");
 }
 
 impl Server {

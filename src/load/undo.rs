@@ -64,6 +64,10 @@ impl LoadedConfig {
         if change.parts.is_empty() {
             return Err(impossible("it changed nothing"));
         }
+        let hides_secrets = |part: &Part| part.before.as_ref().is_some_and(|text| config::hides_secrets(text));
+        if matches!(change.object, ObjectId::HealthCheck(_)) && change.parts.iter().any(hides_secrets) {
+            return Err(impossible("it has secret values, which the history does not keep"));
+        }
         let current = match objects::current(self, &change.object) {
             Ok(object) => Some(object),
             Err(CommitError::Refused(_)) => None,
@@ -129,9 +133,6 @@ impl LoadedConfig {
         current: Option<&Object>,
         text: &str,
     ) -> Result<Object, NoInverse> {
-        if config::hides_secrets(text) {
-            return Err(impossible("it has secret values, which the history does not keep"));
-        }
         let source = SourceFile::new(UNDONE, text);
         let mut sources = self.defining_sources()?;
         if let Some(current) = current {
@@ -164,6 +165,10 @@ impl LoadedConfig {
             (ObjectId::TrafficPolicy(id), _) => {
                 let policy = all.traffic_policies.iter().find(|policy| policy.id == *id).cloned();
                 policy.map(|policy| Object::TrafficPolicy(policy.into()))
+            }
+            (ObjectId::AliasTarget(name), _) => {
+                let target = all.alias_resources.iter().find(|target| target.name == *name).cloned();
+                target.map(|target| Object::AliasTarget(target.into()))
             }
             (ObjectId::HostedZone(_), _) => None,
         };

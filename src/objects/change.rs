@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ChangeBatch, CidrCollection, CidrCollectionId, DelegationSet, DelegationSetId, HealthCheck, HealthCheckId,
-    HostedZone, HostedZoneId, Name, Tags, TrafficPolicy, TrafficPolicyId, VpcId, ZoneAttachments, ZoneIdentity,
+    AliasResource, ChangeBatch, CidrCollection, CidrCollectionId, DelegationSet, DelegationSetId, HealthCheck,
+    HealthCheckId, HostedZone, HostedZoneId, Name, Tags, TrafficPolicy, TrafficPolicyId, VpcId, ZoneAttachments,
+    ZoneIdentity,
 };
 
 /// What identifies an object.
@@ -20,6 +21,8 @@ pub(crate) enum ObjectId {
     DelegationSet(DelegationSetId),
     /// A traffic policy.
     TrafficPolicy(TrafficPolicyId),
+    /// An alias target, by its name.
+    AliasTarget(String),
 }
 
 /// An object.
@@ -35,6 +38,8 @@ pub(crate) enum Object {
     DelegationSet(Arc<DelegationSet>),
     /// A traffic policy with its versions.
     TrafficPolicy(Arc<TrafficPolicy>),
+    /// An alias target.
+    AliasTarget(Arc<AliasResource>),
 }
 
 /// A state of an object. Another state has another revision; the order of revisions means nothing.
@@ -87,6 +92,7 @@ impl ObjectId {
             ObjectId::CidrCollection(_) => "cidr_collection",
             ObjectId::DelegationSet(_) => "reusable_delegation_set",
             ObjectId::TrafficPolicy(_) => "traffic_policy",
+            ObjectId::AliasTarget(_) => "alias_target",
         }
     }
 
@@ -98,6 +104,7 @@ impl ObjectId {
             ObjectId::CidrCollection(id) => &id.0,
             ObjectId::DelegationSet(id) => &id.0,
             ObjectId::TrafficPolicy(id) => &id.0,
+            ObjectId::AliasTarget(name) => name,
         }
     }
 }
@@ -111,6 +118,7 @@ impl Object {
             Object::CidrCollection(collection) => ObjectId::CidrCollection(collection.id.clone()),
             Object::DelegationSet(set) => ObjectId::DelegationSet(set.id.clone()),
             Object::TrafficPolicy(policy) => ObjectId::TrafficPolicy(policy.id.clone()),
+            Object::AliasTarget(target) => ObjectId::AliasTarget(target.name.clone()),
         }
     }
 
@@ -122,6 +130,7 @@ impl Object {
             Object::CidrCollection(collection) => collection.name.clone(),
             Object::DelegationSet(set) => set.id.0.clone(),
             Object::TrafficPolicy(policy) => policy.name.clone(),
+            Object::AliasTarget(target) => target.name.clone(),
         }
     }
 
@@ -132,7 +141,7 @@ impl Object {
             Object::HealthCheck(check) => check.caller_reference.as_ref(),
             Object::CidrCollection(collection) => collection.caller_reference.as_ref(),
             Object::DelegationSet(set) => set.caller_reference.as_ref(),
-            Object::TrafficPolicy(_) => None,
+            Object::TrafficPolicy(_) | Object::AliasTarget(_) => None,
         }
     }
 }

@@ -78,6 +78,11 @@ pub(crate) fn current(objects: &dyn Snapshot, id: &ObjectId) -> Result<Object, C
         ObjectId::TrafficPolicy(id) => {
             traffic_policies::find(objects, id).map(|policy| Object::TrafficPolicy(policy.clone().into()))
         }
+        ObjectId::AliasTarget(name) => {
+            let target = objects.alias_target(name).map(|target| Object::AliasTarget(target.clone().into()));
+            let message = || format!("there is no alias target with the name {name}");
+            target.ok_or_else(|| refusal(ErrorCode::InvalidInput, message()))
+        }
     }
 }
 
@@ -104,6 +109,7 @@ fn created(objects: &dyn Snapshot, object: &Object) -> Result<Object, CommitErro
             traffic_policies::check_new(objects, policy)?;
             Ok(object.clone())
         }
+        Object::AliasTarget(_) => Ok(object.clone()),
     }
 }
 
@@ -215,7 +221,9 @@ fn updated(objects: &dyn Snapshot, before: &Object, after: &Object) -> Result<Ob
             Ok(after.clone())
         }
         // A delegation set never changes.
-        (Object::HealthCheck(_), Object::HealthCheck(_)) => Ok(after.clone()),
+        (Object::HealthCheck(_), Object::HealthCheck(_)) | (Object::AliasTarget(_), Object::AliasTarget(_)) => {
+            Ok(after.clone())
+        }
         _ => Err(other_kind()),
     }
 }
@@ -239,7 +247,7 @@ fn reverted(objects: &dyn Snapshot, before: Option<&Object>, object: &Object) ->
         (None, Object::DelegationSet(set)) if objects.delegation_sets().iter().any(|other| other.id == set.id) => {
             created(objects, object)
         }
-        (None, Object::TrafficPolicy(_)) => created(objects, object),
+        (None, Object::TrafficPolicy(_) | Object::AliasTarget(_)) => created(objects, object),
         (None, Object::DelegationSet(_)) => Ok(object.clone()),
         (Some(before), after) => updated(objects, before, after),
     }
@@ -351,7 +359,7 @@ fn may_be_removed(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitE
             Err(refusal(ErrorCode::HostedZoneNotEmpty, message))
         }
         // API DeleteHealthCheck: record sets may still refer to it.
-        Object::HealthCheck(_) => Ok(()),
+        Object::HealthCheck(_) | Object::AliasTarget(_) => Ok(()),
         Object::CidrCollection(collection) => {
             // API DeleteCidrCollection, CidrCollectionInUseException: "must be empty".
             if collection.locations.is_empty() && objects.locations_in_use(&collection.id)?.is_empty() {

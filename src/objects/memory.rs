@@ -103,6 +103,7 @@ impl State {
             ObjectId::CidrCollection(id) => self.collections.retain(|collection| collection.id != *id),
             ObjectId::DelegationSet(id) => self.delegation_sets.retain(|set| set.id != *id),
             ObjectId::TrafficPolicy(id) => self.policies.retain(|policy| policy.id != *id),
+            ObjectId::AliasTarget(_) => {}
         }
         self.revisions.remove(&id);
         match object? {
@@ -111,6 +112,7 @@ impl State {
             Object::CidrCollection(collection) => self.collections.push((*collection).clone()),
             Object::DelegationSet(set) => self.delegation_sets.push((*set).clone()),
             Object::TrafficPolicy(policy) => self.policies.push((*policy).clone()),
+            Object::AliasTarget(_) => return None,
         }
         self.last_revision += 1;
         let revision = Revision(self.last_revision);

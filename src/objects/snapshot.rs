@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{CommitError, ObjectId, ZoneSummary};
 use crate::model::{
-    CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name, Percentage,
-    ResourceRecordSet, TrafficPolicy,
+    AliasResource, CidrCollection, CidrCollectionId, DelegationSet, HealthCheck, HostedZone, HostedZoneId, Name,
+    Percentage, ResourceRecordSet, TrafficPolicy,
 };
 
 /// All objects at one moment.
@@ -27,6 +27,11 @@ pub(crate) trait Snapshot {
 
     /// All traffic policies.
     fn traffic_policies(&self) -> &[TrafficPolicy];
+
+    /// The alias target with this name.
+    fn alias_target(&self, _: &str) -> Option<&AliasResource> {
+        None
+    }
 
     /// The name servers of zones that have none of their own; empty if each zone has other ones.
     fn shared_name_servers(&self) -> Vec<Name>;

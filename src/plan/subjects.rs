@@ -25,6 +25,7 @@ pub(super) fn of(before: &LoadedConfig, after: &LoadedConfig, changes: &[&Object
         for zone in states.iter().flatten() {
             touched.extend(zone.answered_sets().filter(|set| refers_to(set, &definitions)).map(owner));
         }
+        touched.extend(aliases_of_other_targets(&states));
         add_aliases(&states, &mut touched);
         owners.extend(touched);
     }
@@ -73,6 +74,16 @@ fn differing(states: &States) -> HashSet<Owner> {
     let mut touched: HashSet<Owner> = after.answered_sets().filter(is_other).map(owner).collect();
     touched.extend(old.into_values().map(owner));
     touched
+}
+
+/// The aliases whose `[[alias_target]]` is another one, or says something else.
+fn aliases_of_other_targets([before, after]: &States) -> Vec<Owner> {
+    let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
+    let is_other = |set: &&ResourceRecordSet| match &set.content {
+        Content::Alias(target) => before.resource_of(target) != after.resource_of(target),
+        Content::Records { .. } => false,
+    };
+    before.answered_sets().chain(after.answered_sets()).filter(is_other).map(owner).collect()
 }
 
 fn owner(set: &ResourceRecordSet) -> Owner {

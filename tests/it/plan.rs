@@ -202,3 +202,26 @@ fn clients_of_the_geo_databases_are_simulated_by_country() {
     assert!(printed.contains("the same records as before\n"), "{printed}");
     assert!(running.stop().success());
 }
+
+/// Nothing that changes answers or probes is "nothing to do".
+#[test]
+fn alias_targets_and_secrets_are_something_to_do() {
+    let zone = format!(
+        "{ZONE}\n[[record]]\nname = \"elb\"\ntype = \"A\"\nalias = {{ hosted_zone_id = \"Z215JYRZR1TBD5\", target = \
+         \"my-lb-1.eu-central-1.elb.amazonaws.com\", evaluate_target_health = false }}\n\n[[alias_target]]\nname = \"lb\"\n\
+         target = \"my-lb-1.eu-central-1.elb.amazonaws.com\"\naddresses = [\"192.0.2.77\"]\n\n[[health_check]]\nname = \
+         \"web\"\ntype = \"http\"\nip_address = \"192.0.2.1\"\nrequest_headers = {{ Authorization = \"Bearer A\" }}\n"
+    );
+    let lab = lab();
+    lab.write("zones/lab.test.toml", &zone);
+    for (from, to, part) in [
+        ("192.0.2.77", "192.0.2.78", "~ alias target lb (lb)\n"),
+        ("192.0.2.77", "192.0.2.78", "  elb.lab.test. A\n    all clients: 192.0.2.77 → 192.0.2.78\n"),
+        ("Bearer A", "Bearer B", "+ request_headers = { Authorization = ********** } # a secret value changed\n"),
+    ] {
+        lab.write("new.toml", &zone.replace(from, to));
+        let (code, printed) = plan(&lab, &["new.toml"]);
+        assert_eq!(code, 2, "{printed}");
+        assert!(printed.contains(part) && !printed.contains("Bearer"), "{part:?} in {printed}");
+    }
+}

@@ -332,3 +332,37 @@ fn deleted_objects_come_back_with_their_ids() {
     }
     assert!(running.stop().success());
 }
+
+/// An alias target has no operation of the API, so only files and undo change it.
+#[test]
+fn edits_of_alias_targets_are_undone() {
+    let target = "\n# A load balancer.\n[[alias_target]]\nname = \"lb\"\ntarget = \
+                  \"my-lb-1.eu-central-1.elb.amazonaws.com\"\naddresses = [\"192.0.2.77\"]\n";
+    let zone = format!(
+        "{ZONE}\n[[record]]\nname = \"elb\"\ntype = \"A\"\nalias = {{ hosted_zone_id = \"Z215JYRZR1TBD5\", target = \
+         \"my-lb-1.eu-central-1.elb.amazonaws.com\", evaluate_target_health = false }}\n"
+    );
+    let lab = lab(&format!("{zone}{target}"), SETTINGS);
+    let running = lab.serve();
+    let edit = |text: &str, answer: &[&str]| {
+        let before = changes(&lab, &running, "lb").len();
+        lab.write("zones/lab.test.toml", text);
+        running.wait_for_answer("elb.lab.test.", answer);
+        wait_for("the edit in the history", || {
+            let changes = changes(&lab, &running, "lb");
+            (changes.len() > before).then(|| changes[0]["change_id"].as_str().unwrap().to_owned())
+        })
+    };
+    let changed = edit(&format!("{zone}{}", target.replace(".77", ".78")), &["192.0.2.78"]);
+    run(&lab, &running, &["undo", &changed]).unwrap();
+    assert_eq!(addresses(&running, "elb.lab.test."), ["192.0.2.77"]);
+    assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap(), format!("{zone}{target}"));
+
+    let removed = edit(&zone, &[]);
+    run(&lab, &running, &["undo", &removed]).unwrap();
+    assert_eq!(addresses(&running, "elb.lab.test."), ["192.0.2.77"]);
+    let undo = last_change(&lab, &running, "lb");
+    run(&lab, &running, &["undo", &undo]).unwrap();
+    assert_eq!(addresses(&running, "elb.lab.test."), [""; 0]);
+    assert!(running.stop().success());
+}

@@ -6,6 +6,7 @@
 //! ([`indexed`]). A file with another structure, such as an inline list of records, is edited as
 //! one document, which takes longer.
 
+mod alias_target;
 mod blocks;
 mod collection;
 mod delegation_set;
@@ -35,6 +36,7 @@ use crate::model::{
     CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId, HostedZone, Name, RecordGroup, RecordSetKey,
     RecordType, ResourceRecordSet,
 };
+pub use alias_target::edit_alias_target;
 use blocks::{Block, Edits};
 pub use collection::edit_cidr_collection;
 pub use delegation_set::edit_delegation_set;
@@ -44,8 +46,8 @@ pub use health_check::edit_health_check;
 pub use indexed::{IndexedEdit, IndexedFile, RecordIndex, zone_with_index};
 pub use pin::pin_health_check;
 pub use toml_text::{
-    cidr_collection_text, delegation_set_text, health_check_text, hides_secrets, record_group_text, record_set_text,
-    traffic_policy_text, zone_members_text,
+    alias_target_text, changed_health_check_text, cidr_collection_text, delegation_set_text, health_check_text,
+    hides_secrets, record_group_text, record_set_text, traffic_policy_text, zone_members_text,
 };
 pub use traffic_policy::edit_traffic_policy;
 pub use without_zone::without_zone;

@@ -88,6 +88,13 @@ impl Covered {
         Cow::Owned(shown)
     }
 
+    /// What `shown` replaces by asterisks in this part.
+    pub(super) fn hidden(&self, part: Range<usize>, text: &str) -> String {
+        let stars = self.spans.iter().filter(|(_, cover)| *cover == Cover::Stars);
+        let within = stars.map(|(span, _)| span.start.max(part.start)..span.end.min(part.end));
+        within.filter(|span| span.start < span.end).map(|span| &text[span]).collect()
+    }
+
     /// Whether `shown` replaces anything in this part by asterisks.
     pub(super) fn has_asterisks(&self, part: &Range<usize>) -> bool {
         let is_in = |span: &Range<usize>| span.start < part.end && part.start < span.end;

@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 /// The TTL of load balancers (Developer Guide, "Values specific for alias records").
-const DEFAULT_TTL: Ttl = 60;
+pub(in super::super) const DEFAULT_TTL: Ttl = 60;
 
 /// A resource with an unresolved health check.
 pub(super) struct Draft {

@@ -32,13 +32,14 @@ use super::diagnostic::Diagnostic;
 use super::{Settings, SourceFile, document};
 use crate::model::{CidrCollection, DelegationSet, HealthCheck, HostedZone, TrafficPolicy};
 
+pub(super) use alias_target::DEFAULT_TTL as DEFAULT_ALIAS_TTL;
 pub use default_records::{
     SOA_TIMINGS, SOA_TTL, default_addresses, default_record_sets, loopback_name_server, warn_of_loopback_name_servers,
 };
 pub(super) use resolve_references::{Definitions, WrittenKeys, definitions, written_keys};
 pub use resolve_references::{
-    SharedDefinitions, ZoneReading, defines_cidr_collection, defines_delegation_set, defines_health_check,
-    defines_traffic_policy, may_define_for_others, record_names, zone_identity,
+    SharedDefinitions, ZoneReading, defines_alias_target, defines_cidr_collection, defines_delegation_set,
+    defines_health_check, defines_traffic_policy, may_define_for_others, record_names, zone_identity,
 };
 
 /// Everything that zone files define.

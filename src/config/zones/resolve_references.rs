@@ -89,6 +89,11 @@ pub fn defines_traffic_policy(source: &SourceFile, id: &TrafficPolicyId) -> bool
     written_keys(source).traffic_policies.contains(&id.0)
 }
 
+/// Whether a file defines the alias target with this name.
+pub fn defines_alias_target(source: &SourceFile, name: &str) -> bool {
+    written_keys(source).alias_targets.iter().any(|known| known == name)
+}
+
 /// What identifies the contents of a file, each list in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct WrittenKeys {
@@ -101,6 +106,8 @@ pub(in super::super) struct WrittenKeys {
     pub(in super::super) collections: Vec<String>,
     pub(in super::super) delegation_sets: Vec<String>,
     pub(in super::super) traffic_policies: Vec<String>,
+    /// The names of the alias targets.
+    pub(in super::super) alias_targets: Vec<String>,
 }
 
 /// Reads only the keys of a file that has no errors.
@@ -112,6 +119,7 @@ pub(in super::super) fn written_keys(source: &SourceFile) -> WrittenKeys {
         collections: draft.collections.into_iter().map(|collection| collection.id.value).collect(),
         delegation_sets: draft.delegation_sets.into_iter().map(|set| set.id.value).collect(),
         traffic_policies: draft.traffic_policies.into_iter().map(|policy| policy.id.value).collect(),
+        alias_targets: draft.alias_targets.into_iter().map(|target| target.id.value).collect(),
         ..WrittenKeys::default()
     };
     if let Some(zone) = draft.zone {
