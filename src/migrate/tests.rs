@@ -157,6 +157,49 @@ fn each_line_without_a_counterpart_is_reported_and_the_rest_is_imported() {
 }
 
 #[test]
+fn a_ttl_out_of_range_is_not_taken_for_a_type() {
+    let (zones, report) = from_bind(
+        "$TTL 300\n$TTL -1\n$TTL 99999w\n$TTL 1x\n$TTL 4294967296\n$ORIGIN bad..name\n\
+         a 2147483648 A 192.0.2.1\na 4294967296 IN A 192.0.2.1\na IN -1 A 192.0.2.1\na +5 A 192.0.2.1\n\
+         a 3551w A 192.0.2.1\na 99999999999999999999w A 192.0.2.1\na 1x A 192.0.2.1\na 1h 2h A 192.0.2.1\n\
+         b 1h A 192.0.2.1\nc 1w2d A 192.0.2.1\nd 3550w A 192.0.2.1\ne 2147483647 A 192.0.2.1\nf A 192.0.2.1\n\
+         g MX 10 a..b\n",
+    );
+    let found = lines_of(&report);
+    let expected = [
+        "2:1: `-1` is not a TTL",
+        "3:1: `99999w` is not a TTL",
+        "4:1: `1x` is not a TTL",
+        "5:1: `4294967296` is not a TTL",
+        "6:1: a name has an empty label",
+        "7:1: `2147483648` is not a TTL: it is a number from 0 to 2147483647",
+        "8:1: `4294967296` is not a TTL",
+        "9:1: `-1` is not a TTL",
+        "10:1: `+5` is not a TTL",
+        "11:1: `3551w` is not a TTL",
+        "12:1: `99999999999999999999w` is not a TTL",
+        "13:1: `1x` is not a TTL",
+        "14:1: the record has two TTLs",
+        "20:1: a name has an empty label",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found} instead of {expected}");
+    }
+    let addresses: Vec<String> = records(&zones[0]).into_iter().filter(|line| line.contains(" A ")).collect();
+    assert_eq!(
+        addresses,
+        [
+            "b.lab.test. A 3600 192.0.2.1",
+            "c.lab.test. A 777600 192.0.2.1",
+            "d.lab.test. A 2147040000 192.0.2.1",
+            "e.lab.test. A 2147483647 192.0.2.1",
+            "f.lab.test. A 300 192.0.2.1",
+        ]
+    );
+}
+
+#[test]
 fn the_list_of_route_53_becomes_a_zone_without_amazons_servers() {
     let list = r#"{"ResourceRecordSets": [
         {"Name": "lab.test.", "Type": "NS", "TTL": 172800, "ResourceRecords": [{"Value": "ns-1.awsdns-00.com."}]},

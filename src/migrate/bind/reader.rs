@@ -114,13 +114,9 @@ impl Reader<'_> {
                 self.first_origin.get_or_insert_with(|| name.clone());
                 self.origin = Some(name);
             }),
-            ("$TTL", [ttl]) => match read_ttl(ttl.text) {
-                Some(ttl) => {
-                    self.default_ttl = Some(ttl);
-                    Ok(())
-                }
-                None => Err(format!("`{}` is not a TTL", ttl.text)),
-            },
+            ("$TTL", [ttl]) => read_ttl(ttl.text).unwrap_or_else(|| Err(not_a_ttl(ttl.text))).map(|ttl| {
+                self.default_ttl = Some(ttl);
+            }),
             ("$INCLUDE", [path]) => self.include(path, None, file),
             ("$INCLUDE", [path, origin]) => {
                 read_name(origin.text, self.origin.as_ref()).and_then(|origin| self.include(path, Some(origin), file))
@@ -201,7 +197,8 @@ impl Reader<'_> {
         let mut ttl = None;
         while let [first, after @ ..] = rest {
             match (read_ttl(first.text), class(first.text)) {
-                (Some(seconds), _) if ttl.is_none() => ttl = Some(seconds),
+                (Some(_), _) if ttl.is_some() => return Err("the record has two TTLs".into()),
+                (Some(seconds), _) => ttl = Some(seconds?),
                 (None, Some(true)) => {}
                 (None, Some(false)) => return Err(format!("records of class {} are not imported", first.text).into()),
                 _ => break,
@@ -254,13 +251,23 @@ impl From<BadData> for Unread {
     }
 }
 
-/// Seconds, also in units: `1h30m` (BIND 9 Administrator Reference Manual, "Setting TTLs").
-fn read_ttl(text: &str) -> Option<Ttl> {
+/// Seconds, also in units: `1h30m` (BIND 9 Administrator Reference Manual, "Setting TTLs"). `None`
+/// for a word that cannot be meant as a TTL: neither a class nor a type begins as numbers do.
+fn read_ttl(text: &str) -> Option<Result<Ttl, String>> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = unsigned.starts_with(|first: char| first.is_ascii_digit());
+    is_number.then(|| seconds(text).ok_or_else(|| not_a_ttl(text)))
+}
+
+fn not_a_ttl(text: &str) -> String {
+    format!(
+        "`{text}` is not a TTL: it is a number from 0 to {MAX_TTL}, or a time such as 1h30m of at most as many seconds"
+    )
+}
+
+fn seconds(text: &str) -> Option<Ttl> {
     let mut total: u64 = 0;
     let mut rest = text;
-    if !text.starts_with(|first: char| first.is_ascii_digit()) {
-        return None;
-    }
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let number: u64 = rest[..end].parse().ok()?;
@@ -316,7 +323,7 @@ fn data_of(record_type: RecordType, tokens: &[Token<'_>], origin: Option<&Name>)
     let has_names = !matches!(record_type, RecordType::Txt | RecordType::Spf | RecordType::Caa);
     let word = |(at, token): (usize, &Token<'_>)| match (token.text, origin, read_ttl(token.text)) {
         ("@", Some(origin), _) if has_names => name_text(origin),
-        (_, _, Some(seconds)) if record_type == RecordType::Soa && at > 2 && !is_generic => seconds.to_string(),
+        (_, _, Some(Ok(seconds))) if record_type == RecordType::Soa && at > 2 && !is_generic => seconds.to_string(),
         (text, ..) => text.to_owned(),
     };
     tokens.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")

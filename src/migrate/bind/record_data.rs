@@ -24,8 +24,34 @@ pub(super) enum BadData {
 pub(super) fn read_name(text: &str, origin: Option<&Name>) -> Result<Name, String> {
     let record = scan(text, "A 192.0.2.1", origin)?;
     let mut wire = Vec::new();
-    record.owner().compose(&mut wire).map_err(|_| "the name is too long".to_owned())?;
-    Name::from_wire(&wire).ok_or_else(|| "the name is too long".to_owned())
+    let bad_name = || bad_name(text).to_owned();
+    record.owner().compose(&mut wire).map_err(|_| bad_name())?;
+    Name::from_wire(&wire).ok_or_else(bad_name)
+}
+
+/// What is wrong with a name, or with one of the words.
+fn bad_name(words: &str) -> &'static str {
+    match has_empty_label(words) {
+        true => "a name has an empty label: two dots in a row, or a dot at its beginning",
+        false => "a label has more than 63 bytes, or a name more than 255",
+    }
+}
+
+/// Whether one of the words, read as a name, has an empty label before its end.
+fn has_empty_label(words: &str) -> bool {
+    words.split_ascii_whitespace().any(|word| {
+        let (mut characters, mut is_label_empty) = (word.chars(), true);
+        while let Some(character) = characters.next() {
+            if character == '.' && is_label_empty && word.len() > 1 {
+                return true;
+            }
+            is_label_empty = character == '.';
+            if character == '\\' {
+                characters.next();
+            }
+        }
+        false
+    })
 }
 
 /// Reads the data of a record.
@@ -37,6 +63,10 @@ pub(super) fn read_data(record_type: RecordType, text: &str, origin: Option<&Nam
     record.data().compose_rdata(&mut wire).map_err(|_| BadData::Syntax("the data are too long".to_owned()))?;
     if is_generic(text) && !is_well_formed(record_type, &wire) {
         return Err(BadData::Syntax(format!("these octets are not valid {record_type} data")));
+    }
+    // The crate takes an empty label for the end of the name.
+    if has_empty_label(text) && !is_well_formed(record_type, &wire) {
+        return Err(BadData::Syntax(bad_name(text).to_owned()));
     }
     // Printed without escapes that Route 53 does not know.
     let printed = RecordData::from_wire(record_type, wire).to_text();
@@ -54,15 +84,16 @@ fn scan(owner: &str, record: &str, origin: Option<&Name>) -> Result<ScannedRecor
     match file.next_entry() {
         Ok(Some(Entry::Record(record))) => Ok(record),
         Ok(_) => Err("this is not a record".to_owned()),
-        Err(error) => Err(explained(&error.to_string())),
+        Err(error) => Err(explained(&error.to_string(), &format!("{owner} {record}"))),
     }
 }
 
 /// The crate's error without its position, which is that in a text of one record.
-fn explained(error: &str) -> String {
+fn explained(error: &str, words: &str) -> String {
     match error.splitn(3, ':').nth(2).map_or(error, str::trim) {
         "missing origin" => "a name has no dot at its end, and there is no $ORIGIN before it".to_owned(),
         "unexpected end of entry" => "something is missing at the end".to_owned(),
+        "bad name" => bad_name(words).to_owned(),
         "trailing tokens" => "there is too much at the end".to_owned(),
         other => other.to_owned(),
     }
@@ -131,12 +162,17 @@ mod tests {
 
     #[test]
     fn names_are_relative_and_have_decimal_escapes() {
-        let read = |text| read_name(text, Some(&origin())).map(|name| name.to_string());
+        let read = |text: &str| read_name(text, Some(&origin())).map(|name| name.to_string());
         assert_eq!(read("WWW").as_deref(), Ok("www.lab.test."));
         assert_eq!(read("@").as_deref(), Ok("lab.test."));
         assert_eq!(read("*").as_deref(), Ok("\\052.lab.test."));
         assert_eq!(read("a\\.b\\046c\\@.x.").as_deref(), Ok("a\\056b\\056c\\100.x."));
-        assert!(read("a..b").is_err());
+        for text in ["a..b", "a..", "..a", ".a", "a\\...b"] {
+            assert!(read(text).unwrap_err().contains("has an empty label"), "{text}");
+        }
+        assert!(read(&"a".repeat(64)).unwrap_err().contains("more than 63 bytes"));
+        assert!(read(&"a.".repeat(130)).unwrap_err().contains("a name more than 255"));
+        assert!(read("a\\..b").is_ok());
         assert!(read_name("www", None).unwrap_err().contains("no $ORIGIN"));
         for text in ["www.lab.test.", "\\052.lab.test.", "a\\056b\\134\\100\\377.lab.test.", "."] {
             let name = Name::parse(text).unwrap();
@@ -196,12 +232,26 @@ mod tests {
 
     #[test]
     fn bad_data_say_why() {
-        let error = |record_type, text| match read_data(record_type, text, Some(&origin())).unwrap_err() {
+        let error = |record_type, text: &str| match read_data(record_type, text, Some(&origin())).unwrap_err() {
             BadData::Syntax(message) => message,
             BadData::Refused(error) => error.message,
         };
         assert_eq!(error(RecordType::Mx, "10"), "something is missing at the end");
         assert_eq!(error(RecordType::A, "192.0.2.1 x"), "there is too much at the end");
+        for (record_type, text) in [
+            (RecordType::Mx, "10 a..b"),
+            (RecordType::Mx, "10 a..b."),
+            (RecordType::Cname, ".a"),
+            (RecordType::Ns, "a.."),
+            (RecordType::Srv, "1 2 3 a..b"),
+            (RecordType::Soa, "a..b c 1 2 3 4 5"),
+            (RecordType::Soa, "a b..c 1 2 3 4 5"),
+            (RecordType::Https, "1 a..b alpn=h2"),
+        ] {
+            assert!(error(record_type, text).contains("has an empty label"), "{record_type} {text}");
+        }
+        assert!(error(RecordType::Mx, &format!("10 {}", "a".repeat(64))).contains("more than 63 bytes"));
+        assert!(read_data(RecordType::Txt, "a..b .c", None).is_ok());
         assert!(error(RecordType::A, "\\# 3 C00002").contains("not valid A data"));
         assert!(error(RecordType::Mx, "\\# 2 0001").contains("not valid MX data"));
         assert!(
