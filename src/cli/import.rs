@@ -23,7 +23,7 @@ Examples:
   fiftythree import --from-endpoint aws --profile ops --output zones
   fiftythree import --from-endpoint http://127.0.0.1:4566 --output zones
 
-FILE is a BIND zone file, or what one of these commands of `aws route53` printed as JSON: list-resource-record-sets, \
+FILE is a BIND zone file, or (if its name ends in .json, or its text begins with { or [) what one of these commands of `aws route53` printed as JSON: list-resource-record-sets, \
 list-hosted-zones, get-hosted-zone, list-health-checks, list-tags-for-resources, list-cidr-collections, list-cidr-blocks, \
 list-reusable-delegation-sets, list-traffic-policy-versions, list-traffic-policy-instances, list-query-logging-configs. \
 The key for --from-endpoint is in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or in a profile.

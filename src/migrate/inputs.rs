@@ -20,8 +20,7 @@ pub(crate) fn read_files(
     report: &mut MigrationReport,
 ) -> Inventory {
     let (mut account, mut drafts): (Account, Vec<ZoneDraft>) = Default::default();
-    let paths: Vec<PathBuf> = paths.iter().flat_map(|path| files_of(path, report)).collect();
-    for path in paths {
+    for path in paths.iter().flat_map(|path| files_of(path, report)).collect::<Vec<_>>() {
         let text: Arc<str> = match read_text(&path) {
             Ok(text) => text.into(),
             Err(message) => {
@@ -31,18 +30,29 @@ pub(crate) fn read_files(
         };
         if path.extension().is_some_and(|extension| extension == "toml") {
             report.error(&Place::whole(path), "this is a zone file of fiftythree already");
-        } else if text.trim_start().starts_with(['{', '[']) {
+        } else if is_json(&path) || text.trim_start().starts_with(['{', '[']) {
             account.read_json(&path, &text, report);
         } else {
             drafts.extend(BindFiles { path: &path, text, zone }.read(report));
         }
     }
-    if zone.is_some() && drafts.len() > 1 {
-        report.error(&drafts[1].place, "`--zone` names the zone of one file, and this is the second one");
+    match (zone, &drafts[..], paths) {
+        (Some(_), [_, second, ..], _) => {
+            report.error(&second.place, "`--zone` names the zone of one file, and this is the second one");
+        }
+        (Some(_), [], [first, ..]) if !report.has_errors() => {
+            report.error(&Place::whole(first), "`--zone` names the zone of a BIND zone file, and this is JSON");
+        }
+        _ => {}
     }
     let mut inventory = account.inventory(dns, report);
     inventory.zones.extend(drafts.into_iter().map(|draft| draft.finish(&[], dns, report)));
     inventory
+}
+
+/// Whether the name of a file says that it has JSON, also when it is empty.
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
 /// A file, or the files `*.json` of a directory, by name.
@@ -54,8 +64,7 @@ fn files_of(path: &Path, report: &mut MigrationReport) -> Vec<PathBuf> {
     match listed {
         Ok(paths) => {
             let paths: Vec<PathBuf> = paths;
-            let is_json = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
-            let mut paths: Vec<PathBuf> = paths.into_iter().filter(is_json).collect();
+            let mut paths: Vec<PathBuf> = paths.into_iter().filter(|path| is_json(path)).collect();
             paths.sort();
             if paths.is_empty() {
                 report.error(&Place::whole(path), "the directory has no *.json files");

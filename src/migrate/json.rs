@@ -46,15 +46,24 @@ impl Account {
         report.source(path, Arc::clone(text));
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = File { text, place: Place::whole(path), name };
+        if text.trim().is_empty() {
+            let hint = "the command that should have written it failed: run it again";
+            report.error(&file.place.at(0..0), "the file is empty").hint(hint);
+            return;
+        }
         let top: Members<'_> = match serde_json::from_str(text) {
             Ok(top) => top,
             Err(error) => {
                 let place = file.place.at(position(text, &error));
                 let message = format!("this is not the JSON of an `aws route53` command: {}", without_position(&error));
-                report.error(&place, message);
+                let hint = "import reads all that a command prints with `--output json`, without `--query`";
+                report.error(&place, message).hint(hint);
                 return;
             }
         };
+        if top.is_empty() {
+            report.error(&file.place.at(0..text.len()), "nothing is in this JSON that an `aws route53` command prints");
+        }
         if top.get("IsTruncated").is_some_and(|raw| raw.get() == "true") || top.contains_key("NextToken") {
             let hint = "leave out --max-items and --no-paginate: the command then prints all of it";
             report.add(&file.place, "the list is not complete").hint(hint);
@@ -66,6 +75,7 @@ impl Account {
 
     fn member(&mut self, file: &File<'_>, key: &str, raw: &RawValue, top: &Members<'_>, report: &mut MigrationReport) {
         let items = |report: &mut MigrationReport| file.items(key, raw, report);
+        let item = |report: &mut MigrationReport| file.item(key, raw, report);
         match key {
             "HostedZones" => self.hosted_zones.extend(items(report)),
             "HealthChecks" => self.health_checks.extend(items(report)),
@@ -77,18 +87,18 @@ impl Account {
             "QueryLoggingConfigs" => self.query_logging.extend(items(report)),
             "ResourceRecordSets" => self.record_sets.push(file.list(items(report))),
             "CidrBlocks" => self.blocks.push(file.list(items(report))),
-            "HealthCheck" => self.health_checks.push(file.item(key, raw)),
-            "ResourceTagSet" => self.tag_sets.push(file.item(key, raw)),
-            "TrafficPolicy" => self.policy_versions.push(file.item(key, raw)),
-            "TrafficPolicyInstance" => self.policy_instances.push(file.item(key, raw)),
-            "QueryLoggingConfig" => self.query_logging.push(file.item(key, raw)),
+            "HealthCheck" => self.health_checks.extend(item(report)),
+            "ResourceTagSet" => self.tag_sets.extend(item(report)),
+            "TrafficPolicy" => self.policy_versions.extend(item(report)),
+            "TrafficPolicyInstance" => self.policy_instances.extend(item(report)),
+            "QueryLoggingConfig" => self.query_logging.extend(item(report)),
             "HostedZone" => {
                 let parts = ["HostedZone", "VPCs", "DelegationSet"];
                 let children = parts.iter().filter_map(|key| Some(element_of(key, top.get(*key)?)));
                 let element = Element::new("GetHostedZoneResponse", String::new(), children.collect());
-                self.zone_details.push(Item { element, place: file.place_of(raw) });
+                self.zone_details.extend(item(report).map(|item| Item { element, ..item }));
             }
-            "DelegationSet" if !top.contains_key("HostedZone") => self.delegation_sets.push(file.item(key, raw)),
+            "DelegationSet" if !top.contains_key("HostedZone") => self.delegation_sets.extend(item(report)),
             // Parts of what is taken above; and names that come with the blocks.
             "DelegationSet" | "VPCs" | "CidrLocations" => {}
             "Changes" => {
@@ -104,7 +114,7 @@ impl Account {
 impl<'t> File<'t> {
     fn items(&self, key: &str, raw: &'t RawValue, report: &mut MigrationReport) -> Vec<Item> {
         match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-            Ok(items) => items.into_iter().map(|raw| self.item(item_name(key), raw)).collect(),
+            Ok(items) => items.into_iter().filter_map(|raw| self.item(item_name(key), raw, report)).collect(),
             Err(_) => {
                 report.add(&self.place_of(raw), format!("`{key}` is not a list"));
                 Vec::new()
@@ -116,8 +126,14 @@ impl<'t> File<'t> {
         List { owner: self.name.clone(), place: self.place.clone(), items }
     }
 
-    fn item(&self, name: &str, raw: &'t RawValue) -> Item {
-        Item { element: element_of(name, raw), place: self.place_of(raw) }
+    /// An object; other values are reported.
+    fn item(&self, name: &str, raw: &'t RawValue, report: &mut MigrationReport) -> Option<Item> {
+        let place = self.place_of(raw);
+        if !raw.get().starts_with('{') {
+            report.add(&place, format!("a `{name}` is an object, so this is left out"));
+            return None;
+        }
+        Some(Item { element: element_of(name, raw), place })
     }
 
     /// Where an object has its name, or else where it begins.

@@ -218,3 +218,59 @@ fn the_report_is_json_too() {
     let (_, stderr) = run(&lab, &["import", "none.json", "--output", "new"], 1);
     assert!(stderr.contains("none.json") && stderr.contains("nothing is written"), "{stderr}");
 }
+
+/// An `aws` command that failed leaves an empty file.
+#[test]
+fn a_file_that_has_nothing_to_import_is_an_error() {
+    let lab = Lab::new(&[]);
+    fs::create_dir(lab.path("backup")).unwrap();
+    for (name, text, expected) in [
+        ("Z0123.tags.json", "", "the file is empty"),
+        ("Z0123.TAGS.JSON", "\u{feff} \n", "the file is empty"),
+        ("null.json", "null", "this is not the JSON of an `aws route53` command"),
+        ("one.json", "1", "this is not the JSON of an `aws route53` command"),
+        ("list.txt", "[]", "this is not the JSON of an `aws route53` command"),
+        ("half.json", "{\"HostedZones\": [", "this is not the JSON of an `aws route53` command"),
+        ("object.json", "{}", "nothing is in this JSON"),
+        ("db.lab.test", "", "there is no record in this file"),
+        ("db.lab.test", "; a comment\n$TTL 300\n", "there is no record in this file"),
+        ("db.lab.test", "null", "there is no record in this file"),
+        ("db.lab.test", "1\n", "there is no record in this file"),
+    ] {
+        lab.write(&format!("backup/{name}"), text);
+        let named = format!("backup/{name}");
+        // Another file that is fine changes nothing.
+        lab.write("db.fine.test", "$TTL 1\n@ SOA a b 1 2 3 4 5\n@ NS a\na A 192.0.2.1\n");
+        for arguments in [&["import", &named][..], &["import", "db.fine.test", &named, "--strict"]] {
+            let (_, stderr) = run(&lab, &[arguments, &["--output", "out"]].concat(), 1);
+            assert!(stderr.contains(expected) && stderr.contains(&format!("--> {named}")), "{name}: {stderr}");
+            assert!(stderr.ends_with("error: nothing is written\n"), "{stderr}");
+        }
+        fs::remove_file(lab.path(&named)).unwrap();
+        assert!(!lab.path("out").exists());
+    }
+    lab.write("backup/Z0123.tags.json", "");
+    let (_, stderr) = run(&lab, &["import", "backup", "--output", "out"], 1);
+    assert!(stderr.contains("--> backup/Z0123.tags.json:1:1") && stderr.contains("run it again"), "{stderr}");
+    let (_, stderr) = run(&lab, &["import", "backup", "--zone", "x.test", "--stdout"], 1);
+    assert!(stderr.contains("the file is empty"), "{stderr}");
+    lab.write("zone.json", "{\"HostedZone\": {\"Id\": \"Z1\", \"Name\": \"x.test\"}}");
+    let (_, stderr) = run(&lab, &["import", "zone.json", "--zone", "y.test", "--stdout"], 1);
+    assert!(stderr.contains("`--zone` names the zone of a BIND zone file"), "{stderr}");
+}
+
+#[test]
+fn a_byte_order_mark_is_not_a_part_of_the_text() {
+    let lab = Lab::new(&[]);
+    lab.write("bom", "\u{feff}{\"HostedZone\": {\"Id\": \"/hostedzone/Z0123\", \"Name\": \"x.test.\"}}");
+    let (stdout, _) = run(&lab, &["import", "bom", "--stdout", "--strict"], 0);
+    assert!(stdout.starts_with("name = \"x.test\"\nid = \"Z0123\"\n"), "{stdout}");
+    lab.write("db.x.test", "\u{feff}www 60 A 192.0.2.1\n");
+    let (stdout, _) = run(&lab, &["import", "db.x.test", "--stdout", "--strict"], 0);
+    assert!(stdout.contains("name = \"www\""), "{stdout}");
+    // PowerShell writes UTF-16 for `>`.
+    let octets: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(lab.path("wide.json"), octets).unwrap();
+    let (_, stderr) = run(&lab, &["import", "wide.json", "--stdout"], 1);
+    assert!(stderr.contains("wide.json is UTF-16, not UTF-8"), "{stderr}");
+}

@@ -47,8 +47,7 @@ pub(super) struct Entries<'t> {
 
 impl<'t> Entries<'t> {
     pub(super) fn of(text: &'t str) -> Entries<'t> {
-        // A byte order mark is not a part of the first name.
-        Entries { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } }
+        Entries { text, at: 0 }
     }
 
     /// The next byte.
@@ -159,7 +158,7 @@ mod tests {
     fn lines_parentheses_quotes_and_comments_make_entries() {
         assert_eq!(
             read(
-                "\u{feff}$TTL 1h ; an hour\n\n  \n@ SOA a b ( 1 ; serial\n 2 3\n\t4 5 )\r\n\tTXT \"a;( b\\\"\" c\\ d k=\"v w\";x"
+                "$TTL 1h ; an hour\n\n  \n@ SOA a b ( 1 ; serial\n 2 3\n\t4 5 )\r\n\tTXT \"a;( b\\\"\" c\\ d k=\"v w\";x"
             ),
             [
                 Ok((false, vec!["$TTL", "1h"])),

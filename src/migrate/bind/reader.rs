@@ -21,6 +21,10 @@ const DEEPEST_INCLUDE: usize = 10;
 /// How many files may be included, each as often as it is. A file that includes the next one twice
 /// doubles their number with each level.
 const MOST_INCLUDES: usize = 1000;
+/// Some editors begin a UTF-8 text with it.
+const UTF_8_MARK: char = '\u{feff}';
+/// What a UTF-16 text begins with. PowerShell writes such files for `>`.
+const UTF_16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
 /// Master files of one zone.
 #[derive(Clone, Debug)]
@@ -80,6 +84,12 @@ impl BindFiles<'_> {
         };
         reader.file(&place, &self.text);
         let Reader { records, first_origin, .. } = reader;
+        if records.is_empty() {
+            let hint =
+                "a BIND zone file has records; the JSON of `aws route53` begins with `{`, or its name ends in .json";
+            report.error(&place, "there is no record in this file that can be imported").hint(hint);
+            return None;
+        }
         let soa = records.iter().find(|record| record.record_type == RecordType::Soa).map(|record| &record.name);
         let Some(name) = self.zone.or(soa).cloned().or(first_origin).or(of_file) else {
             report.error(&place, "the name of the zone is not known").hint("name it with `--zone NAME`");
@@ -186,6 +196,11 @@ impl Reader<'_> {
 
     fn read_record(&mut self, entry: &Entry<'_>, place: &Place) -> Result<(), Unread> {
         let mut rest = &entry.tokens[..];
+        if rest.iter().any(|token| token.text.contains(char::REPLACEMENT_CHARACTER)) {
+            let hint = Some("write such a byte as its decimal number, such as \\228".to_owned());
+            self.owner = None;
+            return Err(Unread { message: "the record has bytes that are not UTF-8".to_owned(), hint });
+        }
         if !entry.is_indented {
             // Also after a record that is left out, records without an owner are not those of the
             // one before it.
@@ -375,8 +390,16 @@ fn zone_of_file(path: &Path) -> Option<Name> {
     name.contains('.').then(|| Name::parse(name).ok()).flatten()
 }
 
-/// A text that need not be UTF-8: other octets are replaced.
+/// A text that need not be UTF-8: other octets are replaced. A byte order mark is left out, so that
+/// it is not a part of the first name.
 pub(in crate::migrate) fn read_text(path: &Path) -> Result<String, String> {
     let octets = files::read(path, LARGEST_FILE).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok(String::from_utf8(octets).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    if octets.starts_with(&UTF_16_MARKS[0]) || octets.starts_with(&UTF_16_MARKS[1]) {
+        return Err(format!("{} is UTF-16, not UTF-8", path.display()));
+    }
+    let mut text = String::from_utf8(octets).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into());
+    if text.starts_with(UTF_8_MARK) {
+        text.drain(..UTF_8_MARK.len_utf8());
+    }
+    Ok(text)
 }
