@@ -29,7 +29,7 @@ of the members with a weight, or of the default location, else those of all memb
 become the records of their targets. The JSON is that of `aws route53 get-hosted-zone`, list-resource-record-sets, \
 list-health-checks and so on; `fiftythree import` reads it.
 
-What has no counterpart is reported. An existing file is not replaced without --force.
+What has no counterpart is reported. An existing file is not replaced without --force. All files are written, or none.
 
 Exit code: 0 when the files are written, also if something has no counterpart; 1 when nothing is written; 2 for a wrong command line.";
 

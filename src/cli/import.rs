@@ -29,7 +29,7 @@ list-reusable-delegation-sets, list-traffic-policy-versions, list-traffic-policy
 The key for --from-endpoint is in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or in a profile.
 
 What has no counterpart is left out, and reported with its file, line and column; the rest is imported. The name servers of \
-Route 53 are left out without a report. An existing file is not replaced without --force.
+Route 53 are left out without a report. An existing file is not replaced without --force. All files are written, or none.
 
 Exit code: 0 when the files are written, also if something is left out; 1 when nothing is written; 2 for a wrong command line.";
 

@@ -1,7 +1,7 @@
 //! Files that `import` and `export` write or print, and their report.
 
-use std::fs::{self, File};
-use std::io::{IsTerminal as _, Write as _};
+use std::fs;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +9,9 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use crate::config::{LocatedDiagnostic, Style};
+use crate::files;
 use crate::migrate::{MigrationReport, NewFile};
+use crate::store::{Existing, write_files};
 
 use super::{print, print_error, print_json};
 
@@ -18,7 +20,7 @@ use super::{print, print_error, print_json};
 pub(super) struct NewFilesArguments {
     #[command(flatten)]
     target: Target,
-    /// Replace existing files
+    /// Replace existing files; of a symbolic link, the link
     #[arg(long, requires = "output")]
     force: bool,
     /// Write nothing if something has no counterpart
@@ -75,7 +77,7 @@ impl Target {
     /// Writes or prints the files.
     fn deliver(&self, files: &[NewFile], force: bool) -> anyhow::Result<()> {
         if let Some(directory) = &self.output {
-            return write(files, directory, force);
+            return write(files, directory, if force { Existing::Replace } else { Existing::Refuse });
         }
         let is_alone = files.len() == 1;
         let shown = |file: &NewFile| match is_alone {
@@ -86,25 +88,29 @@ impl Target {
     }
 }
 
-/// Writes all files, or none if one of them exists with another text.
-fn write(files: &[NewFile], directory: &Path, force: bool) -> anyhow::Result<()> {
-    let path = |file: &NewFile| directory.join(&file.name);
-    let has_text = |file: &NewFile| fs::read_to_string(path(file)).ok().as_ref() == Some(&file.text);
-    let is_there = |file: &&NewFile| path(file).symlink_metadata().is_ok() && !has_text(file);
-    let existing: Vec<String> = files.iter().filter(is_there).map(|file| path(file).display().to_string()).collect();
-    if !existing.is_empty() && !force {
-        let (files, verb) = (existing.join(" and "), if existing.len() == 1 { "exists" } else { "exist" });
+/// Writes all files, or none: if one of them exists with another text, or cannot be written.
+fn write(files: &[NewFile], directory: &Path, existing: Existing) -> anyhow::Result<()> {
+    let files = files.iter().map(|file| (directory.join(&file.name), &*file.text));
+    let files: Vec<(PathBuf, &str)> = files.filter(|(path, text)| !has_text(path, text)).collect();
+    let is_there = |(path, _): &&(PathBuf, &str)| path.symlink_metadata().is_ok();
+    let there: Vec<String> = files.iter().filter(is_there).map(|(path, _)| path.display().to_string()).collect();
+    if !there.is_empty() && existing == Existing::Refuse {
+        let (files, verb) = (there.join(" and "), if there.len() == 1 { "exists" } else { "exist" });
         bail!("{files} {verb}\n  hint: nothing was written; name another directory, or replace with --force");
     }
+    let is_new = !directory.exists();
     fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    for file in files.iter().filter(|file| !has_text(file)) {
-        let path = path(file);
-        // A file that was created in the meantime is an error, too.
-        let created = if force { File::create(&path) } else { File::create_new(&path) };
-        let written = created.and_then(|mut created| created.write_all(file.text.as_bytes()));
-        written.with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    write_files(&files, existing).inspect_err(|_| {
+        if is_new {
+            let _ = fs::remove_dir(directory);
+        }
+    })?;
     Ok(())
+}
+
+fn has_text(path: &Path, text: &str) -> bool {
+    // A longer file is an error.
+    files::read(path, text.len() as u64).is_ok_and(|octets| octets == text.as_bytes())
 }
 
 /// Shows what has no counterpart.

@@ -13,6 +13,7 @@ mod last_good;
 mod lines;
 mod made_token;
 mod memory_room;
+mod new_files;
 mod pause;
 mod private;
 mod read;
@@ -38,6 +39,7 @@ pub(crate) use history::{HistoryFile, read_history};
 pub(crate) use last_good::{LastGood, NotKept};
 pub(crate) use made_token::{made_token_path, read_made_token, write_made_token};
 pub(crate) use memory_room::MemoryRoom;
+pub(crate) use new_files::{Existing, write_files};
 pub(crate) use private::restrict_access;
 #[cfg(target_os = "linux")]
 pub(crate) use private::{chown_file, chown_state};

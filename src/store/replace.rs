@@ -45,7 +45,7 @@ pub(crate) enum ReplaceError {
 }
 
 /// The system calls that a disk can fail.
-trait Disk {
+pub(super) trait Disk {
     fn create(&self, options: &OpenOptions, path: &Path) -> io::Result<File> {
         options.open(path)
     }
@@ -68,7 +68,7 @@ trait Disk {
 }
 
 /// The real one.
-struct SystemDisk;
+pub(super) struct SystemDisk;
 
 impl Disk for SystemDisk {}
 
@@ -101,7 +101,8 @@ fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceErro
     let directory = directory_of(path);
     fs::create_dir_all(directory).map_err(ReplaceError::NotWritten)?;
     let part = TemporaryFile(HiddenNames::of(path).part());
-    let written = write_new(disk, &part.0, text).and_then(|()| name_without_replacing(&part.0, path));
+    let written =
+        write_new(disk, OpenOptions::new(), &part.0, text).and_then(|()| name_without_replacing(&part.0, path));
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(ReplaceError::Changed),
@@ -157,7 +158,7 @@ fn replace_on(
 }
 
 /// A hidden file, which is removed at the end.
-struct TemporaryFile(PathBuf);
+pub(super) struct TemporaryFile(pub(super) PathBuf);
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
@@ -254,7 +255,7 @@ impl Replacement<'_> {
 
 /// Writes and syncs a new file. It gets the permissions of the file `like`, and its owner if this
 /// process may give files away.
-fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()> {
+pub(super) fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -272,15 +273,17 @@ fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()
     disk.sync_file(&file)
 }
 
-/// Writes and syncs a new file with the usual permissions.
-fn write_new(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
-    let mut file = disk.create(OpenOptions::new().write(true).create_new(true), path)?;
+/// Writes and syncs a new file with the permissions of the options: the usual ones, or those of
+/// [`private`].
+pub(super) fn write_new(disk: &dyn Disk, mut options: OpenOptions, path: &Path, text: &str) -> io::Result<()> {
+    let mut file = disk.create(options.write(true).create_new(true), path)?;
     disk.write(&mut file, text)?;
     disk.sync_file(&file)
 }
 
+/// Only the user of this process can access the new file.
 #[cfg(unix)]
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = OpenOptions::new();
     options.mode(0o600);
@@ -288,7 +291,7 @@ fn private() -> OpenOptions {
 }
 
 #[cfg(not(unix))]
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     OpenOptions::new()
 }
 
@@ -303,7 +306,7 @@ fn chown_as(path: &Path, metadata: &fs::Metadata, new: &fs::Metadata) {
 #[cfg(not(unix))]
 fn chown_as(_: &Path, _: &fs::Metadata, _: &fs::Metadata) {}
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

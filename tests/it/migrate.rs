@@ -274,3 +274,40 @@ fn a_byte_order_mark_is_not_a_part_of_the_text() {
     let (_, stderr) = run(&lab, &["import", "wide.json", "--stdout"], 1);
     assert!(stderr.contains("wide.json is UTF-16, not UTF-8"), "{stderr}");
 }
+
+/// A limit on the size of files stands for a full disk.
+#[test]
+fn a_write_that_fails_changes_no_file() {
+    let lab = Lab::new(&[]);
+    let zone = |address: &str, records: usize| {
+        let records: String = (0..records).map(|at| format!("r{at} A {address}\n")).collect();
+        format!("$TTL 60\n@ SOA a.test. b.test. 1 2 3 4 5\n@ NS a.test.\n{records}")
+    };
+    let import = |limit: &str, more: &[&str]| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_fiftythree")).args(["import", "db.a.test", "db.z.test", "--output", "out"]);
+        let output = command.args(more).current_dir(lab.path("")).output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    lab.write("db.a.test", &zone("192.0.2.1", 1));
+    lab.write("db.z.test", &zone("192.0.2.1", 500));
+    let (code, stderr) = import("8", &[]);
+    assert!(code == Some(1) && stderr.contains("cannot write out/z.test.toml"), "{stderr}");
+    assert!(stderr.contains("no file is changed") && !lab.path("out").exists(), "{stderr}");
+    assert_eq!(import("unlimited", &[]).0, Some(0));
+
+    let before = files(&lab, "out");
+    lab.write("db.a.test", &zone("192.0.2.2", 1));
+    lab.write("db.z.test", &zone("192.0.2.2", 500));
+    assert_eq!(import("8", &["--force"]).0, Some(1));
+    assert_eq!(files(&lab, "out"), before, "also no hidden files");
+
+    // Of a link only the link is replaced.
+    fs::rename(lab.path("out/a.test.toml"), lab.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", lab.path("out/a.test.toml")).unwrap();
+    assert_eq!(import("unlimited", &[]).0, Some(1));
+    assert_eq!(import("unlimited", &["--force"]).0, Some(0));
+    assert!(files(&lab, "out").values().all(|text| text.contains("192.0.2.2")));
+    assert_eq!(fs::read_to_string(lab.path("elsewhere")).unwrap(), before["a.test.toml"]);
+}

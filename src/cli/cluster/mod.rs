@@ -21,7 +21,7 @@ use crate::load::{LoadedConfig, Refused, Scope, differences, load_offline};
 use crate::model::Agreement;
 use crate::objects::Author;
 use crate::plan::PlannedObject;
-use crate::store::{self, Contents, Overrides, SettingsSource, Writers};
+use crate::store::{self, Contents, Existing, Overrides, SettingsSource, Writers};
 
 use disagreements::{Disagreement, disagreements};
 use status::{CookieSecretsOfNodes, StatusReport};
@@ -44,7 +44,9 @@ const DUMP_EXAMPLES: &str = "\
 Examples:
   fiftythree cluster dump ./backup
 
-The directory must be empty; it is created if it does not exist. `fiftythree cluster apply` copies the files back to etcd.
+The directory must be empty; it is created if it does not exist. `fiftythree cluster apply` copies the files back to etcd. \
+Only you can read a file that has secrets, such as `request_headers` of a health check (mode 0600); other files get the \
+usual mode.
 
 Exit code: 0 when all files are written; 1 on failure; 2 for a wrong command line.";
 
@@ -268,7 +270,11 @@ impl Cluster {
         if texts.is_empty() && self.files.damaged().is_empty() {
             bail!("etcd has no files; nothing is written");
         }
-        texts.iter().try_for_each(|file| write(directory, file))?;
+        let new = texts.iter().map(|file| {
+            let name = file.path.file_name().unwrap_or_default();
+            (directory.join(name), &*file.text)
+        });
+        store::write_files(&new.collect::<Vec<_>>(), Existing::Refuse)?;
         let are = if texts.len() == 1 { "is" } else { "are" };
         print(&format!("{} {are} in {}\n", files(texts.len()), directory.display()))?;
         let damaged = self.files.damaged();
