@@ -8,7 +8,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::config::Settings;
-use crate::migrate::{Inventory, MigrationReport, check_files, read_files, toml_files};
+use crate::migrate::{Inventory, MigrationReport, read_files, toml_files};
 use crate::model::Name;
 
 use super::endpoint::EndpointArguments;
@@ -54,12 +54,11 @@ pub(super) struct ImportArguments {
 pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
     let dns = Settings::built_in().dns;
     let mut report = MigrationReport::default();
-    let inventory = match arguments.endpoint.copy(&dns, &mut report)? {
+    let mut inventory = match arguments.endpoint.copy(&dns, &mut report)? {
         Some(inventory) => inventory,
         None => read_files(&arguments.files, arguments.zone.as_ref(), &dns, &mut report),
     };
-    let files = toml_files(&inventory, &dns);
-    check_files(&files, &mut report);
+    let files = toml_files(&mut inventory, &dns, &mut report);
     print_report(&report);
     if report.has_errors() {
         bail!("nothing is written");

@@ -115,6 +115,16 @@ pub fn is_zone_id(text: &str) -> bool {
     id::is_zone_id(text)
 }
 
+/// Whether AWS makes such ids of VPCs: zones can name them without a `[[vpc]]` in the settings.
+pub fn is_vpc_id(text: &str) -> bool {
+    id::is_vpc_id(text)
+}
+
+/// Whether a `[[vpc]]` can have this name or id.
+pub fn is_vpc_name(text: &str) -> bool {
+    vpcs::is_name(text)
+}
+
 impl SourceFile {
     /// A file whose text may be shown.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> SourceFile {

@@ -56,11 +56,7 @@ fn read_vpc_id<'d>(
         table.require("id", "such as id = \"vpc-lab1\"; zones refer to it in `vpcs`", diagnostics);
         return None;
     }
-    let legal = |text: &str| {
-        let is_legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        (1..=64).contains(&text.len()) && text.bytes().all(is_legal)
-    };
-    for text in [&name, &written].into_iter().flatten().filter(|text| !legal(text.value)) {
+    for text in [&name, &written].into_iter().flatten().filter(|text| !is_name(text.value)) {
         let message = format!("`{}` is not a valid VPC name or id", text.value);
         diagnostics.error(text.span.clone(), message).label("expected up to 64 letters, digits, `-` and `_`");
     }
@@ -73,6 +69,12 @@ fn read_vpc_id<'d>(
         return None;
     }
     Some((id, name.map(|name| name.value)))
+}
+
+/// Whether a VPC can have this name or id.
+pub(super) fn is_name(text: &str) -> bool {
+    let is_legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(is_legal)
 }
 
 fn claim_block(

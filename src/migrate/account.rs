@@ -293,12 +293,7 @@ impl Builder<'_> {
         zone.comment = text("Comment").map(str::to_owned);
         zone.caller_reference = element.text_of("CallerReference").filter(|text| *text != id).map(str::to_owned);
         zone.tags = self.tags_of("hostedzone", id);
-        for vpc in vpcs {
-            let vpc_id = VpcId(vpc.text_of("VPCId").unwrap_or_default().to_owned());
-            let region = vpc.text_of("VPCRegion").and_then(Region::from_name);
-            zone.vpc_regions.extend(region.map(|region| (vpc_id.clone(), region)));
-            zone.vpcs.push(vpc_id);
-        }
+        add_vpcs(zone, vpcs, place, self.report)?;
         if crate::config::is_zone_id(id) {
             zone.id = draft.source_id.clone();
         } else {
@@ -443,6 +438,51 @@ impl Builder<'_> {
                 self.report.add(place, message);
             }
         }
+    }
+}
+
+/// Associates the zone with its VPCs. Those that only settings can define are reported, because a
+/// server without them does not load the zone.
+fn add_vpcs(
+    zone: &mut HostedZone,
+    vpcs: &[Element],
+    place: &Place,
+    report: &mut MigrationReport,
+) -> Result<(), String> {
+    let name = zone.name.readable();
+    for vpc in vpcs {
+        let id = vpc.text_of("VPCId").unwrap_or_default();
+        if !crate::config::is_vpc_name(id) {
+            let message = format!("the hosted zone {name} is imported without a VPC: `{id}` is not the id of a VPC");
+            report.add(place, message);
+            continue;
+        }
+        let region = vpc.text_of("VPCRegion").and_then(Region::from_name);
+        let id = VpcId(id.to_owned());
+        if zone.vpcs.contains(&id) {
+            continue;
+        }
+        if !crate::config::is_vpc_id(&id.0) {
+            let message = format!(
+                "the private hosted zone {name} needs the VPC `{}` in the settings, because the id does not have the form \
+                 of AWS",
+                id.0
+            );
+            let region = region.map_or("…", |region| region.name());
+            let hint = format!(
+                "write a [[vpc]] with id = \"{}\", region = \"{region}\" and its cidrs in the settings file; without it the \
+                 server does not load the zone",
+                id.0
+            );
+            report.add(place, message).hint(hint);
+        }
+        zone.vpc_regions.extend(region.map(|region| (id.clone(), region)));
+        zone.vpcs.push(id);
+    }
+    match vpcs.is_empty() || zone.is_private() {
+        true => Ok(()),
+        // Without VPCs it would be public.
+        false => Err(format!("the private hosted zone {name} is left out: it has no VPC")),
     }
 }
 

@@ -32,4 +32,4 @@ pub(crate) use inputs::read_files;
 pub(crate) use inventory::Inventory;
 pub(crate) use json_files::{change_batches, json_files};
 pub(crate) use report::MigrationReport;
-pub(crate) use toml_files::{NewFile, check_files, toml_files};
+pub(crate) use toml_files::{NewFile, toml_files};

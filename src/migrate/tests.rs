@@ -11,7 +11,7 @@ use super::bind::{BindFiles, bind_text};
 use super::inventory::Inventory;
 use super::json_files::json_files;
 use super::report::MigrationReport;
-use super::toml_files::{NewFile, check_files, toml_files};
+use super::toml_files::{NewFile, toml_files};
 use crate::config::{Configuration, Settings, SourceFile, Style, read_zones};
 use crate::model::{
     AddressFamily, AliasTarget, CHECKER_REGIONS, CalculatedCheck, CidrCollection, CidrCollectionId, Content, Continent,
@@ -39,8 +39,8 @@ fn from_bind(text: &str) -> (Vec<HostedZone>, MigrationReport) {
     let files = BindFiles { path: Path::new("db.lab.test"), text: text.into(), zone: None };
     let zones: Vec<HostedZone> =
         files.read(&mut report).map(|draft| draft.finish(&[], &dns, &mut report)).into_iter().collect();
-    let files = toml_files(&Inventory { zones, ..Inventory::default() }, &dns);
-    check_files(&files, &mut report);
+    let mut inventory = Inventory { zones, ..Inventory::default() };
+    let files = toml_files(&mut inventory, &dns, &mut report);
     let zones = served(&files).zones.iter().map(|source| HostedZone::clone(&source.zone)).collect();
     (zones, report)
 }
@@ -51,9 +51,8 @@ fn from_json(files: &[(&str, &str)]) -> (Configuration, MigrationReport) {
     for (name, text) in files {
         account.read_json(Path::new(name), &Arc::from(*text), &mut report);
     }
-    let inventory = account.inventory(&dns, &mut report);
-    let files = toml_files(&inventory, &dns);
-    check_files(&files, &mut report);
+    let mut inventory = account.inventory(&dns, &mut report);
+    let files = toml_files(&mut inventory, &dns, &mut report);
     (served(&files), report)
 }
 
@@ -589,9 +588,9 @@ proptest! {
 
     /// TOML → JSON → TOML: the same model.
     #[test]
-    fn what_route_53_has_survives_its_json(inventory in any_inventory()) {
-        let before = served(&toml_files(&inventory, &Settings::built_in().dns));
+    fn what_route_53_has_survives_its_json(mut inventory in any_inventory()) {
         let mut report = MigrationReport::default();
+        let before = served(&toml_files(&mut inventory, &Settings::built_in().dns, &mut report));
         let model = Inventory {
             zones: before.zones.iter().map(|source| HostedZone::clone(&source.zone)).collect(),
             health_checks: before.health_checks.clone(),

@@ -311,3 +311,64 @@ fn a_write_that_fails_changes_no_file() {
     assert!(files(&lab, "out").values().all(|text| text.contains("192.0.2.2")));
     assert_eq!(fs::read_to_string(lab.path("elsewhere")).unwrap(), before["a.test.toml"]);
 }
+
+/// The settings of the new server can have VPCs whose ids AWS does not make.
+#[test]
+fn a_private_zone_with_a_vpc_of_the_settings_is_imported() {
+    let private = "name = 'lab.test'\nid = 'ZPRIVATE'\nvpcs = ['vpc-lab1']\n";
+    let lab = Lab::new(&[("private.toml", private), ("lab.test.toml", "name = 'lab.test'\nid = 'ZPUBLIC'\n")]);
+    lab.add_settings(
+        "[api]\nlisten = ['127.0.0.1:0']\n[[vpc]]\nid = 'vpc-lab1'\nregion = 'eu-central-1'\ncidrs = ['10.53.0.0/16']\n",
+    );
+    let server = lab.serve();
+    let endpoint = format!("http://{}", Client::of(&server, "ADA", "x").address());
+    run(&lab, &["export", "--format", "json", "--output", "json"], 0);
+    for (from, output) in [(&["--from-endpoint", &*endpoint][..], "copy"), (&["json"], "copy of json")] {
+        let (stdout, stderr) = run(&lab, &[&["import", "--output", output], from].concat(), 0);
+        assert!(stdout.starts_with("2 hosted zones, "), "{stdout}");
+        assert!(
+            stderr.contains("the private hosted zone lab.test. needs the VPC `vpc-lab1` in the settings"),
+            "{stderr}"
+        );
+        assert!(stderr.contains("write a [[vpc]] with id = \"vpc-lab1\", region = \""), "{stderr}");
+        let copy = files(&lab, output);
+        let names: Vec<&String> = copy.keys().collect();
+        assert_eq!(names, ["lab.test.ZPRIVATE.toml", "lab.test.ZPUBLIC.toml"]);
+        assert!(copy["lab.test.ZPRIVATE.toml"].contains("vpc-lab1"), "{copy:?}");
+        let (_, stderr) = run(&lab, &[&["import", "--output", "strict", "--strict"], from].concat(), 1);
+        assert!(stderr.contains("because of --strict"), "{stderr}");
+        // With the settings, nothing is missing.
+        run(&lab, &["check", "--zones", output], 0);
+    }
+}
+
+#[test]
+fn one_zone_that_cannot_be_served_does_not_block_the_others() {
+    let lab = Lab::new(&[]);
+    let zone = |id: &str, name: &str, vpcs: &str| {
+        let is_private = !vpcs.is_empty();
+        format!(
+            "{{\"HostedZone\": {{\"Id\": \"{id}\", \"Name\": \"{name}\", \"Config\": {{\"PrivateZone\": {is_private}}}}}, \"VPCs\": [{vpcs}]}}"
+        )
+    };
+    let bad = "{\"VPCId\": \"vpc lab\"}";
+    let good = "{\"VPCId\": \"vpc-0123abcd\", \"VPCRegion\": \"eu-west-1\"}";
+    lab.write("1.json", &zone("Z1", "one.test.", ""));
+    lab.write("2.json", &zone("Z2", "one.test.", ""));
+    lab.write("3.json", &zone("Z3", "three.test.", bad));
+    lab.write("4.json", &zone("Z4", "four.test.", &format!("{bad}, {good}, {good}")));
+    let import = ["import", "1.json", "2.json", "3.json", "4.json"];
+    let (stdout, stderr) = run(&lab, &[&import[..], &["--output", "out"]].concat(), 0);
+    assert!(stdout.starts_with("2 hosted zones, "), "{stdout}");
+    for message in [
+        "the hosted zone one.test. (Z2) is left out: the public zone `one.test.` is defined in two files",
+        "the private hosted zone three.test. is left out: it has no VPC",
+        "the hosted zone four.test. is imported without a VPC: `vpc lab` is not the id of a VPC",
+    ] {
+        assert!(stderr.contains(message), "{message}: {stderr}");
+    }
+    let out = files(&lab, "out");
+    let names: Vec<&String> = out.keys().collect();
+    assert_eq!(names, ["four.test.toml", "one.test.toml"]);
+    assert!(!out["four.test.toml"].contains("vpc lab") && out["four.test.toml"].contains("vpc-0123abcd"), "{out:?}");
+}
