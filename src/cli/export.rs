@@ -104,6 +104,7 @@ fn inventory(arguments: &ExportArguments, report: &mut MigrationReport) -> anyho
         cidr_collections: loaded.cidr_collections().to_vec(),
         delegation_sets: loaded.delegation_sets().to_vec(),
         traffic_policies: loaded.traffic_policies().to_vec(),
+        ..Inventory::default()
     })
 }
 

@@ -55,7 +55,7 @@ pub use edit::{
     cidr_collection_text, delegation_set_text, edit_alias_target, edit_cidr_collection, edit_delegation_set,
     edit_health_check, edit_record_sets, edit_traffic_policy, edit_zone_members, health_check_text, hides_secrets,
     new_zone_text, pin_health_check, record_group_text, record_set_text, traffic_policy_text, without_zone,
-    written_sets, zone_file_name, zone_members_text, zone_with_index,
+    written_sets, zone_file_name, zone_members_text, zone_text, zone_with_index,
 };
 pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};

@@ -33,6 +33,20 @@ impl ZoneDraft {
     /// The zone with the record sets that Route 53 accepts, and with default ones as `dns` gives
     /// them.
     pub(super) fn finish(
+        self,
+        collections: &[CidrCollection],
+        dns: &DnsSettings,
+        report: &mut MigrationReport,
+    ) -> HostedZone {
+        let mut zone = self.finish_own(collections, dns, report);
+        let defaults = default_record_sets(&zone, dns);
+        zone.record_sets.extend(defaults.into_iter().map(Arc::new));
+        zone
+    }
+
+    /// The zone with the record sets that Route 53 accepts next to the default ones, but without
+    /// these.
+    pub(super) fn finish_own(
         mut self,
         collections: &[CidrCollection],
         dns: &DnsSettings,
@@ -42,11 +56,11 @@ impl ZoneDraft {
         self.leave_out_unusable(collections, report);
         loop {
             let own = self.sets.iter().map(|(set, _)| Arc::new(set.clone())).collect();
-            let mut zone = self.zone.with_record_sets(own);
-            let defaults = default_record_sets(&zone, dns);
-            zone.record_sets.extend(defaults.into_iter().map(Arc::new));
+            let zone = self.zone.with_record_sets(own);
+            let mut whole = zone.clone();
+            whole.record_sets.extend(default_record_sets(&zone, dns).into_iter().map(Arc::new));
             let is_own = |at: usize| at < self.sets.len();
-            let refused: Vec<_> = violations(&zone, collections, dns.udp_payload_max)
+            let refused: Vec<_> = violations(&whole, collections, dns.udp_payload_max)
                 .into_iter()
                 .filter(|violation| violation.severity != Severity::Warning && is_own(violation.record_set))
                 .collect();

@@ -46,7 +46,11 @@ pub(crate) fn read_files(
         _ => {}
     }
     let mut inventory = account.inventory(dns, report);
-    inventory.zones.extend(drafts.into_iter().map(|draft| draft.finish(&[], dns, report)));
+    for draft in drafts {
+        let zone = draft.finish_own(&[], dns, report);
+        inventory.with_own_name_servers.insert(zone.id.clone());
+        inventory.zones.push(zone);
+    }
     inventory
 }
 

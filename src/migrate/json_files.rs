@@ -39,7 +39,7 @@ const TYPED: [&str; 18] = [
 ];
 /// The files, which `fiftythree import` reads. The names of those of one zone have its id.
 pub(crate) fn json_files(inventory: &Inventory, report: &mut MigrationReport) -> Vec<NewFile> {
-    let Inventory { zones, health_checks, cidr_collections, delegation_sets, traffic_policies } = inventory;
+    let Inventory { zones, health_checks, cidr_collections, delegation_sets, traffic_policies, .. } = inventory;
     // In the order of the API.
     let mut checks: Vec<&HealthCheck> = health_checks.iter().collect();
     checks.sort_by_key(|check| &check.id);

@@ -38,8 +38,9 @@ fn from_bind(text: &str) -> (Vec<HostedZone>, MigrationReport) {
     let (mut report, dns) = (MigrationReport::default(), Settings::built_in().dns);
     let files = BindFiles { path: Path::new("db.lab.test"), text: text.into(), zone: None };
     let zones: Vec<HostedZone> =
-        files.read(&mut report).map(|draft| draft.finish(&[], &dns, &mut report)).into_iter().collect();
-    let mut inventory = Inventory { zones, ..Inventory::default() };
+        files.read(&mut report).map(|draft| draft.finish_own(&[], &dns, &mut report)).into_iter().collect();
+    let with_own_name_servers = zones.iter().map(|zone| zone.id.clone()).collect();
+    let mut inventory = Inventory { zones, with_own_name_servers, ..Inventory::default() };
     let files = toml_files(&mut inventory, &dns, &mut report);
     let zones = served(&files).zones.iter().map(|source| HostedZone::clone(&source.zone)).collect();
     (zones, report)

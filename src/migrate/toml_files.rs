@@ -7,7 +7,7 @@ use super::inventory::Inventory;
 use super::report::{MigrationReport, Place};
 use crate::config::{
     Diagnostic, DnsSettings, References, Settings, SourceFile, cidr_collection_text, delegation_set_text,
-    health_check_text, new_zone_text, read_zones, traffic_policy_text, zone_file_name,
+    health_check_text, new_zone_text, read_zones, traffic_policy_text, zone_file_name, zone_text,
 };
 use crate::model::{HostedZone, Name};
 
@@ -74,7 +74,10 @@ fn zone_files(inventory: &Inventory, taken: &[String], dns: &DnsSettings) -> Vec
     let file = |zone: &HostedZone| {
         let is_taken = of_name[&zone.name] > 1 || taken.contains(&zone_file_name(&zone.name, None));
         let name = zone_file_name(&zone.name, is_taken.then_some(&zone.id));
-        let text = new_zone_text(zone, dns, &references);
+        let text = match inventory.with_own_name_servers.contains(&zone.id) {
+            true => zone_text(zone, &references),
+            false => new_zone_text(zone, dns, &references),
+        };
         NewFile { name, text }
     };
     inventory.zones.iter().map(file).collect()

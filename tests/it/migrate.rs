@@ -275,6 +275,24 @@ fn a_byte_order_mark_is_not_a_part_of_the_text() {
     assert!(stderr.contains("wide.json is UTF-16, not UTF-8"), "{stderr}");
 }
 
+/// Also those that a server without settings would make, because the settings may say otherwise.
+#[test]
+fn soa_and_ns_records_of_a_master_file_stay() {
+    let lab = Lab::new(&[]);
+    lab.write(
+        "db.d.test",
+        "@ 900 SOA ns1.d.test. hostmaster.d.test. 1 7200 900 1209600 86400\n@ 172800 NS ns1\nns1 60 A 192.0.2.1\n",
+    );
+    let (stdout, _) = run(&lab, &["import", "db.d.test", "--stdout", "--strict"], 0);
+    for text in ["values = [\"ns1.d.test. hostmaster.d.test. 1 7200 900 1209600 86400\"]", "values = [\"ns1.d.test.\"]"]
+    {
+        assert!(stdout.contains(text), "{stdout}");
+    }
+    lab.write("db.e.test", "www 60 A 192.0.2.1\n");
+    let (stdout, _) = run(&lab, &["import", "db.e.test", "--stdout", "--strict"], 0);
+    assert!(!stdout.contains("SOA") && !stdout.contains("NS"), "{stdout}");
+}
+
 /// A limit on the size of files stands for a full disk.
 #[test]
 fn a_write_that_fails_changes_no_file() {

@@ -51,7 +51,7 @@ pub use toml_text::{
 };
 pub use traffic_policy::edit_traffic_policy;
 pub use without_zone::without_zone;
-pub use zone::{edit_zone_members, new_zone_text, written_sets};
+pub use zone::{edit_zone_members, new_zone_text, written_sets, zone_text};
 
 /// How records refer to health checks and CIDR collections: by name.
 #[derive(Debug, Default)]

@@ -31,8 +31,17 @@ pub fn edit_zone_members(file: &SourceFile, before: &HostedZone, after: &HostedZ
 
 /// The file of a new zone. Its default record sets are left out if `dns` gives the same ones.
 pub fn new_zone_text(zone: &HostedZone, dns: &DnsSettings, references: &References<'_>) -> String {
+    text_with(zone, &written_sets(zone, dns), references)
+}
+
+/// The file of a zone with all its record sets, also those that are default ones.
+pub fn zone_text(zone: &HostedZone, references: &References<'_>) -> String {
+    text_with(zone, &zone.record_sets.iter().collect::<Vec<_>>(), references)
+}
+
+fn text_with(zone: &HostedZone, sets: &[&Arc<ResourceRecordSet>], references: &References<'_>) -> String {
     let mut text = members::lines(&head(zone));
-    for set in written_sets(zone, dns) {
+    for set in sets {
         text.push('\n');
         text.push_str(&record::text(set, &zone.name, references));
     }
