@@ -122,7 +122,8 @@ fn undo(disk: &dyn Disk, named: &[(Naming, &Path, &Path)]) -> Vec<PathBuf> {
     named.iter().rev().filter(|naming| !is_back(naming)).map(|(.., path)| path.to_path_buf()).collect()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::cell::Cell;
     use std::collections::BTreeMap;
@@ -147,10 +148,9 @@ mod tests {
 
     /// Counts down, and fails at 0 with ENOSPC.
     fn count(calls: &Cell<usize>) -> io::Result<()> {
-        match calls.get().checked_sub(1) {
-            Some(left) => Ok(calls.set(left)),
-            None => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
-        }
+        let left = calls.get().checked_sub(1).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSPC))?;
+        calls.set(left);
+        Ok(())
     }
 
     impl Disk for Failing {
