@@ -86,7 +86,8 @@ pub(crate) fn replace_file(
 }
 
 /// Creates a file with this text; its directory is created too. If there is a file already, it
-/// stays and the error is [`ReplaceError::Changed`].
+/// stays and the error is [`ReplaceError::Changed`]. If a file of this name was moved to `.deleted`,
+/// the new one has its permissions.
 pub(crate) fn create_file(path: &Path, text: &str) -> Result<(), ReplaceError> {
     create_on(&SystemDisk, path, text)
 }
@@ -101,8 +102,11 @@ fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceErro
     let directory = directory_of(path);
     fs::create_dir_all(directory).map_err(ReplaceError::NotWritten)?;
     let part = TemporaryFile(HiddenNames::of(path).part());
-    let written =
-        write_new(disk, OpenOptions::new(), &part.0, text).and_then(|()| name_without_replacing(&part.0, path));
+    let written = match deleted_before(path) {
+        Some(deleted) => write(disk, &part.0, text, &deleted),
+        None => write_new(disk, OpenOptions::new(), &part.0, text),
+    };
+    let written = written.and_then(|()| name_without_replacing(&part.0, path));
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(ReplaceError::Changed),
@@ -112,6 +116,16 @@ fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceErro
         Ok(()) => ReplaceError::NotWritten(error),
         Err(error) => ReplaceError::NotRestored(error),
     })
+}
+
+/// The last file of this name that was moved to `.deleted`.
+fn deleted_before(path: &Path) -> Option<PathBuf> {
+    let prefix = format!("{}.", path.file_name()?.to_str()?);
+    let names = fs::read_dir(directory_of(path).join(DELETED)).ok()?.filter_map(Result::ok);
+    let seconds = |name: &str| name.strip_prefix(&prefix)?.split_once('-')?.0.parse::<u64>().ok();
+    let found = names.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let found = found.filter_map(|entry| Some((seconds(entry.file_name().to_str()?)?, entry.path())));
+    found.max().map(|(_, path)| path)
 }
 
 fn move_to_deleted_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), ReplaceError> {
@@ -542,6 +556,22 @@ mod tests {
             assert!(matches!(create_on(&disk, &new, "new"), Err(ReplaceError::NotWritten(_))));
             assert!(!new.exists());
         }
+    }
+
+    /// A zone that comes back must not become readable for others.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_deleted_comes_back_with_its_permissions() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_directory, path) = zone();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        move_to_deleted(&path, "old").unwrap();
+        create_file(&path, "new").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        let other = path.with_file_name("other.toml");
+        create_file(&other, "new").unwrap();
+        assert_ne!(mode(&other), 0o600);
     }
 
     #[cfg(unix)]
