@@ -150,7 +150,9 @@ impl ObjectChange {
     fn is_of(&self, object: &str) -> bool {
         let id = self.object.text();
         let name = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        id == object || name(&self.name) == name(object)
+        // A zone that was given another name has a part with its former name.
+        let is_it = |part: &Part| name(&part.what) == name(object);
+        id == object || name(&self.name) == name(object) || self.parts.iter().any(is_it)
     }
 
     /// For example `removed www.lab.test. A, added new.lab.test. A and 3 more`.
@@ -182,6 +184,11 @@ impl Part {
             (_, None) => "removed",
             _ => "changed",
         }
+    }
+
+    /// The text before, or else the one after.
+    pub(crate) fn known_text(&self) -> &str {
+        self.before.as_deref().or(self.after.as_deref()).unwrap_or_default()
     }
 
     /// The part with the members that differ, on one line.

@@ -1,13 +1,13 @@
 //! What a change of objects changed, as the history keeps it: the record sets and members before
 //! and after, as zone files have them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::background;
 use crate::config::{self, DnsSettings, References, SourceFile, SourceOrigin};
 use crate::history::{ObjectChange, Part, new_change_id};
-use crate::model::{HostedZone, RecordGroup, RecordSetKey, ResourceRecordSet};
+use crate::model::{HostedZone, HostedZoneId, RecordGroup, RecordSetKey, ResourceRecordSet};
 use crate::objects::{Author, Commit, Object, ObjectId, Submission, Transition};
 use crate::store::SourceHash;
 
@@ -119,14 +119,17 @@ fn compare(
 ) {
     let (old_references, references) = (&old_context.references, &context.references);
     match (before, after) {
-        (Some(Object::HostedZone(before)), Some(Object::HostedZone(after))) => {
+        (Some(Object::HostedZone(before)), Some(Object::HostedZone(after))) if before.name == after.name => {
             compare_zones(parts, (before, old_references), (after, references));
         }
-        (Some(Object::HostedZone(zone)), _) => {
-            one_zone(zone, old_context, |what, text| parts.add(what, Some(text), None));
-        }
-        (_, Some(Object::HostedZone(zone))) => {
-            one_zone(zone, context, |what, text| parts.add(what, None, Some(text)));
+        (Some(Object::HostedZone(_)), _) | (_, Some(Object::HostedZone(_))) => {
+            // All record sets of a zone have other names when the zone has another name.
+            if let Some(Object::HostedZone(zone)) = before {
+                one_zone(zone, old_context, |what, text| parts.add(what, Some(text), None));
+            }
+            if let Some(Object::HostedZone(zone)) = after {
+                one_zone(zone, context, |what, text| parts.add(what, None, Some(text)));
+            }
         }
         (before, after) => {
             let name = after.or(before).map(Object::name).unwrap_or_default();
@@ -230,6 +233,24 @@ impl LoadedConfig {
         changed.take(MOST_OBJECTS).filter(is_small).filter_map(|file| self.source_of(file).ok()).collect()
     }
 
+    /// The files of the zones whose ids are new, as far as they are not too many or too large.
+    fn added_since(&self, before: &LoadedConfig) -> Vec<&Arc<LoadedFile>> {
+        let is_same = |file: &&Arc<LoadedFile>| before.file(&file.path).is_some_and(|known| Arc::ptr_eq(known, file));
+        let changed: Vec<_> = self.files.iter().filter(|file| file.id().is_some() && !is_same(file)).collect();
+        if changed.is_empty() {
+            return Vec::new();
+        }
+        let known: HashSet<&HostedZoneId> = before.files.iter().filter_map(|file| file.id()).collect();
+        let is_new =
+            |file: &&Arc<LoadedFile>| file.id().is_some_and(|id| !known.contains(id)) && !file.is_unavailable();
+        let mut bytes = 0;
+        let is_small = |file: &&Arc<LoadedFile>| {
+            bytes += file.bytes;
+            bytes <= MOST_COMPARED
+        };
+        changed.into_iter().filter(is_new).take(MOST_OBJECTS).filter(is_small).collect()
+    }
+
     /// The zone of a source that is or was served. It is not kept in memory.
     fn zone_of(&self, source: &SourceFile) -> Option<Object> {
         let file = self.file(&source.path).filter(|file| file.source_hash == SourceHash::of(&source.text));
@@ -267,13 +288,23 @@ pub(super) fn of_load(
 ) -> Vec<Arc<ObjectChange>> {
     let mut pairs: Vec<Pair> = Vec::new();
     let mut authors = HashMap::new();
+    let mut added = after.added_since(before);
     for (text, old) in background::yielding(texts).filter_map(|text| Some((text, before.zone_of(text)?))) {
         let id = old.id();
-        authors.extend(sources.author(&text.path).map(|author| (id.clone(), author)));
         let mut files = after.files.iter();
-        let file = files.find(|file| file.id().is_some_and(|known| ObjectId::HostedZone(known.clone()) == id));
+        let same = files.find(|file| file.id().is_some_and(|known| ObjectId::HostedZone(known.clone()) == id));
+        // A zone of another name has another id, unless the file states it; so has one with other
+        // VPCs.
+        let file = same.or_else(|| Some(added.swap_remove(added.iter().position(|file| file.path == text.path)?)));
         let new = file.and_then(|file| after.zone_of(&after.source_of(file).ok()?));
+        let id = new.as_ref().map_or(id, Object::id);
+        authors.extend(sources.author(&text.path).map(|author| (id, author)));
         pairs.push((Some(old), new));
+    }
+    for file in background::yielding(added) {
+        let Some(new) = after.source_of(file).ok().and_then(|text| after.zone_of(&text)) else { continue };
+        authors.extend(sources.author(&file.path).map(|author| (new.id(), author)));
+        pairs.push((None, Some(new)));
     }
     pairs.extend(definition_pairs(before, after));
     let changes = changes(before, after, pairs, |id| authors.get(id).cloned());

@@ -73,7 +73,7 @@ pub(crate) use records_by_check::RecordsByCheck;
 pub(crate) use sources::{FileSources, FileWrite, Reach, Sources};
 pub(crate) use thread::with_files;
 pub(crate) use unavailable::Unavailable;
-pub(crate) use undo::{Inverse, NoInverse, UndoConflict};
+pub(crate) use undo::{CHANGED, Inverse, NoInverse, OTHER_REFERENCE, UndoConflict};
 
 use geo_databases::Located;
 use loaded_config::ConfigState;

@@ -51,6 +51,12 @@ pub(crate) enum NoInverse {
     Commit(#[from] CommitError),
 }
 
+/// What is said of a record set that a later change touched.
+pub(crate) const CHANGED: &str = "has changed since";
+/// What is said of a record set that refers to a check or a collection by another name. Nothing of
+/// the record set itself has to have changed.
+pub(crate) const OTHER_REFERENCE: &str = "now refers to a health check or CIDR collection with another name";
+
 /// The texts of an object: of its members, and of its record sets and groups.
 type Texts = Vec<(String, String)>;
 
@@ -68,6 +74,7 @@ impl LoadedConfig {
         if matches!(change.object, ObjectId::HealthCheck(_)) && change.parts.iter().any(hides_secrets) {
             return Err(impossible("it has secret values, which the history does not keep"));
         }
+        self.check_identity(change)?;
         let current = match objects::current(self, &change.object) {
             Ok(object) => Some(object),
             Err(CommitError::Refused(_)) => None,
@@ -94,6 +101,30 @@ impl LoadedConfig {
         };
         let expected = current.as_ref().and_then(|_| self.revision(&change.object));
         Ok(Inverse { change: change_of(object), expected })
+    }
+
+    /// A zone has another name or id only by an edit of its file; programs cannot make such a
+    /// change, and removing or adding a zone would be only a half of its undo.
+    fn check_identity(&self, change: &ObjectChange) -> Result<(), NoInverse> {
+        let ObjectId::HostedZone(id) = &change.object else { return Ok(()) };
+        let is_of_zone = |part: &&Part| !part.known_text().starts_with("[[");
+        let own = || change.parts.iter().filter(is_of_zone);
+        let Some(before) = own().find_map(|part| part.before.as_deref()) else { return Ok(()) };
+        let Some(after) = own().find_map(|part| part.after.as_deref()) else { return Ok(()) };
+        // What else is wrong with it is said when all of it is read.
+        let Ok(old) = self.zone_of_texts(&vec![(String::new(), before.to_owned())]) else { return Ok(()) };
+        let [old_lines, new_lines] = [before, after].map(identity_lines);
+        if old.id() == change.object && old.name() == change.name {
+            return Ok(());
+        }
+        let file = self.files.iter().find(|file| file.id() == Some(id));
+        let file = file.map_or_else(|| "its file".to_owned(), |file| file.path.display().to_string());
+        Err(NoInverse::Impossible(format!(
+            "it gave a hosted zone another name, id or VPCs, which only an edit of the file can do. To undo it, write \
+             this in {file}, in the place of `{}`:\n  {}",
+            new_lines.join("`, `"),
+            old_lines.join("\n  ")
+        )))
     }
 
     /// The object that these texts define; `None` if nothing is left.
@@ -208,7 +239,8 @@ fn undone(mut texts: Texts, change: &ObjectChange) -> Result<Texts, NoInverse> {
         let now = match (at.map(|at| &texts[at].1), after) {
             (Some(now), Some(after)) if now == after => None,
             (None, None) => None,
-            (Some(_), Some(_)) => Some("has changed since"),
+            (Some(now), Some(after)) if differs_in_reference(now, after) => Some(OTHER_REFERENCE),
+            (Some(_), Some(_)) => Some(CHANGED),
             (Some(_), None) => Some("is there again"),
             (None, Some(_)) => Some("is gone"),
         };
@@ -247,6 +279,21 @@ fn nothing_else(change: &ObjectChange, texts: &Texts) -> Result<Option<Object>, 
     let conflicts: Vec<UndoConflict> =
         others.map(|(what, _)| UndoConflict { what: what.clone(), now: "was added since" }).collect();
     if conflicts.is_empty() { Ok(None) } else { Err(NoInverse::Conflicts(conflicts)) }
+}
+
+/// Whether two texts of a record set differ only in what they refer to by name.
+fn differs_in_reference(one: &str, other: &str) -> bool {
+    let is_reference = |line: &&str| line.starts_with("health_check = ") || line.starts_with("cidr = ");
+    let has_reference = |text: &str| text.lines().any(|line| is_reference(&line));
+    let rest =
+        |text: &str| -> Vec<String> { text.lines().filter(|line| !is_reference(line)).map(str::to_owned).collect() };
+    has_reference(one) && has_reference(other) && rest(one) == rest(other)
+}
+
+/// The lines of a zone that say which one it is.
+fn identity_lines(members: &str) -> Vec<&str> {
+    let keys = ["name = ", "id = ", "vpcs = "];
+    members.lines().filter(|line| keys.iter().any(|key| line.starts_with(key))).collect()
 }
 
 fn impossible(why: &str) -> NoInverse {

@@ -366,3 +366,68 @@ fn edits_of_alias_targets_are_undone() {
     assert_eq!(addresses(&running, "elb.lab.test."), [""; 0]);
     assert!(running.stop().success());
 }
+
+/// Programs cannot rename a zone. To remove or add one would be half of an undo.
+#[test]
+fn zones_that_an_edit_renamed_are_in_the_history_and_undo_says_what_to_write() {
+    let lab = lab(ZONE, SETTINGS);
+    let with_id = ZONE.replace("name = \"lab.test\"", "name = \"y.test\"\nid = \"ZYY\"");
+    lab.write("zones/y.toml", &with_id);
+    let running = lab.serve();
+    let edit = |file: &str, text: &str, names: &[&str]| {
+        let before = changes(&lab, &running, names[0]).len();
+        lab.write(file, text);
+        let id = wait_for("the edit in the history", || {
+            let changes = changes(&lab, &running, names[0]);
+            (changes.len() > before).then(|| changes[0]["change_id"].as_str().unwrap().to_owned())
+        });
+        for name in names {
+            assert_eq!(last_change(&lab, &running, name), id, "{name}");
+        }
+        id
+    };
+    let refused = |change: &str, file: &str, lines: &[&str]| {
+        let error = run(&lab, &running, &["undo", change]).unwrap_err();
+        assert!(error.contains("which only an edit of the file can do") && error.contains(file), "{error}");
+        assert!(lines.iter().all(|line| error.contains(&format!("\n  {line}\n"))), "{error}");
+        assert_eq!(run(&lab, &running, &["undo", change, "--plan"]).unwrap_err(), error);
+    };
+    let renamed = edit("zones/lab.test.toml", &ZONE.replace("lab.test", "lab2.test"), &["lab2.test", "lab.test"]);
+    running.wait_for_answer("www.lab2.test.", &["192.0.2.1"]);
+    refused(&renamed, "zones/lab.test.toml", &["name = \"lab.test\""]);
+    assert_eq!(addresses(&running, "www.lab.test."), [""; 0]);
+
+    let renamed = edit("zones/y.toml", &with_id.replace("y.test", "yy.test"), &["yy.test", "y.test"]);
+    refused(&renamed, "zones/y.toml", &["name = \"y.test\"", "id = \"ZYY\""]);
+    let other_id = with_id.replace("y.test", "yy.test").replace("ZYY", "ZZZ");
+    let identified = edit("zones/y.toml", &other_id, &["ZZZ", "yy.test"]);
+    refused(&identified, "zones/y.toml", &["name = \"yy.test\"", "id = \"ZYY\""]);
+    let without_id = edit("zones/y.toml", &other_id.replace("id = \"ZZZ\"\n", ""), &["yy.test"]);
+    refused(&without_id, "zones/y.toml", &["name = \"yy.test\"", "id = \"ZZZ\""]);
+    assert!(running.stop().success());
+}
+
+#[test]
+fn an_added_zone_file_is_in_the_history_and_is_removed_by_undo() {
+    let lab = lab(ZONE, SETTINGS);
+    let running = lab.serve();
+    let added_zone = ZONE.replace("lab.test", "added.test");
+    lab.write("zones/added.toml", &added_zone);
+    running.wait_for_answer("www.added.test.", &["192.0.2.1"]);
+    let added = wait_for("the edit in the history", || {
+        let change = changes(&lab, &running, "added.test").into_iter().next()?;
+        Some(change["change_id"].as_str().unwrap().to_owned())
+    });
+    run(&lab, &running, &["record", "set", "new.added.test", "A", "192.0.2.9"]).unwrap();
+    let since = last_change(&lab, &running, "added.test");
+    let error = run(&lab, &running, &["undo", &added]).unwrap_err();
+    assert!(error.contains("new.added.test. A was added since"), "{error}");
+    run(&lab, &running, &["undo", &since]).unwrap();
+    run(&lab, &running, &["undo", &added]).unwrap();
+    assert_eq!(addresses(&running, "www.added.test."), [""; 0]);
+    assert!(!lab.path("zones/added.toml").exists());
+    let undo = last_change(&lab, &running, "added.test");
+    run(&lab, &running, &["undo", &undo]).unwrap();
+    assert_eq!(addresses(&running, "www.added.test."), ["192.0.2.1"]);
+    assert!(running.stop().success());
+}
