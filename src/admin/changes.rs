@@ -2,7 +2,7 @@
 //! their record sets.
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -19,24 +19,27 @@ use crate::objects::{
     Revision, Submission,
 };
 
+use super::query::{NoParameters, Query};
 use super::shapes::{ChangedZoneShape, NewZoneShape};
-use super::{AdminState, json, refusal};
+use super::{AdminState, json, json_object, refusal};
 
 /// How often a record set is read again because it changed before it was deleted.
 const TRIES: usize = 10;
 
 /// The zone of a batch.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct OfZone {
     /// Its name or id; without it the closest zone that contains all names.
-    zone: Option<String>,
+    pub(super) zone: Option<String>,
     /// Who makes the change.
     #[serde(default)]
-    author: String,
+    pub(super) author: String,
 }
 
 /// A record set.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RecordQuery {
     zone: Option<String>,
     name: String,
@@ -49,6 +52,7 @@ pub(super) struct RecordQuery {
 
 /// A zone to delete.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ZoneQuery {
     /// Its name or id.
     zone: String,
@@ -105,10 +109,13 @@ pub(super) async fn delete_record(State(admin): State<AdminState>, Query(query):
 }
 
 /// Creates a hosted zone.
-pub(super) async fn create_zone(State(admin): State<AdminState>, body: Bytes) -> Response {
+pub(super) async fn create_zone(
+    State(admin): State<AdminState>,
+    Query(NoParameters {}): Query<NoParameters>,
+    body: Bytes,
+) -> Response {
     let change = async {
-        let NewZoneShape { name, comment, vpcs, author } =
-            serde_json::from_slice(&body).map_err(|error| Refused::Request(error.to_string()))?;
+        let NewZoneShape { name, comment, vpcs, author } = json_object(&body).map_err(Refused::Request)?;
         let name = Name::parse(&name).map_err(|error| Refused::Request(error.to_string()))?;
         let id = ids::hosted_zone().map(HostedZoneId).map_err(|error| Refused::Request(error.to_string()))?;
         let zone =

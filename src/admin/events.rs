@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::Frame;
@@ -24,6 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::control::{Since, rfc3339_milliseconds};
 use crate::history::{EventKind, EventRecord, ObjectChange, Part};
 
+use super::query::Query;
 use super::shapes::{
     BeatShape, ChangedPartShape, ChangedShape, ConnectivityHappenedShape, DrainedShape, HappenedShape, HelloShape,
     LostShape, OverrideChangeShape, OverrideHappenedShape, ReloadHappenedShape, StatusChangedShape,
@@ -39,6 +40,7 @@ const RETRY_MS: u32 = 2000;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct From {
     last_event_id: Option<String>,
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ipnet::IpNet;
@@ -17,6 +17,7 @@ use crate::model::{HealthCheckId, HostedZoneId, Name, NameError};
 
 use super::concurrency_limit::ConcurrencyLimits;
 use super::health::text_without_results;
+use super::query::Query;
 use super::shapes::ErrorShape;
 use super::{AdminState, json, refusal};
 

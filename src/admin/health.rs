@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use crate::world::RecoveringRecord;
 
 use super::concurrency_limit::{ConcurrencyLimits, Permit};
+use super::query::Query;
 use super::reports::{LARGEST_PAGE, Report, counts, in_words};
 use super::shapes::{
     AgreementShape, CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OpinionShape,
@@ -33,6 +34,7 @@ const TRANSITIONS: usize = 1000;
 
 /// Query parameters of `/v1/health`.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct HealthQuery {
     /// A name or glob; all checks if absent.
     name: Option<String>,
@@ -84,6 +86,7 @@ pub(super) async fn report(
 
 /// Query parameters of `/v1/transitions`.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct TransitionsQuery {
     limit: Option<usize>,
 }

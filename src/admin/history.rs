@@ -1,6 +1,6 @@
 //! `/v1/history`: the last events, also those of before a restart, with their full texts.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use crate::history::EventRecord;
 
 use super::concurrency_limit::ConcurrencyLimits;
 use super::events::shape;
+use super::query::Query;
 use super::shapes::{HistoryShape, NamedEventShape};
 use super::{AdminState, json, refusal};
 
@@ -18,6 +19,7 @@ const MOST: usize = 1000;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct HistoryQuery {
     /// The name or id of an object: only its changes.
     zone: Option<String>,

@@ -40,6 +40,7 @@ mod overrides;
 mod page;
 mod places;
 mod plan;
+mod query;
 mod reports;
 mod reset;
 pub(crate) mod shapes;
@@ -63,6 +64,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -252,6 +254,14 @@ impl AdminState {
         let (answer, outcome) = oneshot::channel();
         self.events.send(event(answer)).await.map_err(|_| loop_has_stopped())?;
         outcome.await.map_err(|_| loop_has_stopped())
+    }
+}
+
+/// Reads a body that must be a JSON object. Serde would take a list of its values too.
+fn json_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => serde_json::from_slice(body).map_err(|error| error.to_string()),
+        _ => Err("the body must be a JSON object".to_owned()),
     }
 }
 

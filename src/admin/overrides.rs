@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -11,21 +11,23 @@ use serde::Deserialize;
 use crate::control::{Event, OverrideError, OverrideOutcome, OverrideView, parse_rfc3339, rfc3339};
 use crate::health::{Action, Drain, Override, OverrideRequest, Pattern, Timestamp, WeightShare};
 
+use super::query::{NoParameters, Query};
 use super::shapes::{
     ActionShape, DrainShape, ErrorShape, OverrideOutcomeShape, OverrideRequestShape, OverrideShape, OverridesShape,
 };
-use super::{AdminState, json, refusal};
+use super::{AdminState, json, json_object, refusal};
 
 /// Longest drain in seconds: a day.
 const MOST_OVER_S: u64 = 86_400;
 
 /// Query parameters of a `DELETE`: the override to clear.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct OverrideQuery {
     pattern: String,
 }
 
-pub(super) async fn list(State(admin): State<AdminState>) -> Response {
+pub(super) async fn list(State(admin): State<AdminState>, Query(NoParameters {}): Query<NoParameters>) -> Response {
     match admin.health() {
         Ok(health) => {
             let overrides = health.overrides((admin.now)()).iter().map(shape).collect();
@@ -35,8 +37,12 @@ pub(super) async fn list(State(admin): State<AdminState>) -> Response {
     }
 }
 
-pub(super) async fn set(State(admin): State<AdminState>, body: Bytes) -> Response {
-    let request = serde_json::from_slice(&body).map_err(|error| error.to_string()).and_then(request);
+pub(super) async fn set(
+    State(admin): State<AdminState>,
+    Query(NoParameters {}): Query<NoParameters>,
+    body: Bytes,
+) -> Response {
+    let request = json_object(&body).and_then(request);
     match request {
         Ok(request) => change(&admin, StatusCode::CREATED, |answer| Event::SetOverride(request, answer)).await,
         Err(error) => refusal(StatusCode::BAD_REQUEST, &error),

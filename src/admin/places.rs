@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -15,6 +15,7 @@ use crate::model::{
 };
 
 use super::concurrency_limit::ConcurrencyLimits;
+use super::query::Query;
 use super::shapes::{
     ClientPlaceShape, PlaceKindShape, PlacedRecordShape, PlacesShape, RecordPlaceShape, RoundTripsShape,
 };
@@ -32,6 +33,7 @@ const RECORD_SETS: usize = 100_000;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PlacesQuery {
     /// Only the records that this name can lead to.
     name: Option<String>,

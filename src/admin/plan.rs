@@ -1,7 +1,7 @@
 //! `/v1/plan`: what a change batch would do. Nothing is changed.
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use crate::plan::{KnownClients, Plan, Side, clients_of_databases};
 
 use super::changes::{OfZone, Refused, refused};
 use super::concurrency_limit::ConcurrencyLimits;
+use super::query::Query;
 use super::{AdminState, json};
 
 /// How many queries are answered: about half a second of work.
@@ -19,7 +20,12 @@ const QUERIES: u64 = 200_000;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PlanQuery {
+    /// As for making the changes.
+    zone: Option<String>,
+    #[serde(default)]
+    author: String,
     #[serde(default)]
     from: PlanClients,
 }
@@ -38,10 +44,10 @@ pub(super) enum PlanClients {
 pub(super) async fn batch(
     State(admin): State<AdminState>,
     State(limits): State<ConcurrencyLimits>,
-    Query(of): Query<OfZone>,
-    Query(PlanQuery { from }): Query<PlanQuery>,
+    Query(PlanQuery { zone, author, from }): Query<PlanQuery>,
     body: Bytes,
 ) -> Response {
+    let of = OfZone { zone, author };
     // Zones are read and compiled.
     let permit = match limits.zones.acquire().await {
         Ok(permit) => permit,

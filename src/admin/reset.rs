@@ -8,10 +8,11 @@ use crate::control::Event;
 use crate::health::Pattern;
 use crate::load::Trigger;
 
+use super::query::{NoParameters, Query};
 use super::shapes::ResetShape;
 use super::{AdminState, json, loop_has_stopped, refusal};
 
-pub(super) async fn reset(State(admin): State<AdminState>) -> Response {
+pub(super) async fn reset(State(admin): State<AdminState>, Query(NoParameters {}): Query<NoParameters>) -> Response {
     let Some(sources) = &admin.in_memory else {
         let error = "only a server that was started with --in-memory can be reset";
         return refusal(StatusCode::CONFLICT, error);

@@ -13,6 +13,7 @@ use crate::health::Timestamp;
 use crate::load::{Deferred, LocatedDiagnostic, Unavailable};
 use crate::model::HealthCheck;
 
+use super::query::{NoParameters, Query};
 use super::reports::{Report, counts};
 use super::shapes::{
     ClusterShape, DeferredShape, DiagnosticShape, LastLoadShape, LongestFailoverShape, NodeShape, ServerShape,
@@ -20,7 +21,11 @@ use super::shapes::{
 };
 use super::{AdminState, json};
 
-pub(super) async fn status(State(admin): State<AdminState>, headers: HeaderMap) -> Response {
+pub(super) async fn status(
+    State(admin): State<AdminState>,
+    Query(NoParameters {}): Query<NoParameters>,
+    headers: HeaderMap,
+) -> Response {
     let report = match admin.health() {
         Ok(health) => Report::new(health, None, (admin.now)()),
         Err(response) => return *response,

@@ -151,7 +151,8 @@ async fn what_is_wrong_is_said() {
         (r#"{"pattern":"app-blue","action":"sideways"}"#, 400, "sideways"),
         (r#"{"pattern":"app-blue","action":"down","untl":"x"}"#, 400, "untl"),
         (r#"{"pattern":"app-blue","action":"down","until":"22:00"}"#, 400, "22:00"),
-        ("", 400, "EOF"),
+        ("", 400, "must be a JSON object"),
+        (r#"["app-blue","down"]"#, 400, "must be a JSON object"),
     ];
     for (body, status, says) in cases {
         let answer = post(address, JSON, body).await;
@@ -159,6 +160,42 @@ async fn what_is_wrong_is_said() {
         assert!(answer.1.contains(says), "{body}: {answer:?}");
     }
     assert_eq!(post(address, JSON, &" ".repeat(600_000)).await.0, 413);
+}
+
+/// A parameter that is not read could be a misspelt one that says not to make the change.
+#[tokio::test]
+async fn unknown_missing_and_wrong_parameters_are_errors_as_json() {
+    let (address, _ready) = app().await;
+    let mut requests = vec![
+        ("POST", "/v1/undo", "missing parameter `id`"),
+        ("POST", "/v1/undo?id=C1&id=C2", "duplicate parameter `id`"),
+        ("POST", "/v1/undo?id=C1&plan=yes", "`true` or `false`"),
+        ("POST", "/v1/undo?id=C1&paln=true", "unknown parameter `paln`"),
+        ("POST", "/v1/plan?from=mars", "unknown variant `mars`"),
+        ("DELETE", "/v1/overrides", "missing parameter `pattern`"),
+        ("DELETE", "/v1/records?name=a.test", "missing parameter `type`"),
+        ("GET", "/v1/zones/%FF/records", "not UTF-8"),
+    ];
+    let posts = ["/v1/plan", "/v1/changes", "/v1/zones", "/v1/overrides", "/v1/reset"];
+    requests.extend(posts.map(|path| ("POST", path, "")));
+    requests.extend(["/v1/zones", "/v1/records"].map(|path| ("DELETE", path, "")));
+    let gets =
+        ["status", "events", "health", "zones", "zones/Z1/records", "places", "explain", "transitions", "history"];
+    let gets = gets.map(|name| format!("/v1/{name}"));
+    requests.extend(gets.iter().map(|path| ("GET", path.as_str(), "")));
+    requests.push(("GET", "/v1/overrides", ""));
+    for (method, path, says) in requests {
+        let (path, says) =
+            if says.is_empty() { (format!("{path}?nonsense=1"), "nonsense") } else { (path.into(), says) };
+        let request = format!("{method} {path} HTTP/1.1\nConnection: close\nContent-Length: 0\n{JSON}\n");
+        let (status, body) = ask(address, &request).await;
+        assert_eq!(status, 400, "{method} {path}: {body}");
+        let error: ErrorShape = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{method} {path}: {body}"));
+        // Those that are missing may be named first.
+        let is_named = error.error.contains(says) || (says == "nonsense" && error.error.contains("missing parameter"));
+        assert!(is_named, "{method} {path}: {}", error.error);
+        assert!(!error.error.contains("deserialize"), "{}", error.error);
+    }
 }
 
 #[tokio::test]

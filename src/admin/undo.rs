@@ -1,20 +1,21 @@
 //! `/v1/undo`: undoes a change of the history by a new change. With `plan=true` it says only what
 //! that would do.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use crate::control::rfc3339;
 use crate::history::{EventKind, EventRecord, ObjectChange, new_change_id};
-use crate::load::{Inverse, LoadedConfig, NoInverse, UndoConflict, with_files};
+use crate::load::{CHANGED, Inverse, LoadedConfig, NoInverse, OTHER_REFERENCE, UndoConflict, with_files};
 use crate::model::readable_name;
 use crate::objects::{Author, Commit, CommitError, ObjectStore as _, Quotas, Submission};
 
 use super::changes::{Refused, author_of, refused};
 use super::concurrency_limit::ConcurrencyLimits;
 use super::plan::PlanClients;
+use super::query::Query;
 use super::shapes::UndoneShape;
 use super::{AdminState, json};
 
@@ -25,6 +26,7 @@ const LISTED: usize = 20;
 
 /// Query parameters.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct UndoQuery {
     /// The id of the change.
     id: String,
@@ -139,5 +141,12 @@ fn line(UndoConflict { what, now }: &UndoConflict, later: &[EventRecord]) -> Str
         let id = change.submission.as_ref().map(|submission| format!(" ({})", submission.id)).unwrap_or_default();
         format!("{} of {} by {}{id}", change.author.operation, rfc3339(at), change.author.name)
     });
-    format!("{} {now}: {}", readable_name(what), by.as_deref().unwrap_or("the history does not have that change"))
+    let what = readable_name(what);
+    match by {
+        Some(by) if *now == OTHER_REFERENCE => format!("{what} {CHANGED}: {by}"),
+        Some(by) => format!("{what} {now}: {by}"),
+        // The check or collection was renamed or replaced; the record set itself is as it was.
+        None if *now == OTHER_REFERENCE => format!("{what} {now}"),
+        None => format!("{what} {now}: the history does not have that change"),
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::load::{LoadedConfig, NoModel, ZoneOutline};
 use crate::model::{Content, GroupKey, HostedZone, HostedZoneId};
 
 use super::concurrency_limit::ConcurrencyLimits;
+use super::query::Query;
 use super::reports::{LARGEST_PAGE, Report, in_words};
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
 use super::tree::{self, PolicyTrees};
@@ -34,6 +36,7 @@ pub(super) fn worded<S: Serialize>(outcome: Result<S, NoModel>) -> Response {
 
 /// Query parameters of `/v1/zones`.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ZonesQuery {
     /// A part of the name or the comment, case-insensitive.
     #[serde(default)]
@@ -79,6 +82,7 @@ fn zones(base: &LoadedConfig, checks: &[CheckReport], query: &ZonesQuery) -> Zon
 
 /// Query parameters of `/v1/zones/{id}/records`.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RecordsQuery {
     /// A part of the name, a set identifier or a value, case-insensitive.
     #[serde(default)]
@@ -100,9 +104,10 @@ pub(super) struct RecordsQuery {
 pub(super) async fn records(
     State(admin): State<AdminState>,
     State(limits): State<ConcurrencyLimits>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     Query(query): Query<RecordsQuery>,
 ) -> Response {
+    let Ok(Path(id)) = id else { return refusal(StatusCode::BAD_REQUEST, "the id of the zone is not UTF-8") };
     let permit = match limits.zones.acquire().await {
         Ok(permit) => permit,
         Err(response) => return *response,

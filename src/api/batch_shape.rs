@@ -18,14 +18,14 @@ const MAX_DECIMAL_PLACES: usize = 2;
 
 /// A ChangeBatch as it was written.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct BatchShape {
     pub(super) comment: Option<String>,
     pub(super) changes: Vec<ChangeShape>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct ChangeShape {
     pub(super) action: ActionShape,
     pub(super) resource_record_set: RecordSetShape,
@@ -40,7 +40,7 @@ pub(super) enum ActionShape {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct RecordSetShape {
     pub(super) name: String,
     pub(super) r#type: String,
@@ -61,13 +61,13 @@ pub(super) struct RecordSetShape {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct RecordShape {
     pub(super) value: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct AliasShape {
     pub(super) hosted_zone_id: Option<String>,
     #[serde(rename = "DNSName")]
@@ -76,7 +76,7 @@ pub(super) struct AliasShape {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct GeoLocationShape {
     pub(super) continent_code: Option<String>,
     pub(super) country_code: Option<String>,
@@ -91,14 +91,14 @@ pub(super) enum FailoverShape {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct CidrShape {
     pub(super) collection_id: String,
     pub(super) location_name: String,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct GeoproximityShape {
     #[serde(rename = "AWSRegion")]
     pub(super) aws_region: Option<String>,
@@ -108,7 +108,7 @@ pub(super) struct GeoproximityShape {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "an object")]
 pub(super) struct CoordinatesShape {
     pub(super) latitude: String,
     pub(super) longitude: String,

@@ -1,5 +1,7 @@
 //! A ChangeBatch as JSON, as `aws route53 change-resource-record-sets --change-batch` takes it.
 
+use serde_json::Value;
+
 use super::batch_shape::{BadChanges, BatchShape};
 use crate::model::ChangeBatch;
 
@@ -21,9 +23,28 @@ pub(crate) enum BadChangeBatch {
 /// Every change that is not valid by itself; what contradicts the zone is found when the batch is
 /// applied.
 pub(crate) fn read(json: &[u8]) -> Result<ChangeBatch, BadChangeBatch> {
+    if let Some(problem) = serde_json::from_slice(json).ok().and_then(|value| misplaced_list(&value, "the batch")) {
+        return Err(BadChangeBatch::Shape(problem));
+    }
     let shape: BatchShape = serde_json::from_slice(json).map_err(|error| BadChangeBatch::Shape(error.to_string()))?;
     // The zone of a batch follows from the names; what an alias targets in it is in the same zone.
     shape.read(None).map_err(|BadChanges { input, data }| BadChangeBatch::Input([input, data].concat()))
+}
+
+/// The members that are lists.
+const LISTS: [&str; 2] = ["Changes", "ResourceRecords"];
+
+/// A list in the place of an object, which Serde takes for the members of the object.
+fn misplaced_list(value: &Value, what: &str) -> Option<String> {
+    match value {
+        Value::Array(items) if LISTS.contains(&what) => items.iter().find_map(|item| match item {
+            Value::Array(_) => Some(format!("{what} must be a list of objects, not of lists")),
+            item => misplaced_list(item, what),
+        }),
+        Value::Array(_) => Some(format!("{what} must be an object, not a list")),
+        Value::Object(members) => members.iter().find_map(|(key, value)| misplaced_list(value, key)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +164,6 @@ mod tests {
         for (text, part) in [
             ("", "EOF"),
             ("{", "EOF"),
-            ("[]", "invalid"),
             ("{\"Changes\": 1}", "invalid type"),
             ("{\"Change\": []}", "unknown field `Change`, expected `Comment` or `Changes`"),
             (
@@ -153,6 +173,19 @@ mod tests {
         ] {
             let error = read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("line 1 column"), "{text}: {error}");
+        }
+        for (text, problem) in [
+            ("[\"x\", []]", "the batch must be an object, not a list"),
+            ("{\"Changes\": [[\"CREATE\", {}]]}", "Changes must be a list of objects, not of lists"),
+            (
+                "{\"Changes\": [{\"Action\": \"CREATE\", \"ResourceRecordSet\": [\"a\"]}]}",
+                "ResourceRecordSet must be an object, not a list",
+            ),
+            ("5", "invalid type: integer `5`, expected an object at line 1 column 1"),
+            ("{\"Changes\": [5]}", "invalid type: integer `5`, expected an object at line 1 column 14"),
+        ] {
+            let error = read(text.as_bytes()).unwrap_err().to_string();
+            assert_eq!(error, format!("the change batch is not valid: {problem}"), "{text}");
         }
         assert!(sets("").unwrap().is_empty(), "an empty batch is refused when it is applied");
     }
