@@ -23,7 +23,7 @@ pub(crate) enum BadChangeBatch {
 /// Every change that is not valid by itself; what contradicts the zone is found when the batch is
 /// applied.
 pub(crate) fn read(json: &[u8]) -> Result<ChangeBatch, BadChangeBatch> {
-    if let Some(problem) = serde_json::from_slice(json).ok().and_then(|value| misplaced_list(&value, "the batch")) {
+    if let Some(problem) = serde_json::from_slice(json).ok().and_then(|value| misplaced_list(&value, BATCH)) {
         return Err(BadChangeBatch::Shape(problem));
     }
     let shape: BatchShape = serde_json::from_slice(json).map_err(|error| BadChangeBatch::Shape(error.to_string()))?;
@@ -33,6 +33,18 @@ pub(crate) fn read(json: &[u8]) -> Result<ChangeBatch, BadChangeBatch> {
 
 /// The members that are lists.
 const LISTS: [&str; 2] = ["Changes", "ResourceRecords"];
+/// What the whole is called in errors.
+const BATCH: &str = "the batch";
+/// The members that are objects.
+const OBJECTS: [&str; 7] = [
+    BATCH,
+    "ResourceRecordSet",
+    "AliasTarget",
+    "GeoLocation",
+    "CidrRoutingConfig",
+    "GeoProximityLocation",
+    "Coordinates",
+];
 
 /// A list in the place of an object, which Serde takes for the members of the object.
 fn misplaced_list(value: &Value, what: &str) -> Option<String> {
@@ -41,7 +53,7 @@ fn misplaced_list(value: &Value, what: &str) -> Option<String> {
             Value::Array(_) => Some(format!("{what} must be a list of objects, not of lists")),
             item => misplaced_list(item, what),
         }),
-        Value::Array(_) => Some(format!("{what} must be an object, not a list")),
+        Value::Array(_) if OBJECTS.contains(&what) => Some(format!("{what} must be an object, not a list")),
         Value::Object(members) => members.iter().find_map(|(key, value)| misplaced_list(value, key)),
         _ => None,
     }

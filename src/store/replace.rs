@@ -86,8 +86,8 @@ pub(crate) fn replace_file(
 }
 
 /// Creates a file with this text; its directory is created too. If there is a file already, it
-/// stays and the error is [`ReplaceError::Changed`]. If a file of this name was moved to `.deleted`,
-/// the new one has its permissions.
+/// stays and the error is [`ReplaceError::Changed`]. If a file of this name was moved to
+/// `.deleted`, the new one has its permissions.
 pub(crate) fn create_file(path: &Path, text: &str) -> Result<(), ReplaceError> {
     create_on(&SystemDisk, path, text)
 }

@@ -216,7 +216,11 @@ fn alias_targets_and_secrets_are_something_to_do() {
     lab.write("zones/lab.test.toml", &zone);
     for (from, to, part) in [
         ("192.0.2.77", "192.0.2.78", "~ alias target lb (lb)\n"),
-        ("192.0.2.77", "192.0.2.78", "  elb.lab.test. A\n    all clients: 192.0.2.77 → 192.0.2.78\n"),
+        (
+            "192.0.2.77",
+            "192.0.2.78",
+            ".elb.amazonaws.com. [192.0.2.77] → my-lb-1.eu-central-1.elb.amazonaws.com. [192.0.2.78]\n",
+        ),
         ("Bearer A", "Bearer B", "+ request_headers = { Authorization = ********** } # a secret value changed\n"),
     ] {
         lab.write("new.toml", &zone.replace(from, to));
