@@ -141,12 +141,21 @@ fn move_to_deleted_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), Re
         Ok(()) => error,
         Err(error) => ReplaceError::NotRestored(error),
     };
-    match fs::read(&retired) {
+    match read_moved(&retired, path) {
         Ok(bytes) if bytes == read.as_bytes() => {}
         _ => return Err(back(ReplaceError::Changed)),
     }
     let synced = disk.sync_directory(&deleted).and_then(|()| disk.sync_directory(directory_of(path)));
     synced.map_err(|error| back(ReplaceError::NotWritten(error)))
+}
+
+/// What a path led to before its last part was moved to `moved`: a relative symbolic link leads
+/// elsewhere from there.
+fn read_moved(moved: &Path, path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read_link(moved) {
+        Ok(target) => fs::read(directory_of(path).join(target)),
+        Err(_) => fs::read(moved),
+    }
 }
 
 fn replace_on(
@@ -526,6 +535,58 @@ mod tests {
         move_to_deleted(&link, "old").unwrap();
         assert!(fs::symlink_metadata(&link).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    /// Links that are relative, lead to each other, or are in a directory that is one.
+    #[cfg(unix)]
+    #[test]
+    fn a_relative_link_is_removed_and_replaced_through_like_an_absolute_one() {
+        use std::os::unix::fs::symlink;
+        let (directory, path) = zone();
+        let root = directory.path();
+        for made in ["real/zones", "real/..2026"] {
+            fs::create_dir_all(root.join(made)).unwrap();
+        }
+        fs::write(root.join("real/..2026/map.toml"), "old").unwrap();
+        symlink("real/zones", root.join("zones")).unwrap();
+        // A ConfigMap has links of this kind.
+        symlink("../..2026", root.join("zones/..data")).unwrap();
+        symlink("..data/map.toml", root.join("zones/map.toml")).unwrap();
+        symlink(format!("../../{}", path.file_name().unwrap().to_str().unwrap()), root.join("zones/far.toml")).unwrap();
+        symlink("far.toml", root.join("zones/by-another.toml")).unwrap();
+        for name in ["map", "by-another", "far"] {
+            for zones in ["real/zones", "zones"] {
+                let link = root.join(zones).join(format!("{name}.toml"));
+                let target = fs::read_link(&link).unwrap();
+                replace_file(&link, "old", "new", None).unwrap();
+                assert_eq!(fs::read_to_string(&link).unwrap(), "new", "{name}");
+                replace_file(&link, "new", "old", None).unwrap();
+                assert!(matches!(move_to_deleted(&link, "new"), Err(ReplaceError::Changed)), "{name}");
+                move_to_deleted(&link, "old").unwrap_or_else(|error| panic!("{name} in {zones}: {error}"));
+                assert!(fs::symlink_metadata(&link).is_err(), "{name}");
+                symlink(target, &link).unwrap();
+            }
+        }
+        let names = fs::read_dir(root.join("zones")).unwrap().count();
+        assert_eq!(names, 5, "three links, one to a directory, and the removed ones");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old", "only links are removed");
+        assert_eq!(fs::read_to_string(root.join("real/..2026/map.toml")).unwrap(), "old");
+    }
+
+    /// Somebody saves the file that the link leads to at the last moment.
+    #[cfg(unix)]
+    #[test]
+    fn a_relative_link_to_a_file_with_another_text_goes_back() {
+        let (directory, path) = zone();
+        fs::create_dir(directory.path().join("zones")).unwrap();
+        let link = directory.path().join("zones/link.toml");
+        std::os::unix::fs::symlink(Path::new("..").join(path.file_name().unwrap()), &link).unwrap();
+        let moved = directory.path().join("zones/.deleted/link.toml");
+        fs::create_dir(directory_of(&moved)).unwrap();
+        fs::rename(&link, &moved).unwrap();
+        assert_eq!(read_moved(&moved, &link).unwrap(), b"old");
+        fs::write(&path, "newer").unwrap();
+        assert_eq!(read_moved(&moved, &link).unwrap(), b"newer");
     }
 
     #[test]
