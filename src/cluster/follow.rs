@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout
 use super::document::DocumentVersion;
 use super::etcd::{EtcdError, KeyChange, Range, Watch, WatchBatch};
 use super::files::{ClusterFiles, Link};
+use super::keys::is_file_name;
 use super::list::{Fetched, ListError, fetch};
 use super::mirror::{Damage, Mirror, StoredFile};
 
@@ -166,6 +167,7 @@ fn take_fetched(files: &ClusterFiles, fetched: Fetched, take: impl FnOnce(&mut M
 
 fn report(mirror: &Mirror, damage: &Damage) {
     match mirror.file(&damage.name) {
+        _ if !is_file_name(&damage.name) => tracing::error!("{damage}"),
         Some(_) => tracing::error!("{damage}; this node serves the copy that it has"),
         None => tracing::error!("{damage}; this node has no copy of it"),
     }

@@ -16,11 +16,14 @@
 //! PREFIX/secrets/cookies               the secrets of DNS cookies, sealed
 //! ```
 
+use std::ffi::OsStr;
+
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::etcd::{KeyValue, after_prefix};
 use crate::config::is_node_name;
+use crate::store::is_zone_file;
 use crate::visible_text::visible;
 
 /// The version of the layout. A node that finds a higher one does not use the store.
@@ -204,9 +207,10 @@ impl Keys {
         }
     }
 
-    /// The file whose head this key is. Names that no file has are ignored: they are shown in logs.
+    /// The name of the file whose head this key is. Others than nodes may have written it, so no
+    /// file need have such a name ([`is_file_name`]).
     pub(crate) fn head_of<'k>(&self, key: &'k str) -> Option<&'k str> {
-        key.strip_prefix(&*self.heads()).filter(|name| is_file_name(name))
+        key.strip_prefix(&*self.heads())
     }
 
     /// The file, and the name of its text, of which this key is a chunk.
@@ -222,9 +226,17 @@ impl Keys {
     }
 }
 
-/// Whether a file of the cluster can have this name.
+/// Whether a file of the cluster can have this name: that of a zone file in a directory.
 pub(crate) fn is_file_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains('/') && !name.contains(char::is_control)
+    is_zone_file(OsStr::new(name)) && !name.contains('/') && !name.contains(char::is_control)
+}
+
+/// The head of a file. The error says what is damaged.
+pub(crate) fn parse_head(name: &str, pair: &KeyValue) -> Result<Head, String> {
+    if !is_file_name(name) {
+        return Err(visible(&format!("{} is not the head of a zone file: no zone file has that name", pair.key)));
+    }
+    parse(pair)
 }
 
 /// Reads the JSON of a value.

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::document::DocumentVersion;
 use super::etcd::{Etcd, EtcdError, KeyValue, Range, StoreRevision, read_all};
 use super::files::ClusterFiles;
-use super::keys::{Entry, Head, Keys, hash_of, parse};
+use super::keys::{Entry, Keys, hash_of, parse, parse_head};
 use super::layout::LayoutError;
 use super::mirror::{Damage, StoredFile};
 
@@ -86,7 +86,7 @@ impl ClusterFiles {
         for pair in heads {
             let Some(name) = self.keys.head_of(&pair.key).map(str::to_owned) else { continue };
             let changed = pair.changed;
-            let head: Head = match parse(&pair) {
+            let head = match parse_head(&name, &pair) {
                 Ok(head) => head,
                 Err(why) => {
                     sort(Fetched::Damaged(Damage { name, why, head: None, changed }));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::config::SourceFile;
 
 use super::etcd::{KeyChange, KeyValue, StoreRevision, WatchBatch};
-use super::keys::{Entry, Head, Keys, hash_of, parse};
+use super::keys::{Entry, Head, Keys, hash_of, is_file_name, parse, parse_head};
 
 /// The files, by name.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ impl Mirror {
     pub(crate) fn of_copies(copies: Vec<(PathBuf, Option<SourceFile>)>) -> Mirror {
         let mut mirror = Mirror::default();
         for (path, copy) in copies {
-            let Some(name) = name_of(&path).map(str::to_owned) else { continue };
+            let Some(name) = name_of(&path).filter(|name| is_file_name(name)).map(str::to_owned) else { continue };
             let Some(SourceFile { text, .. }) = copy else {
                 let why = "the copy of the last run is damaged, and etcd was not reached yet".to_owned();
                 mirror.bad_copies.insert(name.clone());
@@ -213,7 +213,7 @@ impl Mirror {
                 KeyChange::Put(pair) if pair.key == keys.shared() => self.take_shared(pair.changed),
                 KeyChange::Put(pair) => {
                     let Some(name) = keys.head_of(&pair.key) else { continue };
-                    match parse::<Head>(pair) {
+                    match parse_head(name, pair) {
                         Ok(head) => {
                             let entry = entries.get(&(name.to_owned(), head.revision)).cloned();
                             self.take_head(name, head, pair, entry, &mut applied);
@@ -395,6 +395,7 @@ impl fmt::Display for Damage {
         let Damage { name, why, changed, .. } = self;
         match changed {
             0 => f.write_str(why),
+            _ if !is_file_name(name) => write!(f, "{why}; it is ignored, and `fiftythree cluster apply` removes it"),
             _ => write!(f, "{name} is damaged in etcd: {why}; `fiftythree cluster apply` writes it anew"),
         }
     }

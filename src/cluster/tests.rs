@@ -474,3 +474,47 @@ async fn a_damaged_file_can_be_removed() {
     one.until_damaged(false).await;
     assert!(!etcd.keys().iter().any(|key| key.contains(ZONE)), "{:?}", etcd.keys());
 }
+
+/// Only nodes write names of files there, but nothing in etcd ensures that.
+#[tokio::test]
+async fn what_no_zone_file_can_be_called_is_reported_and_is_no_file() {
+    let names = ["", "..", ".hid.toml", "plain", "a/b.toml", "../up.toml", "line\n.toml"];
+    let etcd = Fake::default();
+    let one = node(&etcd, "one").await;
+    one.write(None, Some("a")).await.unwrap();
+    let heads = etcd.range(Range::key(format!("/test/files/heads/{ZONE}"))).await.unwrap().pairs.pop().unwrap().value;
+    for name in names {
+        by_hand(&etcd, Operation::put(format!("/test/files/heads/{name}"), heads.clone())).await;
+    }
+    let fresh = node_with(files(&etcd, "two", &[(".hid.toml", Some("a copy of an earlier version"))])).await;
+    by_hand(&etcd, Operation::put("/test/files/changed", "x")).await;
+    one.write(Some("a"), Some("ab")).await.unwrap();
+    fresh.until_text(ZONE, Some("ab")).await;
+    for node in [&one, &fresh] {
+        let reached = async {
+            while node.files.damaged().len() != names.len() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(DEADLINE, reached).await.expect("they are noticed");
+        assert_eq!(node.served(), [ZONE]);
+        for (name, why) in node.files.damaged() {
+            assert!(names.contains(&name.as_str()) && why.contains("no zone file has that name"), "{why}");
+            assert!(why.contains("it is ignored, and `fiftythree cluster apply` removes it"), "{why}");
+            assert!(!why.contains(char::is_control), "{why:?}");
+        }
+    }
+    let apply = files(&etcd, "apply", &[]);
+    assert!(connect(&apply, DEADLINE).await);
+    for name in names {
+        apply.write_text(name, None, None, &author()).await.unwrap();
+    }
+    assert_eq!(etcd.keys().iter().filter(|key| key.contains("/heads/")).count(), 1, "{:?}", etcd.keys());
+    let reached = async {
+        while !fresh.files.damaged().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, reached).await.expect("they are gone");
+    assert_eq!(fresh.text(ZONE).as_deref(), Some("ab"));
+}

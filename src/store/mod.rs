@@ -52,6 +52,6 @@ pub(crate) use state_lock::StateLock;
 pub(crate) use state_writer::{AllLines, Done, NotDurable, StateWriter, StateWriterThread, start_state_writer};
 pub(crate) use symlinks::disclosure_of;
 pub(crate) use watch::Watcher;
-pub(crate) use watched_files::{Fingerprint, Stamp, Targets, zone_files};
+pub(crate) use watched_files::{Fingerprint, Stamp, Targets, is_zone_file, zone_files};
 pub(crate) use writable::make_writable_directory;
 pub(crate) use writers::{GONE, STILL, WriteState, Writers};

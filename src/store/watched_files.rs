@@ -68,7 +68,7 @@ pub(crate) fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Whether a file with this name in the zones directory is a zone file.
-pub(super) fn is_zone_file(name: &OsStr) -> bool {
+pub(crate) fn is_zone_file(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.ends_with(b".toml") && !bytes.starts_with(b".")
 }

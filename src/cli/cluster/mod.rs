@@ -22,6 +22,7 @@ use crate::model::Agreement;
 use crate::objects::Author;
 use crate::plan::PlannedObject;
 use crate::store::{self, Contents, Existing, Overrides, SettingsSource, Writers};
+use crate::visible_text::visible;
 
 use disagreements::{Disagreement, disagreements};
 use status::{CookieSecretsOfNodes, StatusReport};
@@ -337,7 +338,7 @@ fn plan_text(steps: &[Step], changes: Option<&[ObjectChange]>) -> String {
             _ => '~',
         };
         let remark = if *is_damaged { " (damaged in etcd)" } else { "" };
-        let _ = writeln!(text, "{sign} {name}{remark}");
+        let _ = writeln!(text, "{sign} {}{remark}", visible(name));
     }
     let changes: Vec<PlannedObject> = changes.unwrap_or_default().iter().map(PlannedObject::from).collect();
     text + &plan::changes(&changes, Paint::of_stdout())
