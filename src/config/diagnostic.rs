@@ -4,8 +4,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::Disclosure;
 use super::secrecy::Covered;
+use crate::model::{HostedZoneId, Name};
 
+/// The hint for a copy of a file that is gone, whose text must not be shown.
+const GONE: &str = "the file is gone; this is about the copy of it that is served, whose text is not shown";
 /// The hint for a file whose text must not be shown.
 const WITHHELD: &str = "the path is a symbolic link that leads out of its directory, so its text is not shown; \
                         run `fiftythree check` with the path of the file itself to see it";
@@ -64,6 +68,8 @@ pub(super) enum Reference {
     Collection(String),
     /// A `[[traffic_policy]]`, by its id.
     TrafficPolicy(String),
+    /// The `[[alias_target]]` of an alias to this name in this hosted zone.
+    AliasTarget(HostedZoneId, Name),
 }
 
 impl Diagnostic {
@@ -139,11 +145,17 @@ impl Diagnostic {
         Diagnostic { message, label, hint, ..self }
     }
 
-    /// The same diagnostic without strings that may quote the file.
-    pub(super) fn without_text(mut self) -> Diagnostic {
+    /// The same diagnostic without strings that may quote the file, as far as `disclosure` demands
+    /// it.
+    pub(super) fn as_disclosed(mut self, disclosure: Disclosure) -> Diagnostic {
+        let why = match disclosure {
+            Disclosure::Text | Disclosure::Everything => return self,
+            Disclosure::PositionsOnly => WITHHELD,
+            Disclosure::Gone => GONE,
+        };
         if let Cow::Owned(_) = self.message {
             self.message = Cow::Borrowed("there is an error here");
-            self.hint = Some(Cow::Borrowed(WITHHELD));
+            self.hint = Some(Cow::Borrowed(why));
         }
         let own = |words: &Cow<'static, str>| matches!(words, Cow::Borrowed(_));
         self.label = self.label.filter(own);

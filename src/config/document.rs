@@ -195,7 +195,9 @@ impl<'f> Diagnostics<'f> {
                 self.diagnostics.into_iter().map(scrub).collect()
             }
             Disclosure::Everything => self.diagnostics,
-            Disclosure::PositionsOnly => self.diagnostics.into_iter().map(Diagnostic::without_text).collect(),
+            disclosure @ (Disclosure::PositionsOnly | Disclosure::Gone) => {
+                self.diagnostics.into_iter().map(|diagnostic| diagnostic.as_disclosed(disclosure)).collect()
+            }
         }
     }
 

@@ -175,8 +175,8 @@ fn located(diagnostic: &Diagnostic, sources: &Sources<'_>) -> LocatedDiagnostic 
     let (line, column) = lines.zip(diagnostic.span.as_ref()).map(|(lines, span)| lines.position(span)).unzip();
     // Diagnostics of the readers have no secrets already.
     let shown = match lines.map(|lines| lines.disclosure) {
-        Some(Disclosure::PositionsOnly) => Cow::Owned(diagnostic.clone().without_text()),
         Some(Disclosure::Text | Disclosure::Everything) | None => Cow::Borrowed(diagnostic),
+        Some(disclosure) => Cow::Owned(diagnostic.clone().as_disclosed(disclosure)),
     };
     let printable = |words: &Cow<'static, str>| printable(words).into_owned();
     LocatedDiagnostic {
@@ -213,7 +213,8 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources<'_>) -> Vec<Excerpt> {
 
 /// The lines around the marks. Only these are kept and printed, not the whole file.
 fn excerpt(path: &Path, mut marks: Vec<Mark>, sources: &Sources<'_>) -> Option<Excerpt> {
-    let lines = sources.get(path).filter(|lines| lines.disclosure != Disclosure::PositionsOnly)?;
+    let is_shown = |lines: &&Lines<'_>| matches!(lines.disclosure, Disclosure::Text | Disclosure::Everything);
+    let lines = sources.get(path).filter(is_shown)?;
     let text = lines.text;
     marks.iter_mut().for_each(|mark| mark.span = few_lines(within(&mark.span, text), text));
     let first = marks.iter().map(|mark| mark.span.start).min()?;

@@ -77,8 +77,8 @@ pub use settings::{
 pub use zones::{
     Configuration, Reading, SOA_TIMINGS, SOA_TTL, SharedDefinitions, SourceOrigin, ZoneReading, ZoneSource,
     default_addresses, default_record_sets, defines_alias_target, defines_cidr_collection, defines_delegation_set,
-    defines_health_check, defines_traffic_policy, loopback_name_server, may_define_for_others, read_zones,
-    record_names, warn_of_loopback_name_servers, zone_identity,
+    defines_health_check, defines_nothing_else, defines_traffic_policy, loopback_name_server, may_define_for_others,
+    read_zones, record_names, warn_of_loopback_name_servers, zone_identity,
 };
 
 /// A file that has been read.
@@ -103,6 +103,8 @@ pub enum Disclosure {
     /// Only lines and columns: the path is a symbolic link out of its directory, so it may lead to
     /// any file.
     PositionsOnly,
+    /// The same: the text is a copy of a file that is gone, and the path may have been such a link.
+    Gone,
 }
 
 /// The id of a zone that has no `id`; that of a private zone depends on its VPCs too.

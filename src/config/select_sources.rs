@@ -15,16 +15,20 @@
 //! other file may answer for it. The process ends, at the latest when no file has a text, and the
 //! result has no errors.
 //!
+//! With a cluster, a file of this machine yields to one of the cluster that has the same
+//! definition, also if it was served before: it is left out as long as the other one has it.
+//!
 //! A last good text is checked by the rules that applied when it was saved ([`SourceOrigin`]). So
 //! an unchanged file also steps down if only a newer rule rejects it.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Reference};
 use super::zones::{Definitions, Reading, SourceOrigin, definitions, read_texts};
 use super::{ClusterSettings, Configuration, Settings, SourceFile, read_zones};
-use crate::model::ZoneIdentity;
+use crate::model::{AliasResources, ZoneIdentity};
 
 /// When the selection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +68,10 @@ pub struct SelectedSources {
     pub sources: Vec<SourceFile>,
     /// Files that are served from their last good text, not from the current one.
     pub frozen: Vec<PathBuf>,
-    /// New files that are not served.
+    /// Files that are not served: new ones, and those that yield to a file of the cluster.
     pub left_out: Vec<PathBuf>,
+    /// Those among them that yield to a file of the cluster.
+    pub yielding: Vec<PathBuf>,
     /// Files that were served before and have no usable text.
     pub unavailable: Vec<ServedFile>,
     /// Errors and warnings about the current texts.
@@ -91,14 +97,16 @@ pub fn select_sources(
     loop {
         let is_sound = reading.is_sound();
         if !selection.leave_out_second(&reading) {
-            if is_sound {
+            if is_sound && !selection.take_back() {
                 return Ok(selection.finish(reading));
             }
-            if std::mem::take(&mut is_first) {
+            if !is_sound && std::mem::take(&mut is_first) {
                 selection.freeze_referrers(&erring_files(&reading));
             }
-            selection.note_newly_refused(&reading);
-            selection.step_down(&reading).map_err(|NoStepLeft| std::mem::take(&mut selection.diagnostics))?;
+            if !is_sound {
+                selection.note_newly_refused(&reading);
+                selection.step_down(&reading).map_err(|NoStepLeft| std::mem::take(&mut selection.diagnostics))?;
+            }
         }
         reading = selection.read();
         selection.note_new_errors(&reading);
@@ -111,6 +119,8 @@ struct NoStepLeft;
 struct Selection<'s> {
     phase: LoadPhase,
     settings: &'s Settings,
+    /// What files of the cluster have in the place of a directory.
+    cluster: Option<PathBuf>,
     files: BTreeMap<&'s Path, File<'s>>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -124,6 +134,8 @@ struct File<'s> {
     selected: Selected,
     /// Whether a rule newer than the last good text rejects the current text.
     is_newly_refused: bool,
+    /// The file of the cluster that has the same definition, and the version of it that has it.
+    yields_to: Option<(&'s Path, Selected)>,
 }
 
 /// The version of a file that is selected.
@@ -168,7 +180,16 @@ impl<'s> File<'s> {
     /// The zone that no other file may answer for: this file is known to have it, but has no usable
     /// text.
     fn withheld_zone(&self) -> Option<&'s ZoneIdentity> {
-        self.served.filter(|_| self.chosen().is_none())?.zone.as_ref()
+        self.unavailable()?.zone.as_ref()
+    }
+
+    /// The file, if it was served before and has no usable text.
+    fn unavailable(&self) -> Option<&'s ServedFile> {
+        self.served.filter(|_| self.chosen().is_none() && self.yields_to.is_none())
+    }
+
+    fn is_left_out(&self) -> bool {
+        self.selected == Selected::Nothing && (self.is_new() || self.yields_to.is_some())
     }
 }
 
@@ -184,7 +205,8 @@ impl<'s> Selection<'s> {
         for served in versions.served {
             files.entry(&served.path).or_default().served = Some(served);
         }
-        Selection { phase, settings, files, diagnostics: Vec::new() }
+        let cluster = settings.cluster.as_ref().map(ClusterSettings::directory);
+        Selection { phase, settings, cluster, files, diagnostics: Vec::new() }
     }
 
     /// Adds the errors and warnings of the current texts.
@@ -227,9 +249,7 @@ impl<'s> Selection<'s> {
     /// Which of two files with the same definition is left out, if that is clear: that of this
     /// machine if the other one is of the cluster, else the new one.
     fn second<'p>(&self, one: &'p Path, other: &'p Path) -> Option<&'p Path> {
-        let cluster = self.settings.cluster.as_ref().map(ClusterSettings::directory);
-        let is_shared = |path: &Path| cluster.is_some() && path.parent() == cluster.as_deref();
-        let is_second = match (is_shared(one), is_shared(other)) {
+        let is_second = match (self.is_shared(one), self.is_shared(other)) {
             (one, other) if one != other => [!one, !other],
             _ => [self.is_new(one), self.is_new(other)],
         };
@@ -238,6 +258,11 @@ impl<'s> Selection<'s> {
             [false, true] => Some(other),
             _ => None,
         }
+    }
+
+    /// Whether it is a file of the cluster.
+    fn is_shared(&self, path: &Path) -> bool {
+        self.cluster.is_some() && path.parent() == self.cluster.as_deref()
     }
 
     fn is_new(&self, path: &Path) -> bool {
@@ -250,8 +275,13 @@ impl<'s> Selection<'s> {
     fn leave_out_second(&mut self, reading: &Reading) -> bool {
         let errors = reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
         let conflicts = errors.filter_map(|diagnostic| Some((&diagnostic.path, &diagnostic.related.as_ref()?.path)));
-        let second = conflicts.filter_map(|(one, other)| self.second(one, other).map(Path::to_owned));
-        let mut second: BTreeSet<PathBuf> = second.collect();
+        let ordered = conflicts.filter_map(|(one, other)| {
+            let second = self.second(one, other)?;
+            Some((if second == one { other.clone() } else { one.clone() }, second.to_owned()))
+        });
+        let ordered: Vec<(PathBuf, PathBuf)> = ordered.collect();
+        self.note_yielding(&ordered);
+        let mut second: BTreeSet<PathBuf> = ordered.into_iter().map(|(_, second)| second).collect();
         for (zone, held_by) in self.taken_zones(reading) {
             let message = format!("the zone `{}` belongs to `{}`, which cannot be served", zone.1, held_by.display());
             let mut diagnostic = Diagnostic::error(&zone.0, message);
@@ -265,6 +295,32 @@ impl<'s> Selection<'s> {
         !second.is_empty()
     }
 
+    /// Notes which files of this machine yield to files of the cluster. `ordered` has pairs of
+    /// files with the same definition, of which the second one is left out.
+    fn note_yielding(&mut self, ordered: &[(PathBuf, PathBuf)]) {
+        for (first, second) in ordered.iter().filter(|(first, _)| self.is_shared(first)).collect::<Vec<_>>() {
+            let winner = self.files.get_key_value(first.as_path()).map(|(path, file)| (*path, file.selected));
+            if !self.is_shared(second)
+                && let Some(file) = self.files.get_mut(second.as_path())
+            {
+                file.yields_to = winner;
+            }
+        }
+    }
+
+    /// Selects files of this machine again that yielded to a version of a file that is not served
+    /// after all. Returns true when there is one.
+    fn take_back(&mut self) -> bool {
+        let is_back =
+            |file: &File<'_>| file.yields_to.is_some_and(|(first, selected)| self.files[first].selected != selected);
+        let back: Vec<&Path> = self.files.iter().filter(|(_, file)| is_back(file)).map(|(path, _)| *path).collect();
+        for path in &back {
+            let Some(file) = self.files.get_mut(path) else { continue };
+            (file.selected, file.yields_to) = (Selected::Current, None);
+        }
+        !back.is_empty()
+    }
+
     /// New files that have the zone of a file without a usable text, with the zone's name.
     fn taken_zones(&self, reading: &Reading) -> Vec<((PathBuf, String), &'s Path)> {
         let withheld: Vec<_> =
@@ -275,7 +331,9 @@ impl<'s> Selection<'s> {
         let zones = reading.configuration.zones.iter().filter(|zone| self.is_new(&zone.file));
         let taken = zones.filter_map(|zone| {
             let identity = zone.zone.identity();
-            let (held_by, _) = withheld.iter().find(|(_, withheld)| withheld.excludes(&identity))?;
+            let may_take = |held_by: &Path| self.is_shared(&zone.file) && !self.is_shared(held_by);
+            let mut withheld = withheld.iter().filter(|(held_by, _)| !may_take(held_by));
+            let (held_by, _) = withheld.find(|(_, withheld)| withheld.excludes(&identity))?;
             Some(((zone.file.clone(), identity.name.to_string()), *held_by))
         });
         taken.collect()
@@ -295,9 +353,9 @@ impl<'s> Selection<'s> {
             }
             let Some(current) = file.current else { continue };
             let Definitions { refers, .. } = definitions(current);
-            let found = refers.into_iter().find_map(|(wanted, span)| Some((defined.get(&wanted)?, span)));
-            let Some((definers, span)) = found else { continue };
-            let definer = definers.iter().next().expect("a definition has a definer").display();
+            let found = refers.into_iter().find_map(|(wanted, span)| Some((defined.of(&wanted).next()?, span)));
+            let Some((definer, span)) = found else { continue };
+            let definer = definer.display();
             file.selected = Selected::LastGood;
             let message = "this file keeps its last good version because it refers to a definition in a broken file";
             let mut diagnostic = Diagnostic::warning(path, message).at(span);
@@ -320,7 +378,11 @@ impl<'s> Selection<'s> {
         if self.step_back(&other_files_involved) || self.give_up(&self.without_last_good(&other_files_involved))? {
             return Ok(());
         }
-        if self.give_up(&self.without_last_good(&erring))? || self.give_up(&self.unfixable(reading))? {
+        // Then files that need what a file had that yields to the cluster.
+        if self.give_up(&self.bereft(reading))?
+            || self.give_up(&self.without_last_good(&erring))?
+            || self.give_up(&self.unfixable(reading))?
+        {
             return Ok(());
         }
         // The cause is unknown. All last good texts together had no errors.
@@ -365,17 +427,39 @@ impl<'s> Selection<'s> {
         paths.cloned().collect()
     }
 
+    /// Files with a reference to a definition in a file that yields to one of the cluster.
+    fn bereft(&self, reading: &Reading) -> BTreeSet<PathBuf> {
+        let yielding = self.definers(|_, file| match file.yields_to {
+            Some(_) => [file.current, file.last_good].into_iter().flatten().collect(),
+            None => Vec::new(),
+        });
+        let is_bereft = |diagnostic: &&Diagnostic| {
+            let mut definers = diagnostic.wants.iter().flat_map(|wanted| yielding.of(wanted));
+            diagnostic.is_error() && definers.next().is_some()
+        };
+        reading.diagnostics.iter().filter(is_bereft).map(|diagnostic| diagnostic.path.clone()).collect()
+    }
+
     /// Files at their last good text with an error that no other text of any file can fix: their
     /// saved copy, or one they refer to, was damaged. Only at startup; at a reload the last good
     /// texts are known to be good.
     fn unfixable(&self, reading: &Reading) -> BTreeSet<PathBuf> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
+        let at_best = LazyCell::new(|| self.read_last_good());
+        let is_broken = |path: &Path| {
+            at_best.iter().any(|diagnostic| {
+                diagnostic.is_error()
+                    && diagnostic.path == path
+                    && diagnostic.wants.is_none()
+                    && diagnostic.related.as_ref().is_none_or(|span| span.path == path)
+            })
+        };
         let is_hopeless = |diagnostic: &&Diagnostic| {
             // A file with two equal definitions is broken on its own.
             diagnostic.related.as_ref().is_none_or(|span| span.path == diagnostic.path)
                 && match &diagnostic.wants {
-                    Some(wanted) => !good.contains_key(wanted),
-                    None => self.is_broken_alone(&diagnostic.path),
+                    Some(wanted) => good.of(wanted).next().is_none(),
+                    None => is_broken(&diagnostic.path),
                 }
         };
         let errors = reading
@@ -390,10 +474,12 @@ impl<'s> Selection<'s> {
         self.phase == LoadPhase::Start && self.files.get(path).is_some_and(File::is_at_its_last_text)
     }
 
-    fn is_broken_alone(&self, path: &Path) -> bool {
-        let chosen = self.files.get(path).and_then(File::chosen).cloned();
-        let reading = read_texts(chosen.as_slice(), &[SourceOrigin::LastGood], self.settings);
-        reading.diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.wants.is_none())
+    /// What is wrong with the last good texts, and with files at their last text, by the rules for
+    /// good texts.
+    fn read_last_good(&self) -> Vec<Diagnostic> {
+        let text = |file: &File<'s>| file.last_good.or_else(|| file.chosen());
+        let texts: Vec<SourceFile> = self.files.values().filter_map(text).cloned().collect();
+        read_texts(&texts, &vec![SourceOrigin::LastGood; texts.len()], self.settings).diagnostics
     }
 
     /// Other files involved in errors of files that cannot step down: the other side of a conflict,
@@ -403,24 +489,23 @@ impl<'s> Selection<'s> {
         let mut other_files_involved = BTreeSet::new();
         for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
             other_files_involved.extend(diagnostic.related.iter().map(|span| span.path.clone()));
-            let definers = diagnostic.wants.as_ref().and_then(|wanted| good.get(wanted));
-            other_files_involved.extend(definers.into_iter().flatten().cloned());
+            let definers = diagnostic.wants.iter().flat_map(|wanted| good.of(wanted));
+            other_files_involved.extend(definers.map(Path::to_path_buf));
         }
         other_files_involved
     }
 
-    /// The files that have each definition, in the texts that `texts` returns.
-    fn definers(
-        &self,
-        texts: impl Fn(&Path, &File<'s>) -> Vec<&'s SourceFile>,
-    ) -> BTreeMap<Reference, BTreeSet<PathBuf>> {
-        let mut definers: BTreeMap<Reference, BTreeSet<PathBuf>> = BTreeMap::new();
-        for (path, file) in &self.files {
-            for source in texts(path, file) {
-                for wanted in definitions(source).defines {
-                    definers.entry(wanted).or_default().insert(path.to_path_buf());
-                }
+    /// The definitions of the files, in the texts that `texts` returns.
+    fn definers(&self, texts: impl Fn(&Path, &File<'s>) -> Vec<&'s SourceFile>) -> Definers<'s> {
+        let sources =
+            self.files.iter().flat_map(|(path, file)| texts(path, file).into_iter().map(|text| (*path, text)));
+        let mut definers = Definers::default();
+        for (path, source) in sources {
+            let Definitions { defines, alias_targets, .. } = definitions(source);
+            for wanted in defines {
+                definers.named.entry(wanted).or_default().insert(path);
             }
+            definers.alias_targets.push((alias_targets, path));
         }
         definers
     }
@@ -442,15 +527,34 @@ impl<'s> Selection<'s> {
         let paths = |keep: fn(&File<'_>) -> bool| -> Vec<PathBuf> {
             self.files.iter().filter(|(_, file)| keep(file)).map(|(path, _)| path.to_path_buf()).collect()
         };
-        let withheld = self.files.values().filter(|file| file.chosen().is_none()).filter_map(|file| file.served);
         SelectedSources {
             configuration: reading.configuration,
             sources: self.chosen(),
             frozen: paths(|file| file.selected == Selected::LastGood),
-            left_out: paths(|file| file.selected == Selected::Nothing && file.is_new()),
-            unavailable: withheld.cloned().collect(),
+            left_out: paths(|file| file.is_left_out()),
+            yielding: paths(|file| file.yields_to.is_some()),
+            unavailable: self.files.values().filter_map(File::unavailable).cloned().collect(),
             diagnostics: self.diagnostics,
         }
+    }
+}
+
+/// Which files have which definitions.
+#[derive(Default)]
+struct Definers<'s> {
+    named: BTreeMap<Reference, BTreeSet<&'s Path>>,
+    alias_targets: Vec<(AliasResources, &'s Path)>,
+}
+
+impl<'s> Definers<'s> {
+    /// The files that have this definition.
+    fn of(&self, wanted: &Reference) -> impl Iterator<Item = &'s Path> {
+        let named = self.named.get(wanted).into_iter().flatten().copied();
+        let targets = self.alias_targets.iter().filter(|(targets, _)| match wanted {
+            Reference::AliasTarget(zone, name) => targets.find(zone, name).is_some(),
+            _ => false,
+        });
+        named.chain(targets.map(|(_, path)| *path))
     }
 }
 
@@ -745,6 +849,145 @@ mod tests {
         assert!(diagnostic.message.contains("belongs to `lab.toml`"), "{}", diagnostic.message);
         // Once it is removed, the copy is a file like any other.
         assert_eq!(start(&current[..1], &[], &[("lab (copy).toml", "")]).unwrap().sources, [stray]);
+    }
+
+    fn alias_target(name: &str) -> String {
+        format!(
+            "[[alias_target]]\nname = \"{name}\"\nhosted_zone_id = \"ZOWN\"\ntarget = \"{name}.own.test\"\n\
+             addresses = [\"192.0.2.7\"]\n"
+        )
+    }
+
+    fn alias(to: &str) -> String {
+        format!(
+            "[[record]]\nname = \"o\"\ntype = \"A\"\n\
+             alias = {{ hosted_zone_id = \"ZOWN\", target = \"{to}.own.test\", evaluate_target_health = true }}\n"
+        )
+    }
+
+    #[test]
+    fn an_alias_target_that_is_still_in_use_stays_though_its_file_is_gone_or_dropped_it() {
+        let a = file("a.toml", &(plain("a.test", "192.0.2.1") + &alias("of")));
+        let at = file("at.toml", &(alias_target("of") + &alias_target("other")));
+        let (b, new) = (file("b.toml", &plain("b.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.2")));
+        let good = [a.clone(), at.clone(), b];
+        let served = [("a.toml", "a.test"), ("at.toml", ""), ("b.toml", "b.test")];
+        for changed in [None, Some(alias_target("other")), Some(alias_target("of") + "colour = 1\n")] {
+            let mut current = vec![a.clone(), new.clone()];
+            current.extend(changed.map(|text| file("at.toml", &text)));
+            for (known, phase) in [(&[][..], LoadPhase::Reload), (&served[..], LoadPhase::Start)] {
+                let selected = on_node((&current, &good), known, phase);
+                assert_eq!(selected.sources, [a.clone(), at.clone(), new.clone()], "{current:?} {phase:?}");
+                assert_eq!((names(&selected.frozen), selected.unavailable), (vec!["at.toml"], vec![]));
+            }
+        }
+        // An alias that is edited together with its broken target steps back with it.
+        let edited = file("a.toml", &(plain("a.test", "192.0.2.3") + &alias("of")));
+        let current = [edited, file("at.toml", "[[alias_target]]\nname = 7"), new];
+        let selected = on_node((&current, &good), &[], LoadPhase::Reload);
+        assert_eq!(names(&selected.frozen), ["a.toml", "at.toml"]);
+    }
+
+    #[test]
+    fn an_alias_target_that_changes_to_what_an_alias_may_not_have_stays_as_it_was() {
+        let a = file("a.toml", &(plain("a.test", "192.0.2.1") + &alias("of")));
+        let at = file("at.toml", &alias_target("of"));
+        let good = [a.clone(), at.clone()];
+        let current = [a, file("at.toml", &(alias_target("of") + "service = \"cloudfront-distribution\"\n"))];
+        let served = [("a.toml", "a.test"), ("at.toml", "")];
+        for (known, phase) in [(&[][..], LoadPhase::Reload), (&served[..], LoadPhase::Start)] {
+            let selected = on_node((&current, &good), known, phase);
+            assert_eq!((selected.sources, names(&selected.frozen)), (good.to_vec(), vec!["at.toml"]), "{phase:?}");
+        }
+    }
+
+    const SHARED: &str = "etcd:/fiftythree";
+
+    fn shared(name: &str, text: &str) -> SourceFile {
+        file(&format!("{SHARED}/{name}"), text)
+    }
+
+    /// Selects on a node of a cluster.
+    fn on_node(
+        (current, last_good): (&[SourceFile], &[SourceFile]),
+        served: &[(&str, &str)],
+        phase: LoadPhase,
+    ) -> SelectedSources {
+        let cluster = ClusterSettings {
+            endpoints: Vec::new(),
+            prefix: "/fiftythree".to_owned(),
+            node: "one".to_owned(),
+            region: None,
+            agreement: crate::model::Agreement::default(),
+            certificate_authorities: Vec::new(),
+            tls: None,
+            user: None,
+            secret_file: None,
+        };
+        assert_eq!(cluster.directory(), Path::new(SHARED));
+        let settings = Settings { cluster: Some(cluster), ..Settings::built_in() };
+        let served: Vec<ServedFile> = served.iter().map(|(path, zone)| known(path, zone)).collect();
+        select_sources(texts(current, last_good, &served), &settings, phase).unwrap()
+    }
+
+    #[test]
+    fn a_zone_that_is_in_the_cluster_too_is_served_from_there() {
+        let (p, other) = (file("p.toml", &plain("p.test", "192.0.2.1")), file("q.toml", &plain("q.test", "192.0.2.1")));
+        let in_etcd = shared("p.test.toml", &plain("p.test", "192.0.2.2"));
+        let current = [in_etcd.clone(), p.clone(), other.clone()];
+        let good = [p.clone(), other.clone()];
+        let known = [("p.toml", "p.test"), ("q.toml", "q.test")];
+        // Both were served before, and one is new.
+        for (good, known, phase) in [
+            (&good[..], &[][..], LoadPhase::Reload),
+            (&current[..], &[][..], LoadPhase::Reload),
+            (&good[..], &known[..], LoadPhase::Start),
+            (&[][..], &known[..], LoadPhase::Start),
+            (&[][..], &[][..], LoadPhase::Start),
+        ] {
+            let selected = on_node((&current, good), known, phase);
+            assert_eq!(selected.sources, [in_etcd.clone(), other.clone()], "{good:?} {known:?} {phase:?}");
+            assert_eq!((names(&selected.left_out), names(&selected.yielding)), (vec!["p.toml"], vec!["p.toml"]));
+            assert_eq!((selected.frozen, selected.unavailable), (vec![], vec![]));
+            let errors = selected.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+            let errors: Vec<_> = errors.map(|diagnostic| (&*diagnostic.path, &*diagnostic.message)).collect();
+            assert!(
+                matches!(&errors[..], [(path, why)] if *path == Path::new("p.toml") && why.contains("is defined in two")),
+                "{errors:?}"
+            );
+        }
+        // So is one whose file on this machine is broken and has no copy.
+        let current = [in_etcd.clone(), file("p.toml", "name = 'p.test'\n[[record"), other.clone()];
+        let selected = on_node((&current, &[]), &known, LoadPhase::Start);
+        assert_eq!((names(&selected.left_out), &*selected.sources), (vec!["p.toml"], &[in_etcd, other][..]));
+    }
+
+    #[test]
+    fn a_file_of_this_machine_does_not_yield_to_a_broken_one_of_the_cluster() {
+        let p = file("p.toml", &plain("p.test", "192.0.2.1"));
+        let broken = shared("p.test.toml", &(plain("p.test", "192.0.2.2") + "colour = 1\n"));
+        let selected = on_node((&[broken.clone(), p.clone()], std::slice::from_ref(&p)), &[], LoadPhase::Reload);
+        assert_eq!((&*selected.sources, selected.yielding), (std::slice::from_ref(&p), vec![]));
+        assert_eq!(selected.left_out, [&*broken.path]);
+        // Its last good version has another zone.
+        let before = shared("p.test.toml", &plain("before.test", "192.0.2.2"));
+        let selected = on_node((&[broken, p.clone()], &[before.clone(), p.clone()]), &[], LoadPhase::Reload);
+        assert_eq!((selected.sources, selected.yielding), (vec![before, p], vec![]));
+    }
+
+    #[test]
+    fn what_needs_a_check_of_a_file_that_yields_is_not_served_and_all_else_is() {
+        let p = file("p.toml", &(plain("p.test", "192.0.2.1") + &check("x")));
+        let q = file("q.toml", &zone("q.test", "x", "192.0.2.1"));
+        let (r, new) = (file("r.toml", &plain("r.test", "192.0.2.1")), file("r.toml", &plain("r.test", "192.0.2.2")));
+        let in_etcd = shared("p.test.toml", &plain("p.test", "192.0.2.2"));
+        let current = [in_etcd.clone(), p.clone(), q.clone(), new.clone()];
+        let good = [p, q, r];
+        let selected = on_node((&current, &good), &[], LoadPhase::Reload);
+        assert_eq!(selected.sources, [in_etcd.clone(), new.clone()]);
+        let known = [("p.toml", "p.test"), ("q.toml", "q.test"), ("r.toml", "r.test")];
+        let selected = on_node((&current, &good), &known, LoadPhase::Start);
+        assert_eq!((unavailable(&selected), &*selected.sources), (vec!["q.toml"], &[in_etcd, new][..]));
     }
 
     /// The possible contents of a file in the property tests, valid and broken.

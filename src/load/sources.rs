@@ -256,6 +256,8 @@ pub(super) struct Previous<'p, S> {
     pub(super) of: &'p dyn Fn(&Path) -> Option<S>,
     /// The state of a file with this stamp; such a file is not read.
     pub(super) unchanged: &'p dyn Fn(&Path, Stamp) -> Option<S>,
+    /// Whether answers are the same without this file, because the cluster has what it defines.
+    pub(super) is_in_cluster: &'p dyn Fn(&S) -> bool,
 }
 
 /// Reads the zone files of these directories: the zones directory, and that of new zones if it is
@@ -279,7 +281,8 @@ pub(super) fn read_zone_files<S: PreviousFile>(
         if at > 0 && !is_serving && sources.stamp(directory).is_none() {
             continue;
         }
-        match list(sources, directory, is_serving) {
+        let needs_any = || previous.served.iter().filter(is_here).any(|file| !(previous.is_in_cluster)(file));
+        match list(sources, directory, needs_any) {
             Ok(listed) => texts.read(listed, sources, previous, room),
             Err(problem) => {
                 let served = previous.served.iter().filter(is_here).cloned();
@@ -291,10 +294,14 @@ pub(super) fn read_zone_files<S: PreviousFile>(
     texts
 }
 
-/// A directory that was emptied at once is not believed.
-fn list(sources: &dyn Sources, directory: &Path, is_serving: bool) -> Result<Vec<(PathBuf, Option<Stamp>)>, String> {
+/// A directory that was emptied at once is not believed if answers need what was in it.
+fn list(
+    sources: &dyn Sources,
+    directory: &Path,
+    needs_any: impl Fn() -> bool,
+) -> Result<Vec<(PathBuf, Option<Stamp>)>, String> {
     match sources.zone_files(directory) {
-        Ok(listed) if listed.is_empty() && is_serving && !sources.may_be_emptied(directory) => {
+        Ok(listed) if listed.is_empty() && !sources.may_be_emptied(directory) && needs_any() => {
             Err("the zones directory is empty, but zones are being served".to_owned())
         }
         Ok(listed) => Ok(listed),
@@ -403,7 +410,7 @@ mod tests {
 
     fn read_within(room: &mut MemoryRoom, directory: &Path, served: &[SourceFile]) -> ReadZoneFiles<SourceFile> {
         let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
-        let previous = Previous { served, of: &of, unchanged: &|_, _| None };
+        let previous = Previous { served, of: &of, unchanged: &|_, _| None, is_in_cluster: &|_| false };
         read_zone_files(&FileSources::default(), &[directory.to_owned()], &previous, room)
     }
 
@@ -482,7 +489,7 @@ mod tests {
         let one = SourceFile::new(write(&main, "one.toml", "1"), "1");
         let read = |served: &[SourceFile]| {
             let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
-            let previous = Previous { served, of: &of, unchanged: &|_, _| None };
+            let previous = Previous { served, of: &of, unchanged: &|_, _| None, is_in_cluster: &|_| false };
             let directories = [main.clone(), extra.clone()];
             read_zone_files(&FileSources::default(), &directories, &previous, &mut MemoryRoom::unlimited())
         };

@@ -4,10 +4,12 @@
 //! `config::select_sources`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Diagnostic, LoadPhase, SelectedSources, ServedFile, SourceFile, SourceOrigin};
+use crate::config::{
+    self, ClusterSettings, Diagnostic, LoadPhase, SelectedSources, ServedFile, SourceFile, SourceOrigin, ZoneSource,
+};
 use crate::store::{SourceHash, Stamp};
 
 use super::loaded_config::ConfigState;
@@ -20,6 +22,13 @@ use super::{CompiledZones, Load, LoadReport, Refused, Zones, unavailable};
 struct CurrentSources {
     sources: Vec<SourceFile>,
     stamps: HashMap<PathBuf, (SourceHash, Option<Stamp>)>,
+}
+
+/// The files that are served and still there.
+struct ServedFiles<'b> {
+    all: Vec<&'b Arc<LoadedFile>>,
+    /// Those whose source is lost.
+    lost: Vec<&'b Arc<LoadedFile>>,
 }
 
 impl Load<'_> {
@@ -41,6 +50,7 @@ impl Load<'_> {
         match config::select_sources(choice, self.settings, self.phase) {
             Ok(selected) => {
                 report.add(&selected.diagnostics, &current.sources);
+                let served = ServedFiles { lost: missing_in(&last_good, &served), all: served };
                 self.compile_selected(selected, &served, current, report).map(Zones::Compiled)
             }
             Err(mut diagnostics) => {
@@ -71,15 +81,23 @@ impl Load<'_> {
 
     fn compile_selected(
         &self,
-        selected: SelectedSources,
-        served: &[&Arc<LoadedFile>],
+        mut selected: SelectedSources,
+        served: &ServedFiles<'_>,
         current: CurrentSources,
         report: &mut LoadReport,
     ) -> Result<CompiledZones, Refused> {
+        let mut lost = missing_in(&selected.sources, &served.lost);
+        lost.retain(|file| !self.yields(file, &selected));
+        let is_given_up = |file: &&&Arc<LoadedFile>| {
+            let is = |other: &Path| other == file.path;
+            !lost.iter().any(|lost| is(&lost.path)) && !selected.yielding.iter().any(|path| is(path))
+        };
+        let given_up = missing_in(&selected.sources, &served.all);
+        let given_up: Vec<ServedFile> = given_up.iter().filter(is_given_up).map(|file| file.served()).collect();
+        selected.unavailable.extend(given_up);
         let placeholders = unavailable::placeholders(&selected, |path| self.base.file(path));
         let CurrentSources { sources, stamps } = current;
         drop((sources, selected.configuration));
-        let lost = missing_in(&selected.sources, served);
         let read = |source: SourceFile| {
             // If the file now holds another text, its stamp says nothing about this one.
             let stamp = stamps.get(&source.path).filter(|(hash, _)| *hash == SourceHash::of(&source.text));
@@ -106,6 +124,18 @@ impl Load<'_> {
         let is_current = frozen.is_empty() && left_out.is_empty();
         let state = if is_current { compiled.state } else { ConfigState::Behind };
         Ok(CompiledZones { state, frozen, left_out, ..compiled })
+    }
+
+    /// Whether a file whose source is lost yields to one of the cluster.
+    fn yields(&self, lost: &LoadedFile, selected: &SelectedSources) -> bool {
+        let Some(cluster) = self.settings.cluster.as_ref().map(ClusterSettings::directory) else { return false };
+        let is_shared = |path: &Path| path.parent() == Some(&cluster);
+        let zone = lost.served().zone;
+        let has_it = |other: &ZoneSource| {
+            is_shared(&other.file) && zone.as_ref().is_some_and(|zone| zone.excludes(&other.zone.identity()))
+        };
+        !is_shared(&lost.path)
+            && (selected.yielding.contains(&lost.path) || selected.configuration.zones.iter().any(has_it))
     }
 
     /// The files that exist, were served before and may have no good source. If only a copy of a

@@ -1,10 +1,12 @@
 //! The zone files of a load: the texts that were read, or the compiled files that are served.
 
+use std::cell::LazyCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Diagnostic, Settings, SourceFile};
-use crate::store::MemoryRoom;
+use crate::config::{self, ClusterSettings, Diagnostic, Settings, SourceFile};
+use crate::model::ZoneIdentity;
+use crate::store::{Contents, MemoryRoom};
 
 use super::loaded_file::LoadedFile;
 use super::sources::{FileInput, Previous, ReadZoneFiles, read_zone_files};
@@ -23,7 +25,7 @@ pub(super) fn zone_files_at_start(
 ) -> ZoneFiles {
     let directories = settings.zone_directories();
     let copy = |path: &Path| base.source_cache.copy_of(path);
-    let previous = Previous { served: &[], of: &copy, unchanged: &|_, _| None };
+    let previous = Previous { served: &[], of: &copy, unchanged: &|_, _| None, is_in_cluster: &|_| false };
     // Nothing is served yet, so the load is tried even if memory is short.
     let mut texts: ReadZoneFiles<SourceFile> =
         read_zone_files(sources, &directories, &previous, &mut MemoryRoom::unlimited());
@@ -66,10 +68,12 @@ pub(super) fn changed_zone_files(
     // What is served from the old zones directory does not replace files of a new one.
     let is_kept = |file: &&Arc<LoadedFile>| is_elsewhere(&file.path) && is_in_new_zones(&file.path);
     let kept: Vec<_> = base.files.iter().filter(|_| is_new).filter(is_kept).cloned().collect();
+    let cluster = LazyCell::new(|| cluster_files(sources, settings));
     let previous = Previous {
         served: if is_new { &kept } else { &base.files },
         of: &before,
         unchanged: &|path, stamp| before(path).filter(|file| file.stamp == Some(stamp)),
+        is_in_cluster: &|file| is_in_cluster(file, base, settings, &cluster),
     };
     let mut texts = read_zone_files(sources, &settings.zone_directories(), &previous, room);
     let is_empty = texts.files.iter().all(|text| is_elsewhere(path_of(text)));
@@ -83,6 +87,28 @@ pub(super) fn changed_zone_files(
     report.deferred.extend(deferred::defer_half_written(base, &mut texts));
     report.add(&texts.diagnostics, &[]);
     Ok(texts.files)
+}
+
+/// The files of the cluster as they are now; none without a cluster.
+fn cluster_files(sources: &dyn Sources, settings: &Settings) -> Vec<SourceFile> {
+    let Some(directory) = settings.cluster.as_ref().map(ClusterSettings::directory) else { return Vec::new() };
+    let text = |path: &Path| match sources.text(path) {
+        Ok(Contents::Text { source, .. }) => Some(source),
+        _ => None,
+    };
+    let listed = sources.zone_files(&directory).unwrap_or_default();
+    listed.iter().filter_map(|(path, _)| text(path)).collect()
+}
+
+/// Whether files of the cluster have the zone of this file and all that it defines for others.
+fn is_in_cluster(file: &Arc<LoadedFile>, base: &LoadedConfig, settings: &Settings, cluster: &[SourceFile]) -> bool {
+    let zone = file.served().zone;
+    let has_zone = |zone: &ZoneIdentity| {
+        let mut zones = cluster.iter().filter_map(|source| config::zone_identity(source, settings));
+        zones.any(|other| other.name == zone.name && other.vpcs == zone.vpcs)
+    };
+    let has_rest = || base.source_of(file).is_ok_and(|source| config::defines_nothing_else(&source, cluster));
+    zone.as_ref().is_none_or(has_zone) && (!file.may_define || has_rest())
 }
 
 pub(super) fn is_new_directory(base: &LoadedConfig, settings: &Settings) -> bool {

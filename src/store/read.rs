@@ -93,7 +93,7 @@ pub(super) fn read_source(path: &Path) -> Result<SourceFile, String> {
     // The full reason names the contents of the file.
     let text = text(bytes).map_err(|reason| match disclosure {
         Disclosure::Text | Disclosure::Everything => reason,
-        Disclosure::PositionsOnly => "the file is not UTF-8".to_owned(),
+        Disclosure::PositionsOnly | Disclosure::Gone => "the file is not UTF-8".to_owned(),
     })?;
     Ok(SourceFile { disclosure, ..SourceFile::new(path, text) })
 }

@@ -3,6 +3,7 @@
 //! files that only the server may read.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub(crate) fn disclosure_of(path: &Path) -> Disclosure {
         Ok(metadata) if !metadata.is_symlink() => Disclosure::Text,
         // The text of a file that nodes share, which is on no disk.
         Err(_) if path.starts_with(CLUSTER) => Disclosure::Text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Disclosure::Gone,
         _ if stays_in_directory(path) => Disclosure::Text,
         _ => Disclosure::PositionsOnly,
     }
@@ -72,6 +74,7 @@ mod tests {
             ("zones/by-another.toml", Disclosure::PositionsOnly),
             ("linked/token.toml", Disclosure::PositionsOnly),
             ("zones/nothing.toml", Disclosure::PositionsOnly),
+            ("zones/gone.toml", Disclosure::Gone),
         ] {
             assert_eq!(disclosure_of(&path(name)), expected, "{name}");
         }

@@ -703,3 +703,83 @@ fn base64_values(response: &str) -> Vec<Vec<u8>> {
     let values = response.split("\"value\":\"").skip(1).filter_map(|rest| rest.split('"').next());
     values.map(|value| base64::engine::general_purpose::STANDARD.decode(value).unwrap()).collect()
 }
+
+/// The set-up of docs/cluster.md: the files of each node are copied into etcd, and then removed.
+pub(crate) fn zones_of_the_nodes_move_to_etcd() {
+    let etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    let zone = |name: &str| {
+        format!("name = '{name}'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 5\nvalues = ['192.0.2.1']\n")
+    };
+    for lab in [&one, &two] {
+        lab.write("zones/p.toml", &zone("p.test"));
+        lab.write("zones/q.toml", &zone("q.test"));
+        lab.write("zones/checks.toml", "[[health_check]]\nname = 'up'\ntype = 'manual'\nstatus = 'healthy'\n");
+    }
+    let (first, second) = (one.serve(), two.serve());
+    let refused = run(&one, &first, &["record", "set", "a.p.test", "A", "192.0.2.2"]).unwrap_err();
+    assert!(refused.contains("zones/p.toml is a file of this node"), "{refused}");
+    assert!(one.run(&["cluster", "apply", "./zones", "--yes"]).status.success());
+    // The zones in etcd are served, and changed on both nodes, although each has files of the same zones.
+    first.wait_for_log("the public zone `p.test.` is defined in two files");
+    second.wait_for_log("the public zone `p.test.` is defined in two files");
+    set_when_possible(&one, &first, "a.p.test", "192.0.2.2");
+    second.wait_for_answer("a.p.test.", &["192.0.2.2"]);
+    set_when_possible(&two, &second, "a.q.test", "192.0.2.3");
+    first.wait_for_answer("a.q.test.", &["192.0.2.3"]);
+    let diagnostics =
+        |running: &Running| -> String { get(&running.admin(), "/v1/diagnostics", "text/plain").unwrap_or_default() };
+    println!("{}", diagnostics(&first));
+    for (lab, running) in [(&one, &first), (&two, &second)] {
+        for file in ["p", "q", "checks"] {
+            std::fs::remove_file(lab.path(&format!("zones/{file}.toml"))).unwrap();
+        }
+        running.wait_for_log("reloaded");
+    }
+    set(&one, &first, "b.q.test", "192.0.2.4");
+    second.wait_for_answer("b.q.test.", &["192.0.2.4"]);
+    wait_for("both nodes have every change", || {
+        let status = text(&one.run(&["cluster", "status"]).stdout);
+        (status.matches("has every change").count() == 2).then_some(())
+    });
+    for running in [&first, &second] {
+        assert_eq!(addresses(running, "www.p.test."), ["192.0.2.1"], "{}", running.log());
+        assert!(!running.log().contains("symbolic link"), "{}", running.log());
+    }
+}
+
+/// A node has a file of a zone that another one creates in etcd.
+pub(crate) fn a_zone_of_one_node_that_another_creates_is_served_from_etcd() {
+    let etcd = Etcd::start();
+    let (one, two) = (node("one", &etcd.endpoint()), node("two", &etcd.endpoint()));
+    let zone = |name: &str| {
+        format!("name = '{name}'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 5\nvalues = ['192.0.2.9']\n")
+    };
+    two.write("zones/l1.toml", &zone("l1.test"));
+    two.write("zones/l2.toml", &zone("l2.test"));
+    let (first, mut second) = (one.serve(), two.serve());
+    run(&one, &first, &["zone", "create", "l1.test"]).unwrap();
+    run(&one, &first, &["zone", "create", "other.test"]).unwrap();
+    set(&one, &first, "www.l1.test", "192.0.2.1");
+    second.wait_for_answer("www.l1.test.", &["192.0.2.1"]);
+    second.wait_for_log("the public zone `l1.test.` is defined in two files");
+    set(&one, &first, "www.other.test", "192.0.2.2");
+    second.wait_for_answer("www.other.test.", &["192.0.2.2"]);
+    wait_for("no change is pending", || {
+        let status = text(&one.run(&["cluster", "status"]).stdout);
+        (status.matches("has every change").count() == 2).then_some(())
+    });
+    // A restart serves the same.
+    assert!(second.stop().success());
+    second = two.serve();
+    for (name, address) in
+        [("www.l1.test.", "192.0.2.1"), ("www.l2.test.", "192.0.2.9"), ("www.other.test.", "192.0.2.2")]
+    {
+        assert_eq!(addresses(&second, name), [address], "{name} {}", second.log());
+    }
+    assert!(!second.log().contains("no usable copy"), "{}", second.log());
+    // The zone is served from the file again when it is not in etcd any more.
+    run(&one, &first, &["record", "delete", "www.l1.test", "A"]).unwrap();
+    run(&one, &first, &["zone", "delete", "l1.test"]).unwrap();
+    second.wait_for_answer("www.l1.test.", &["192.0.2.9"]);
+}

@@ -125,6 +125,8 @@ const TESTS: &[Test] = &[
     test!(cluster::two_writers_of_one_record_lose_nothing, ETCD),
     test!(cluster::without_etcd_answers_go_on_and_changes_are_refused, ETCD),
     test!(cluster::files_are_applied_and_dumped_and_the_status_is_shown, ETCD),
+    test!(cluster::zones_of_the_nodes_move_to_etcd, ETCD),
+    test!(cluster::a_zone_of_one_node_that_another_creates_is_served_from_etcd, ETCD),
     test!(cluster::a_change_is_pending_until_every_node_has_it, ETCD),
     test!(cluster::a_user_of_etcd_who_may_use_the_prefix_alone, ETCD),
     test!(cluster::certificates_of_etcd_and_of_the_node, ETCD),

@@ -9,6 +9,7 @@ mod attachments;
 mod collection;
 mod default_records;
 mod definition;
+mod definitions;
 mod endpoint;
 mod file;
 mod group;
@@ -36,11 +37,12 @@ pub(super) use alias_target::DEFAULT_TTL as DEFAULT_ALIAS_TTL;
 pub use default_records::{
     SOA_TIMINGS, SOA_TTL, default_addresses, default_record_sets, loopback_name_server, warn_of_loopback_name_servers,
 };
-pub(super) use resolve_references::{Definitions, WrittenKeys, definitions, written_keys};
-pub use resolve_references::{
-    SharedDefinitions, ZoneReading, defines_alias_target, defines_cidr_collection, defines_delegation_set,
-    defines_health_check, defines_traffic_policy, may_define_for_others, record_names, zone_identity,
+pub(super) use definitions::{Definitions, WrittenKeys, definitions, written_keys};
+pub use definitions::{
+    defines_alias_target, defines_cidr_collection, defines_delegation_set, defines_health_check, defines_nothing_else,
+    defines_traffic_policy, may_define_for_others, record_names,
 };
+pub use resolve_references::{SharedDefinitions, ZoneReading, zone_identity};
 
 /// Everything that zone files define.
 #[derive(Clone, Debug, Default, PartialEq)]

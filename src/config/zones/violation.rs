@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::super::diagnostic::Severity;
+use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::document::Diagnostics;
 use super::SourceOrigin;
 use super::record::Spans;
@@ -59,12 +59,12 @@ pub(super) fn span_of(
 }
 
 /// Reports a violation. In a text that was served before, violations of newer rules are warnings.
-pub(super) fn report(
+pub(super) fn report<'d>(
     violation: Violation,
     span: Range<usize>,
     origin: SourceOrigin,
-    diagnostics: &mut Diagnostics<'_>,
-) {
+    diagnostics: &'d mut Diagnostics<'_>,
+) -> &'d mut Diagnostic {
     let severity = match (violation.severity, origin) {
         (model::Severity::Error, _) | (model::Severity::NewError, SourceOrigin::Current) => Severity::Error,
         (model::Severity::Warning, _) | (model::Severity::NewError, SourceOrigin::LastGood) => Severity::Warning,
@@ -72,4 +72,5 @@ pub(super) fn report(
     let diagnostic = diagnostics.note(severity, span, violation.message.into());
     diagnostic.is_newly_refused = violation.severity == model::Severity::NewError;
     diagnostic.hint = violation.hint.map(Cow::Owned);
+    diagnostic
 }
