@@ -1,5 +1,6 @@
 //! Turns a recording into the steps of an explanation.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -304,6 +305,9 @@ impl<'s> ExplanationBuilder<'s> {
     /// Why the target of an alias answers nothing.
     fn without_records(&self, alias: &AliasStepShape) -> String {
         let AliasStepShape { target, record_type, .. } = alias;
+        if self.leads_back(record_type) {
+            return format!("The aliases lead from {target} back to it: they form a cycle, without records.");
+        }
         match &self.current {
             (GroupHolder::Zone, _) => format!("The target of the alias, {target}, does not exist."),
             (GroupHolder::OtherZone(_), _) => {
@@ -314,6 +318,25 @@ impl<'s> ExplanationBuilder<'s> {
                 None => format!("No `[[alias_target]]` matches the target of the alias, {target}."),
             },
         }
+    }
+
+    /// Whether aliases of this type lead from the current name to it again.
+    fn leads_back(&self, record_type: &str) -> bool {
+        let Ok(record_type) = record_type.parse() else { return false };
+        let (holder, name) = self.current.clone();
+        let start = GroupKey { holder, name, record_type };
+        let (mut seen, mut rest) = (HashSet::new(), vec![start.clone()]);
+        while let Some(group) = rest.pop() {
+            for next in self.names.0.targets_of(&group) {
+                if next == start {
+                    return true;
+                }
+                if seen.insert(next.clone()) {
+                    rest.push(next);
+                }
+            }
+        }
+        false
     }
 
     fn shares(&self, query: &Query<'_>) -> (Vec<ShareShape>, bool) {

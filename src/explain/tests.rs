@@ -7,7 +7,10 @@ use super::*;
 use crate::answer::fixture::{
     lab, lab_with_resource, member, name, primary, record_group, secondary, set, with_unavailable, world,
 };
-use crate::model::{PolicySet, RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy, ZoneIdentity};
+use crate::model::{
+    AliasResource, AliasResources, AliasTarget, Content, HostedZoneId, NamePattern, PolicySet, RecordGroup,
+    ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy, ZoneIdentity,
+};
 
 /// The explanation in a world of this zone, where these checks are unhealthy.
 fn explained(zone: &HostedZone, down: &[u32], asked: &str, resolver: &str) -> Explanation {
@@ -204,6 +207,37 @@ fn a_resource_is_not_the_records_of_the_same_name_in_another_zone() {
     let (groups_told, shares, _) = told(&[], "two");
     assert_eq!(groups_told, steps(&[("two.lab", "simple"), ("www.other", "simple")]));
     assert_eq!(shares, [("192.0.2.3".to_owned(), 1.0)]);
+}
+
+#[test]
+fn aliases_that_lead_back_by_way_of_an_alias_target_are_told_as_a_cycle() {
+    let alias = |owner: &str, target: &str, id: Option<&str>| ResourceRecordSet {
+        content: Content::Alias(AliasTarget {
+            name: name(target),
+            hosted_zone: id.map(|id| HostedZoneId(id.to_owned())),
+            evaluate_target_health: true,
+        }),
+        ..set(&format!("{owner} 60 A 192.0.2.9"))
+    };
+    let resource = |target: &str, addresses_of: &str| AliasResource {
+        name: target.to_owned(),
+        hosted_zone_id: None,
+        service: None,
+        target: NamePattern::parse(&name(target).to_string()).unwrap(),
+        record_sets: vec![alias("any", addresses_of, None)],
+        health_check: None,
+    };
+    let sets =
+        [alias("loop", "round", Some("ZOWN")), alias("before", "loop", None), alias("lost", "without", Some("ZOWN"))];
+    let resources = AliasResources::new(vec![resource("round", "loop"), resource("without", "nothing")]);
+    let zone = lab(sets);
+    let zone = HostedZone { alias_resources: resources.with_zones(&[&zone]).into(), ..zone };
+    let why = |asked: &str| negative_answer(&explained(&zone, &[], asked, "192.0.2.7")).to_owned();
+    for asked in ["loop", "before"] {
+        let why = why(asked);
+        assert!(why.contains("they form a cycle"), "{asked}: {why}");
+    }
+    assert_eq!(why("lost"), "The target of the alias, nothing.lab.test., does not exist.");
 }
 
 #[test]

@@ -398,3 +398,46 @@ fn a_private_zone_belongs_to_vpcs_by_id_or_name() {
     assert_eq!(zone.vpcs[0].0, "vpc-a");
     assert_ne!(zone.id, read("name = \"lab.test\"").zones[0].zone.id);
 }
+
+#[test]
+fn aliases_that_lead_back_by_way_of_alias_targets_are_a_warning() {
+    let file = |zone: &str, target: &str, addresses_of: &str| {
+        let text = format!(
+            "name = '{zone}'\n[[alias_target]]\nname = '{target}'\nhosted_zone_id = 'ZOWN'\ntarget = '{target}.own.test'\n\
+             addresses_of = '{addresses_of}'\n[[record]]\nname = 'loop'\ntype = 'A'\n\
+             alias = {{ hosted_zone_id = 'ZOWN', target = '{target}.own.test', evaluate_target_health = true }}\n\
+             [[record]]\nname = 'inner'\ntype = 'A'\nalias = {{ target = 'loop', evaluate_target_health = true }}\n"
+        );
+        SourceFile::new(format!("{zone}.toml"), text)
+    };
+    let warnings = |files: &[SourceFile]| -> Vec<(String, String)> {
+        let reading = read_zones(files, &Settings::built_in());
+        assert!(reading.is_sound(), "{:?}", reading.diagnostics);
+        let warning = |one: &Diagnostic| (one.path.display().to_string(), one.message.to_string());
+        assert!(reading.diagnostics.iter().all(|one| one.span.is_some()));
+        reading.diagnostics.iter().map(warning).collect()
+    };
+    let warning =
+        |zone: &str, cycle: &str| (format!("{zone}.toml"), format!("the aliases of type A form a cycle: {cycle}"));
+    // Also by way of another alias of the zone.
+    assert_eq!(
+        warnings(&[file("g.test", "of", "loop.g.test")]),
+        [warning("g.test", "loop.g.test. → of.own.test. → loop.g.test.")]
+    );
+    assert_eq!(
+        warnings(&[file("g.test", "of", "inner.g.test")]),
+        [warning("g.test", "loop.g.test. → of.own.test. → inner.g.test. → loop.g.test.")]
+    );
+    // Over two zones, each has a warning.
+    let (g, h) = (file("g.test", "of", "inner.h.test"), file("h.test", "other", "loop.g.test"));
+    let round = "loop.g.test. → of.own.test. → inner.h.test. → loop.h.test. → other.own.test. → loop.g.test.";
+    let back = "loop.h.test. → other.own.test. → loop.g.test. → of.own.test. → inner.h.test. → loop.h.test.";
+    assert_eq!(warnings(&[g.clone(), h]), [warning("g.test", round), warning("h.test", back)]);
+    // What leads into a cycle, and not back, is not in it.
+    let into = file("h.test", "into", "loop.g.test");
+    let found = warnings(&[file("g.test", "of", "loop.g.test"), into]);
+    assert_eq!(found, [warning("g.test", "loop.g.test. → of.own.test. → loop.g.test.")]);
+    // The records of the name lead on to values.
+    let values = "name = 'v.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 5\nvalues = ['192.0.2.1']\n";
+    assert_eq!(warnings(&[file("g.test", "of", "www.v.test"), SourceFile::new("v.toml", values)]), []);
+}

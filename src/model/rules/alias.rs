@@ -101,9 +101,10 @@ fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], diagnostics: 
                 path.push((target, 0));
             }
             Visit::OnPath(depth) => {
-                let cycle = path[depth..].iter().map(|&(group, _)| &context.groups[group]);
+                let cycle = path[depth..].iter().map(|&(group, _)| context.groups[group].name);
+                let Group { name, record_type, .. } = context.groups[target];
                 diagnostics
-                    .error(at, Field::Alias, describe_cycle(cycle, &context.groups[target]))
+                    .error(at, Field::Alias, describe_cycle(cycle, name, record_type))
                     .with_hint("one of them must have values of its own");
             }
         }
@@ -144,12 +145,16 @@ fn target_group(context: &Context<'_>, set: &ResourceRecordSet) -> Option<usize>
     context.group_of.get(&(&alias.name, set.record_type)).copied()
 }
 
-fn describe_cycle<'g>(cycle: impl ExactSizeIterator<Item = &'g Group<'g>>, back_to: &Group<'_>) -> String {
+pub(super) fn describe_cycle<'n>(
+    cycle: impl ExactSizeIterator<Item = &'n Name>,
+    back_to: &Name,
+    record_type: RecordType,
+) -> String {
     let hidden = cycle.len().saturating_sub(MAX_SHOWN);
-    let mut names = cycle.take(MAX_SHOWN).map(|group| group.name.to_string()).collect::<Vec<_>>();
+    let mut names = cycle.take(MAX_SHOWN).map(ToString::to_string).collect::<Vec<_>>();
     if hidden > 0 {
         names.push(format!("… ({hidden} more)"));
     }
-    names.push(back_to.name.to_string());
-    format!("the aliases of type {} form a cycle: {}", back_to.record_type, names.join(" → "))
+    names.push(back_to.to_string());
+    format!("the aliases of type {record_type} form a cycle: {}", names.join(" → "))
 }

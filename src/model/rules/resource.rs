@@ -1,10 +1,12 @@
 //! Rules for aliases to resources outside the zone (API AliasTarget).
 
-use super::alias::{NOT_WITHIN, TARGET_NOT_FOUND, attempt};
+use std::collections::HashSet;
+
+use super::alias::{NOT_WITHIN, TARGET_NOT_FOUND, attempt, describe_cycle};
 use super::{Context, Diagnostics, Field};
 use crate::model::alias_resource::plain_text;
 use crate::model::{
-    AliasService, AliasTarget, Content, HostedZoneId, Name, RecordType, ResourceRecordSet, TargetHealth,
+    AliasService, AliasTarget, Content, GroupKey, HostedZoneId, Name, RecordType, ResourceRecordSet, TargetHealth,
 };
 
 /// The hosted zone is known and the name lies within it, or an `[[alias_target]]` says that it
@@ -36,6 +38,15 @@ pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecor
     }
     if let Some(name) = found.and_then(|resource| resource.addresses_of()) {
         check_addresses(context, at, name, diagnostics);
+        if let Some(cycle) = cycle_of(context, set, alias) {
+            let names = cycle.iter().map(|group| &group.name);
+            let message = describe_cycle(names, &set.name, set.record_type);
+            let finding = diagnostics.warning(at, Field::Alias, message);
+            finding.with_hint(
+                "the aliases answer with no records and count as unhealthy; `addresses_of` must be a name that leads to \
+                 values",
+            );
+        }
     }
     if found.is_none() {
         let name = plain_text(&alias.name);
@@ -61,6 +72,39 @@ fn check_addresses(context: &Context<'_>, at: usize, name: &Name, diagnostics: &
         let finding = diagnostics.warning(at, Field::Alias, message);
         finding.with_hint("the alias answers with no records and counts as unhealthy");
     }
+}
+
+/// The groups from this alias, by way of resources and other zones, back to its own group.
+fn cycle_of(context: &Context<'_>, set: &ResourceRecordSet, alias: &AliasTarget) -> Option<Vec<GroupKey>> {
+    let start = GroupKey::in_zone(set.name.clone(), set.record_type);
+    let first = context.zone.target_of(&start, alias);
+    let (mut seen, mut path) = (HashSet::from([start.clone()]), vec![(start.clone(), vec![first])]);
+    while let Some((_, rest)) = path.last_mut() {
+        match rest.pop() {
+            None => drop(path.pop()),
+            Some(next) if next == start => return Some(path.into_iter().map(|(group, _)| group).collect()),
+            Some(next) if seen.insert(next.clone()) => {
+                let rest = targets_of(context, &next);
+                path.push((next, rest));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+/// The groups that the aliases of a group lead to.
+fn targets_of(context: &Context<'_>, group: &GroupKey) -> Vec<GroupKey> {
+    if !group.is_in_zone() {
+        return context.zone.targets_of(group).collect();
+    }
+    let index = context.group_of.get(&(&group.name, group.record_type));
+    let members = index.into_iter().flat_map(|&index| context.groups[index].members);
+    let alias = |(_, set): &(usize, &ResourceRecordSet)| match &set.content {
+        Content::Alias(alias) => Some(context.zone.target_of(group, alias)),
+        Content::Records { .. } => None,
+    };
+    members.filter_map(alias).collect()
 }
 
 fn check_cloudfront(context: &Context<'_>, at: usize, alias: &AliasTarget, diagnostics: &mut Diagnostics) {
