@@ -68,6 +68,10 @@ impl Account {
             let hint = "leave out --max-items and --no-paginate: the command then prints all of it";
             report.add(&file.place, "the list is not complete").hint(hint);
         }
+        if let Some(at) = text.find(char::REPLACEMENT_CHARACTER) {
+            let place = file.place.at(at..at + char::REPLACEMENT_CHARACTER.len_utf8());
+            report.add(&place, "the file has bytes that are not UTF-8; they are replaced").hint("save it as UTF-8");
+        }
         for (key, raw) in &top {
             self.member(&file, key, raw, &top, report);
         }

@@ -275,6 +275,22 @@ fn a_byte_order_mark_is_not_a_part_of_the_text() {
     assert!(stderr.contains("wide.json is UTF-16, not UTF-8"), "{stderr}");
 }
 
+#[test]
+fn bytes_that_are_not_utf_8_are_reported() {
+    let lab = Lab::new(&[]);
+    let zone = b"$TTL 5 ; caf\xe9\n@ TXT \"\xe9\"\n TXT \"b\"\n\xe9 TXT c\n TXT d\n";
+    fs::write(lab.path("db.x.test"), zone).unwrap();
+    let (stdout, stderr) = run(&lab, &["import", "db.x.test", "--stdout"], 0);
+    assert!(stdout.contains("values = ['\"b\"']") || stdout.contains("values = [\"\\\"b\\\"\"]"), "{stdout}");
+    assert_eq!(stdout.matches("[[record]]").count(), 1, "{stdout}");
+    assert!(stderr.contains("--> db.x.test:2:1") && stderr.contains("such as \\228"), "{stderr}");
+    assert!(stderr.contains("3 things have no counterpart"), "{stderr}");
+    let json = b"{\"HostedZone\": {\"Id\": \"Z1\", \"Name\": \"x.test\", \"Config\": {\"Comment\": \"\xe9\"}}}";
+    fs::write(lab.path("x.json"), json).unwrap();
+    let (_, stderr) = run(&lab, &["import", "x.json", "--stdout"], 0);
+    assert!(stderr.contains("the file has bytes that are not UTF-8"), "{stderr}");
+}
+
 /// Also those that a server without settings would make, because the settings may say otherwise.
 #[test]
 fn soa_and_ns_records_of_a_master_file_stay() {

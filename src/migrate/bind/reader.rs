@@ -196,18 +196,15 @@ impl Reader<'_> {
 
     fn read_record(&mut self, entry: &Entry<'_>, place: &Place) -> Result<(), Unread> {
         let mut rest = &entry.tokens[..];
-        if rest.iter().any(|token| token.text.contains(char::REPLACEMENT_CHARACTER)) {
-            let hint = Some("write such a byte as its decimal number, such as \\228".to_owned());
-            self.owner = None;
-            return Err(Unread { message: "the record has bytes that are not UTF-8".to_owned(), hint });
-        }
         if !entry.is_indented {
             // Also after a record that is left out, records without an owner are not those of the
             // one before it.
             self.owner = None;
+            check_utf_8(&rest[..1])?;
             self.owner = Some(read_name(rest[0].text, self.origin.as_ref())?);
             rest = &rest[1..];
         }
+        check_utf_8(rest)?;
         let owner = self.owner.clone().ok_or_else(|| Unread::from("the record has no owner"))?;
         let mut ttl = None;
         while let [first, after @ ..] = rest {
@@ -237,6 +234,15 @@ impl Reader<'_> {
         self.records.push(Record { name: owner, record_type, ttl, data, place: place.clone() });
         Ok(())
     }
+}
+
+/// Refuses words with bytes that [`read_text`] replaced: a value would silently be another one.
+fn check_utf_8(words: &[Token<'_>]) -> Result<(), Unread> {
+    if !words.iter().any(|word| word.text.contains(char::REPLACEMENT_CHARACTER)) {
+        return Ok(());
+    }
+    let hint = Some("write such a byte as its decimal number, such as \\228".to_owned());
+    Err(Unread { message: "the record has bytes that are not UTF-8".to_owned(), hint })
 }
 
 /// Why a record is left out.
