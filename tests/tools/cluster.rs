@@ -720,7 +720,7 @@ pub(crate) fn zones_of_the_nodes_move_to_etcd() {
     let refused = run(&one, &first, &["record", "set", "a.p.test", "A", "192.0.2.2"]).unwrap_err();
     assert!(refused.contains("zones/p.toml is a file of this node"), "{refused}");
     assert!(one.run(&["cluster", "apply", "./zones", "--yes"]).status.success());
-    // The zones in etcd are served, and changed on both nodes, although each has files of the same zones.
+    // The zones in etcd are served, and changed on both nodes, although each has files of them.
     first.wait_for_log("the public zone `p.test.` is defined in two files");
     second.wait_for_log("the public zone `p.test.` is defined in two files");
     set_when_possible(&one, &first, "a.p.test", "192.0.2.2");
