@@ -727,9 +727,6 @@ pub(crate) fn zones_of_the_nodes_move_to_etcd() {
     second.wait_for_answer("a.p.test.", &["192.0.2.2"]);
     set_when_possible(&two, &second, "a.q.test", "192.0.2.3");
     first.wait_for_answer("a.q.test.", &["192.0.2.3"]);
-    let diagnostics =
-        |running: &Running| -> String { get(&running.admin(), "/v1/diagnostics", "text/plain").unwrap_or_default() };
-    println!("{}", diagnostics(&first));
     for (lab, running) in [(&one, &first), (&two, &second)] {
         for file in ["p", "q", "checks"] {
             std::fs::remove_file(lab.path(&format!("zones/{file}.toml"))).unwrap();
