@@ -147,7 +147,7 @@ impl Diagnostic {
 
     /// The same diagnostic without strings that may quote the file, as far as `disclosure` demands
     /// it.
-    pub(super) fn as_disclosed(mut self, disclosure: Disclosure) -> Diagnostic {
+    pub(super) fn disclosed(mut self, disclosure: Disclosure) -> Diagnostic {
         let why = match disclosure {
             Disclosure::Text | Disclosure::Everything => return self,
             Disclosure::PositionsOnly => WITHHELD,

@@ -196,7 +196,7 @@ impl<'f> Diagnostics<'f> {
             }
             Disclosure::Everything => self.diagnostics,
             disclosure @ (Disclosure::PositionsOnly | Disclosure::Gone) => {
-                self.diagnostics.into_iter().map(|diagnostic| diagnostic.as_disclosed(disclosure)).collect()
+                self.diagnostics.into_iter().map(|diagnostic| diagnostic.disclosed(disclosure)).collect()
             }
         }
     }

@@ -176,7 +176,7 @@ fn located(diagnostic: &Diagnostic, sources: &Sources<'_>) -> LocatedDiagnostic 
     // Diagnostics of the readers have no secrets already.
     let shown = match lines.map(|lines| lines.disclosure) {
         Some(Disclosure::Text | Disclosure::Everything) | None => Cow::Borrowed(diagnostic),
-        Some(disclosure) => Cow::Owned(diagnostic.clone().as_disclosed(disclosure)),
+        Some(disclosure) => Cow::Owned(diagnostic.clone().disclosed(disclosure)),
     };
     let printable = |words: &Cow<'static, str>| printable(words).into_owned();
     LocatedDiagnostic {

@@ -524,14 +524,14 @@ impl<'s> Selection<'s> {
     }
 
     fn finish(self, reading: Reading) -> SelectedSources {
-        let paths = |keep: fn(&File<'_>) -> bool| -> Vec<PathBuf> {
+        let paths = |keep: fn(&File<'s>) -> bool| -> Vec<PathBuf> {
             self.files.iter().filter(|(_, file)| keep(file)).map(|(path, _)| path.to_path_buf()).collect()
         };
         SelectedSources {
             configuration: reading.configuration,
             sources: self.chosen(),
             frozen: paths(|file| file.selected == Selected::LastGood),
-            left_out: paths(|file| file.is_left_out()),
+            left_out: paths(File::is_left_out),
             yielding: paths(|file| file.yields_to.is_some()),
             unavailable: self.files.values().filter_map(File::unavailable).cloned().collect(),
             diagnostics: self.diagnostics,
