@@ -5,8 +5,8 @@
 //! An object is what must change together: a hosted zone with its record sets, a health check, a
 //! CIDR collection, a delegation set, an alias target, or a traffic policy with its versions. A
 //! [`Change`] is data. [`decide()`] says by Route 53's rules what an object is after a change, or
-//! why the change is refused. An engine keeps the objects ([`ObjectStore`]): zone files (`load`), or
-//! memory (`MemoryObjects`, in tests). Who keeps copies of objects watches what happens to them
+//! why the change is refused. An engine keeps the objects ([`ObjectStore`]): zone files (`load`),
+//! or memory (`MemoryObjects`, in tests). Who keeps copies of objects watches what happens to them
 //! ([`ObjectStore::watch`]).
 
 mod change;

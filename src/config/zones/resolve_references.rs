@@ -59,8 +59,8 @@ pub struct ZoneReading {
 
 impl SharedDefinitions {
     /// The definitions of these files. Files for which
-    /// [`may_define_for_others`](super::may_define_for_others) is false can be left out. `None` when
-    /// one of them has an error.
+    /// [`may_define_for_others`](super::may_define_for_others) is false can be left out. `None`
+    /// when one of them has an error.
     pub fn read<'f>(files: impl IntoIterator<Item = &'f SourceFile>) -> Option<SharedDefinitions> {
         let files = files.into_iter().map(|file| {
             let (root, mut diagnostics) = document::parse(file);
