@@ -75,9 +75,9 @@ pub use settings::{
     StateSettings, ZonesSettings, reachable,
 };
 pub use zones::{
-    Configuration, Reading, SOA_TIMINGS, SOA_TTL, SharedDefinitions, SourceOrigin, ZoneReading, ZoneSource,
-    default_addresses, default_record_sets, defines_alias_target, defines_cidr_collection, defines_delegation_set,
-    defines_health_check, defines_nothing_else, defines_traffic_policy, loopback_name_server, may_define_for_others,
+    Configuration, FileContents, Reading, SOA_TIMINGS, SOA_TTL, SharedDefinitions, SourceOrigin, ZoneReading,
+    ZoneSource, default_addresses, default_record_sets, defines_alias_target, defines_cidr_collection,
+    defines_delegation_set, defines_health_check, defines_traffic_policy, loopback_name_server, may_define_for_others,
     read_zones, record_names, warn_of_loopback_name_servers, zone_identity,
 };
 

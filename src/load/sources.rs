@@ -51,8 +51,8 @@ pub(crate) trait Sources: Send + Sync {
     /// Whether a file is being written.
     fn is_in_progress(&self, path: &Path) -> bool;
 
-    /// Told of a zone file that a change created, so that its removal is an edit even if nobody saw
-    /// the file.
+    /// Notes a zone file that a change created, so that its removal counts as an edit even if it
+    /// comes before the next look at the files.
     fn created(&self, _path: &Path) {}
 
     /// Reads a settings or zone file.

@@ -51,10 +51,10 @@ pub(crate) enum NoInverse {
     Commit(#[from] CommitError),
 }
 
-/// What is said of a record set that a later change touched.
+/// The message about a record set that a later change touched.
 pub(crate) const CHANGED: &str = "has changed since";
-/// What is said of a record set that refers to a check or a collection by another name. Nothing of
-/// the record set itself has to have changed.
+/// The message about a record set whose check or collection has another name now. The record set
+/// itself need not have changed.
 pub(crate) const OTHER_REFERENCE: &str = "now refers to a health check or CIDR collection with another name";
 
 /// The texts of an object: of its members, and of its record sets and groups.
@@ -111,12 +111,12 @@ impl LoadedConfig {
         let own = || change.parts.iter().filter(is_of_zone);
         let Some(before) = own().find_map(|part| part.before.as_deref()) else { return Ok(()) };
         let Some(after) = own().find_map(|part| part.after.as_deref()) else { return Ok(()) };
-        // What else is wrong with it is said when all of it is read.
+        // Other errors are reported when the whole text is read.
         let Ok(old) = self.zone_of_texts(&vec![(String::new(), before.to_owned())]) else { return Ok(()) };
-        let [old_lines, new_lines] = [before, after].map(identity_lines);
         if old.id() == change.object && old.name() == change.name {
             return Ok(());
         }
+        let [old_lines, new_lines] = [before, after].map(identity_lines);
         let file = self.files.iter().find(|file| file.id() == Some(id));
         let file = file.map_or_else(|| "its file".to_owned(), |file| file.path.display().to_string());
         Err(NoInverse::Impossible(format!(

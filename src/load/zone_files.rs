@@ -4,8 +4,7 @@ use std::cell::LazyCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, ClusterSettings, Diagnostic, Settings, SourceFile};
-use crate::model::ZoneIdentity;
+use crate::config::{ClusterSettings, Diagnostic, FileContents, Settings, SourceFile};
 use crate::store::{Contents, MemoryRoom};
 
 use super::loaded_file::LoadedFile;
@@ -68,12 +67,12 @@ pub(super) fn changed_zone_files(
     // What is served from the old zones directory does not replace files of a new one.
     let is_kept = |file: &&Arc<LoadedFile>| is_elsewhere(&file.path) && is_in_new_zones(&file.path);
     let kept: Vec<_> = base.files.iter().filter(|_| is_new).filter(is_kept).cloned().collect();
-    let cluster = LazyCell::new(|| cluster_files(sources, settings));
+    let cluster = LazyCell::new(|| FileContents::of(&cluster_files(sources, settings), settings));
     let previous = Previous {
         served: if is_new { &kept } else { &base.files },
         of: &before,
         unchanged: &|path, stamp| before(path).filter(|file| file.stamp == Some(stamp)),
-        is_in_cluster: &|file| is_in_cluster(file, base, settings, &cluster),
+        is_in_cluster: &|file| is_in_cluster(file, base, &cluster),
     };
     let mut texts = read_zone_files(sources, &settings.zone_directories(), &previous, room);
     let is_empty = texts.files.iter().all(|text| is_elsewhere(path_of(text)));
@@ -101,14 +100,9 @@ fn cluster_files(sources: &dyn Sources, settings: &Settings) -> Vec<SourceFile> 
 }
 
 /// Whether files of the cluster have the zone of this file and all that it defines for others.
-fn is_in_cluster(file: &Arc<LoadedFile>, base: &LoadedConfig, settings: &Settings, cluster: &[SourceFile]) -> bool {
-    let zone = file.served().zone;
-    let has_zone = |zone: &ZoneIdentity| {
-        let mut zones = cluster.iter().filter_map(|source| config::zone_identity(source, settings));
-        zones.any(|other| other.name == zone.name && other.vpcs == zone.vpcs)
-    };
-    let has_rest = || base.source_of(file).is_ok_and(|source| config::defines_nothing_else(&source, cluster));
-    zone.as_ref().is_none_or(has_zone) && (!file.may_define || has_rest())
+fn is_in_cluster(file: &Arc<LoadedFile>, base: &LoadedConfig, cluster: &FileContents) -> bool {
+    let has_rest = || base.source_of(file).is_ok_and(|source| cluster.define_all_of(&source));
+    file.served().zone.is_none_or(|zone| cluster.has_zone(&zone)) && (!file.may_define || has_rest())
 }
 
 pub(super) fn is_new_directory(base: &LoadedConfig, settings: &Settings) -> bool {

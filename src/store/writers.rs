@@ -541,7 +541,7 @@ mod tests {
         assert_eq!(watched.pass(Duration::ZERO), Look { is_due: false, next: Some(watched.now + GONE) });
         assert!(watched.pass(GONE).is_due);
         assert_eq!(watched.pass(STILL), Look::default());
-        // Nobody need see an event.
+        // The same without events.
         watched.writers.created(&watched.path("b.toml"));
         assert!(!watched.pass(Duration::ZERO).is_due);
         assert!(watched.pass(GONE).is_due);

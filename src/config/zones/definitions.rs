@@ -8,8 +8,8 @@ use super::super::diagnostic::Reference;
 use super::super::document;
 use super::{file, traffic_policy};
 use crate::model::{
-    AliasResource, AliasResources, CidrCollectionId, Content, DelegationSetId, Field, HealthCheckId, Name,
-    RecordSetKey, RecordType, ResourceRecordSet, TrafficPolicyId,
+    AliasResources, CidrCollectionId, Content, DelegationSetId, Field, HealthCheckId, Name, RecordSetKey, RecordType,
+    ResourceRecordSet, TrafficPolicyId,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -58,24 +58,6 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
 pub(super) fn target_outside(set: &ResourceRecordSet) -> Option<Reference> {
     let Content::Alias(alias) = &set.content else { return None };
     Some(Reference::AliasTarget(alias.hosted_zone.clone()?, alias.name.clone()))
-}
-
-/// Whether other files define all that a file defines for others.
-pub fn defines_nothing_else(source: &SourceFile, others: &[SourceFile]) -> bool {
-    let others: Vec<(Definitions, WrittenKeys)> = others
-        .iter()
-        .filter(|other| may_define_for_others(other))
-        .map(|other| (definitions(other), written_keys(other)))
-        .collect();
-    let (own, keys) = (definitions(source), written_keys(source));
-    let is_elsewhere = |wanted: &Reference| others.iter().any(|(other, _)| other.defines.contains(wanted));
-    let has_set = |id: &String| others.iter().any(|(_, other)| other.delegation_sets.contains(id));
-    let has_target = |target: &AliasResource| {
-        others.iter().any(|(other, _)| other.alias_targets.iter().any(|other| other.name == target.name))
-    };
-    own.defines.iter().all(is_elsewhere)
-        && keys.delegation_sets.iter().all(has_set)
-        && own.alias_targets.iter().all(has_target)
 }
 
 /// Whether a file defines the health check with this id.

@@ -12,6 +12,7 @@ mod definition;
 mod definitions;
 mod endpoint;
 mod file;
+mod file_contents;
 mod group;
 mod health_check;
 mod metric;
@@ -39,9 +40,10 @@ pub use default_records::{
 };
 pub(super) use definitions::{Definitions, WrittenKeys, definitions, written_keys};
 pub use definitions::{
-    defines_alias_target, defines_cidr_collection, defines_delegation_set, defines_health_check, defines_nothing_else,
+    defines_alias_target, defines_cidr_collection, defines_delegation_set, defines_health_check,
     defines_traffic_policy, may_define_for_others, record_names,
 };
+pub use file_contents::FileContents;
 pub use resolve_references::{SharedDefinitions, ZoneReading, zone_identity};
 
 /// Everything that zone files define.
