@@ -39,7 +39,7 @@ pub(super) struct UndoQuery {
     /// Only say what it would do.
     #[serde(default)]
     plan: bool,
-    /// To which clients.
+    /// Which clients the plan simulates.
     #[serde(default)]
     from: PlanClients,
 }
